@@ -1,0 +1,115 @@
+/**
+ * Errors of the whole toolkit.
+ *
+ * Every failure that a caller can meet is a {@link BinderyError}: a stable `code` to match on, the fields
+ * that led to it as data, and a message of the form *where: what, found, expected*. A subsystem adds its own
+ * subclass and its own codes here, so that the list of what can go wrong is in one place.
+ */
+
+/** Where in an input something was found wrong. All offsets are bytes from the start of what they name. */
+export interface Place {
+  /** The file or archive member, as the caller named it. */
+  readonly file?: string;
+  /** The section, header or table that was being read, e.g. `.symtab` or `program header 3`. */
+  readonly section?: string;
+  /** Byte offset inside `section` if that is given, otherwise inside `file`. */
+  readonly offset?: number;
+}
+
+/** Prints a place the way all messages begin: `file: section+0x10`. Empty when nothing is known. */
+export function formatPlace(place: Place): string {
+  const at = place.offset === undefined ? "" : `+0x${place.offset.toString(16)}`;
+  const inside = place.section === undefined ? at.replace(/^\+/, "offset ") : `${place.section}${at}`;
+  return [place.file, inside].filter((part) => part !== undefined && part !== "").join(": ");
+}
+
+/** Base class of every error that Bindery throws on purpose. */
+export class BinderyError<Code extends string = string> extends Error {
+  override readonly name: string = "BinderyError";
+  /** Stable identifier of the kind of failure; never localized, never reworded. */
+  readonly code: Code;
+
+  constructor(code: Code, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+export type ElfErrorCode =
+  /** Not an ELF file or `ar` archive at all. */
+  | "ELF_BAD_MAGIC"
+  /** Class, data encoding or version that ELF does not define. */
+  | "ELF_BAD_IDENT"
+  /** A header, table or string runs past the end of what holds it. */
+  | "ELF_TRUNCATED"
+  /** A field holds a value that contradicts another one or the specification. */
+  | "ELF_BAD_VALUE"
+  /** An index, link or name that points at nothing. */
+  | "ELF_BAD_REFERENCE"
+  /** A compressed section or file that can't be decompressed. */
+  | "ELF_BAD_COMPRESSION"
+  /** A walk that came back to where it was, or went past its bound. */
+  | "ELF_LOOP"
+  /** Valid ELF that asks for something Bindery does not do. */
+  | "ELF_UNSUPPORTED"
+  /** An edit that the image can't hold. */
+  | "ELF_BAD_EDIT";
+
+/** Malformed or unsupported ELF input; `place` says where. */
+export class ElfError extends BinderyError<ElfErrorCode> {
+  override readonly name = "ElfError";
+  readonly place: Place;
+
+  constructor(code: ElfErrorCode, place: Place, what: string, options?: ErrorOptions) {
+    const where = formatPlace(place);
+    super(code, where === "" ? what : `${where}: ${what}`, options);
+    this.place = place;
+  }
+}
+
+/** A call into the operating system or the dynamic loader that was refused. */
+export class HostError extends BinderyError<"HOST_SYSCALL" | "HOST_LOADER" | "HOST_UNSUPPORTED"> {
+  override readonly name = "HostError";
+  /** The call that failed, e.g. `mmap`. */
+  readonly call: string;
+  /** The C library's error number, where the call has one. */
+  readonly errno: number | undefined;
+
+  constructor(
+    code: "HOST_SYSCALL" | "HOST_LOADER" | "HOST_UNSUPPORTED",
+    call: string,
+    what: string,
+    errno?: number,
+  ) {
+    super(code, `${call}: ${what}`);
+    this.call = call;
+    this.errno = errno;
+  }
+}
+
+export type DlbindErrorCode =
+  | "DLBIND_BAD_ARGUMENT"
+  | "DLBIND_NO_BACKING"
+  | "DLBIND_DELETED"
+  | "DLBIND_STILL_REFERENCED"
+  | "DLBIND_NO_SPACE"
+  | "DLBIND_TABLE_FULL"
+  | "DLBIND_FREED"
+  | "DLBIND_NOT_ALLOCATED"
+  | "DLBIND_OUTSIDE"
+  | "DLBIND_DUPLICATE"
+  | "DLBIND_NOT_BOUND"
+  | "DLBIND_UNKNOWN_VERSION"
+  | "DLBIND_UNSUPPORTED";
+
+/** A request to a live object that was refused; the object is as it was before the request. */
+export class DlbindError extends BinderyError<DlbindErrorCode> {
+  override readonly name = "DlbindError";
+  /** Name of the live object. */
+  readonly object: string;
+
+  constructor(code: DlbindErrorCode, object: string, what: string, options?: ErrorOptions) {
+    super(code, `${object}: ${what}`, options);
+    this.object = object;
+  }
+}

@@ -1,0 +1,11 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    include: ["test/**/*.test.ts"],
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+    // The tests drive real debuggers and real processes; a forked process each keeps a crash in one file.
+    pool: "forks",
+  },
+});
