@@ -113,3 +113,34 @@ export class DlbindError extends BinderyError<DlbindErrorCode> {
     this.object = object;
   }
 }
+
+export type AsmErrorCode =
+  /** A character, number or operand that is not assembly text. */
+  | "ASM_SYNTAX"
+  /** No x86-64 instruction of that name. */
+  | "ASM_UNKNOWN_MNEMONIC"
+  /** The instruction exists, but not with these operands. */
+  | "ASM_NO_ENCODING"
+  /** The operands leave the size of a memory access open. */
+  | "ASM_AMBIGUOUS"
+  /** A value or a branch target that its field can't hold. */
+  | "ASM_RANGE"
+  /** A name that is neither a label of the text nor known to the resolver. */
+  | "ASM_UNDEFINED"
+  /** A label that the text defines twice. */
+  | "ASM_DUPLICATE";
+
+/** Assembly text that has no machine code; `line` and `token` say where. */
+export class AsmError extends BinderyError<AsmErrorCode> {
+  override readonly name = "AsmError";
+  /** Line of the text, from 1. */
+  readonly line: number;
+  /** The part of the line that was not understood, as it was written. */
+  readonly token: string;
+
+  constructor(code: AsmErrorCode, line: number, token: string, what: string, options?: ErrorOptions) {
+    super(code, `line ${line}: ${token}: ${what}`, options);
+    this.line = line;
+    this.token = token;
+  }
+}
