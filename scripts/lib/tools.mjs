@@ -1,0 +1,120 @@
+/** The programs that the tests drive or compare with, and how to get them. */
+import { mkdirSync, readdirSync, rmSync, symlinkSync } from "node:fs";
+import { release } from "node:os";
+import { join } from "node:path";
+import { root, run, succeeds, which } from "./run.mjs";
+
+/**
+ * One row a Debian package: the commands the tests call from it, the first package name that exists on this
+ * system, and what the tests need it for. A command counts as there when it is in PATH and, where
+ * `runs` is given, succeeds with those arguments.
+ */
+const TOOLS = [
+  { commands: ["gcc"], packages: ["gcc"], why: "compiles helper libraries and programs" },
+  { commands: ["g++"], packages: ["g++"], why: "C++ exceptions through generated frames" },
+  { files: ["/usr/include/stdio.h"], packages: ["libc6-dev"], why: "C headers for the helpers" },
+  { commands: ["clang"], packages: ["clang"], why: "objects for machines that gcc here does not make" },
+  { commands: ["ld.lld"], packages: ["lld"], why: "links those objects" },
+  { commands: ["llvm-readelf", "llvm-dwarfdump"], packages: ["llvm"], why: "a reader to compare with" },
+  { commands: ["gdb"], packages: ["gdb"], why: "sees live objects: attached before and after" },
+  { commands: ["lldb"], packages: ["lldb"], why: "the same for the other debugger" },
+  {
+    commands: ["readelf", "objcopy", "strip", "ar"],
+    packages: ["binutils"],
+    why: "oracle for ELF and archives",
+  },
+  { commands: ["eu-readelf", "eu-elflint"], packages: ["elfutils"], why: "second oracle, and a checker" },
+  {
+    commands: ["perf"],
+    runs: ["--version"],
+    packages: ["linux-perf", `linux-tools-${release()}`, "linux-tools-generic"],
+    why: "names of generated code in profiles",
+  },
+  { commands: ["xz"], packages: ["xz-utils"], why: "makes compressed inputs" },
+  { commands: ["zstd"], packages: ["zstd"], why: "makes compressed inputs" },
+];
+
+/** Where programs that a distribution hides from PATH are linked; part of the tests' PATH. */
+const LINKS = join(root, ".cache/bin");
+
+/** PATH for the tests: as it is, and before it the links of {@link findHiddenPerf}. */
+export const testPath = `${LINKS}:${process.env.PATH ?? ""}`;
+
+function present(tool) {
+  const commands = tool.commands ?? [];
+  const files = tool.files ?? [];
+  return (
+    files.every((file) => succeeds("test", ["-e", file])) &&
+    commands.every((command) => {
+      const path = which(command, testPath);
+      return path !== undefined && (tool.runs === undefined || succeeds(path, tool.runs));
+    })
+  );
+}
+
+/** What is not there. */
+export function missingTools() {
+  return TOOLS.filter((tool) => !present(tool));
+}
+
+/**
+ * Ubuntu's /usr/bin/perf is a script that refuses to start a perf of another kernel than the running one,
+ * which is the normal case in a container. Any perf will do here, so an installed one is linked directly.
+ */
+function findHiddenPerf() {
+  const folder = "/usr/lib/linux-tools";
+  try {
+    for (const version of readdirSync(folder)) {
+      const perf = join(folder, version, "perf");
+      if (!succeeds(perf, ["--version"])) continue;
+      mkdirSync(LINKS, { recursive: true });
+      rmSync(join(LINKS, "perf"), { force: true });
+      symlinkSync(perf, join(LINKS, "perf"));
+      return;
+    }
+  } catch {
+    // No such folder: not an Ubuntu, or linux-tools is not installed.
+  }
+}
+
+/** The first of a tool's package names that apt can install here, else the first. */
+function packageFor(tool) {
+  const known = tool.packages.find((name) => succeeds("sh", ["-c", `apt-cache show ${name} | grep -q .`]));
+  return known ?? tool.packages[0];
+}
+
+/** The start of an apt command line that may be run without asking anybody, or undefined. */
+function aptPrefix() {
+  if (which("apt-get") === undefined) return undefined;
+  const env = ["env", "DEBIAN_FRONTEND=noninteractive"];
+  if (process.getuid?.() === 0) return env;
+  return which("sudo") !== undefined && succeeds("sudo", ["-n", "true"]) ? ["sudo", "-n", ...env] : undefined;
+}
+
+/**
+ * Installs what is missing through apt where that needs no password. Gives true when everything is there;
+ * otherwise has printed what to do, and why.
+ */
+export function ensureTools() {
+  findHiddenPerf();
+  if (missingTools().length === 0) return true;
+  const apt = aptPrefix();
+  if (apt !== undefined) {
+    const [command, ...args] = apt;
+    const quiet = ["-q", "-y", "-o", "DPkg::Lock::Timeout=120"];
+    run(command, [...args, "apt-get", ...quiet, "update"]);
+    const packages = missingTools().map(packageFor);
+    console.log(`installing ${packages.join(" ")}`);
+    run(command, [...args, "apt-get", ...quiet, "install", "--no-install-recommends", ...packages]);
+    findHiddenPerf();
+  }
+  const missing = missingTools();
+  if (missing.length === 0) return true;
+  for (const { commands, files, why } of missing) {
+    console.error(`missing: ${[...(commands ?? []), ...(files ?? [])].join(", ")} (${why})`);
+  }
+  const packages = missing.map(packageFor).join(" ");
+  console.error(`The tests need these programs. Run this line, then npm test again:`);
+  console.error(`  sudo apt-get update && sudo apt-get install -y ${packages}`);
+  return false;
+}

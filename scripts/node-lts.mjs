@@ -1,0 +1,22 @@
+/**
+ * `npm run test:node-lts [-- vitest arguments]`: runs the suite with the newest long-term-support Node, whose
+ * binary npm carries. It is kept in .cache/, and nothing else on the machine changes.
+ */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { must, root, run } from "./lib/run.mjs";
+
+const LTS = "24";
+
+const folder = join(root, ".cache/node-lts");
+const carrier = `node-linux-${process.arch}`;
+const bin = join(folder, "node_modules", carrier, "bin");
+mkdirSync(folder, { recursive: true });
+must("npm", ["install", "--prefix", folder, "--no-save", "--loglevel=error", `${carrier}@${LTS}`]);
+must(join(bin, "node"), [
+  "-e",
+  "if (!process.release.lts) throw Error('not an LTS'); console.log('Node', process.version, process.release.lts)",
+]);
+process.exitCode = run(join(bin, "node"), ["scripts/test.mjs", ...process.argv.slice(2)], {
+  env: { ...process.env, PATH: `${bin}:${process.env.PATH ?? ""}` },
+});
