@@ -1,5 +1,5 @@
 /** The programs that the tests drive or compare with, and how to get them. */
-import { mkdirSync, readdirSync, rmSync, symlinkSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from "node:fs";
 import { release } from "node:os";
 import { join } from "node:path";
 import { root, run, succeeds, which } from "./run.mjs";
@@ -44,7 +44,7 @@ function present(tool) {
   const commands = tool.commands ?? [];
   const files = tool.files ?? [];
   return (
-    files.every((file) => succeeds("test", ["-e", file])) &&
+    files.every((file) => existsSync(file)) &&
     commands.every((command) => {
       const path = which(command, testPath);
       return path !== undefined && (tool.runs === undefined || succeeds(path, tool.runs));
@@ -53,7 +53,7 @@ function present(tool) {
 }
 
 /** What is not there. */
-export function missingTools() {
+function missingTools() {
   return TOOLS.filter((tool) => !present(tool));
 }
 

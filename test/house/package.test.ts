@@ -1,0 +1,125 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+const root = resolve(import.meta.dirname, "../..");
+const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+  readonly version: string;
+  readonly exports: Record<string, string | { types: string; default: string }>;
+};
+const entries = Object.entries(manifest.exports)
+  .filter(([, target]) => typeof target !== "string")
+  .map(([path]) => `bindery${path.slice(1)}`);
+
+/** A folder with nothing but the packed package installed, as a user's project has it. */
+const folder = mkdtempSync(join(tmpdir(), "bindery-packed-"));
+let packed: string[] = [];
+
+beforeAll(() => {
+  const npm = { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] } as const;
+  const report = execFileSync(
+    "npm",
+    ["pack", "--ignore-scripts", "--json", "--loglevel=error", "--pack-destination", folder],
+    { ...npm, cwd: root },
+  );
+  const [tarball] = JSON.parse(report) as { filename: string; files: { path: string }[] }[];
+  packed = (tarball?.files ?? []).map((file) => file.path);
+  writeFileSync(join(folder, "package.json"), '{"private":true,"type":"module"}');
+  const options = ["--prefer-offline", "--no-audit", "--no-fund", "--loglevel=error"];
+  execFileSync("npm", ["install", ...options, join(folder, tarball?.filename ?? "")], {
+    ...npm,
+    cwd: folder,
+  });
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Runs a module text in the user's project. */
+function node(text: string): { status: number | null; stdout: string; stderr: string } {
+  return spawnSync(process.execPath, ["--input-type=module", "-e", text], { cwd: folder, encoding: "utf8" });
+}
+
+/** Imports an entry, and says which native add-ons the kernel then sees mapped in the process. */
+function addonsAfterImport(entry: string): string[] {
+  const { status, stdout, stderr } = node(`
+    import { readFileSync } from "node:fs";
+    await import(${JSON.stringify(entry)});
+    const maps = readFileSync("/proc/self/maps", "utf8");
+    console.log(JSON.stringify([...new Set(maps.match(/[^/\\n]+\\.node$/gm) ?? [])]));
+  `);
+  expect(stderr).toBe("");
+  expect(status).toBe(0);
+  return JSON.parse(stdout) as string[];
+}
+
+describe("the package as packed", () => {
+  it("holds what is built and what explains it, and no sources or tests", () => {
+    for (const file of ["README.md", "LICENSE", "CHANGELOG.md", "docs/rosetta.md", "dist/cli/main.js"]) {
+      expect(packed).toContain(file);
+    }
+    expect(
+      packed.filter((file) => !/^(dist\/|docs\/|[A-Z]+\.md$|LICENSE$|package\.json$)/.test(file)),
+    ).toEqual([]);
+    expect(packed.filter((file) => /^docs\/api\/|\.tsbuildinfo$/.test(file))).toEqual([]);
+  });
+
+  it("installs a command that answers", () => {
+    const bin = join(folder, "node_modules/.bin/bindery");
+    expect(execFileSync(bin, ["--version"], { encoding: "utf8" }).trim()).toBe(manifest.version);
+  });
+
+  it.each(entries)("imports %s and finds names in it", (entry) => {
+    const { status, stdout, stderr } = node(
+      `console.log(Object.keys(await import(${JSON.stringify(entry)})).length)`,
+    );
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    expect(Number(stdout)).toBeGreaterThan(0);
+  });
+
+  it("loads native code for bindery/dlbind and none for the pure entries", () => {
+    expect(addonsAfterImport("bindery/dlbind")).toContain("koffi.node");
+    for (const entry of entries.filter((name) => /\/(elf|dwarf|errors)$/.test(name))) {
+      expect(addonsAfterImport(entry)).toEqual([]);
+    }
+  });
+
+  it("imports the pure entries where the FFI library is not installed", () => {
+    const koffi = join(folder, "node_modules/koffi");
+    expect(existsSync(koffi)).toBe(true);
+    renameSync(koffi, `${koffi}-away`);
+    try {
+      expect(node('await import("bindery/elf"); await import("bindery/errors")').status).toBe(0);
+      expect(node('await import("bindery/dlbind")').stderr).toContain("Cannot find package 'koffi'");
+    } finally {
+      renameSync(`${koffi}-away`, koffi);
+    }
+  });
+
+  it("gives every entry types that resolve, without the types of Node for the pure ones", () => {
+    const compile = (names: readonly string[], types: readonly string[]): string => {
+      const uses = names.map((name, index) => `import * as e${index} from "${name}"; export { e${index} };`);
+      writeFileSync(join(folder, "use.mts"), uses.join("\n"));
+      const options = {
+        module: "nodenext",
+        target: "es2023",
+        lib: ["es2023", "esnext.disposable"],
+        strict: true,
+        noEmit: true,
+        skipLibCheck: false,
+        typeRoots: [join(root, "node_modules/@types")],
+        types,
+      };
+      writeFileSync(
+        join(folder, "tsconfig.json"),
+        JSON.stringify({ compilerOptions: options, files: ["use.mts"] }),
+      );
+      const tsc = join(root, "node_modules/typescript/bin/tsc");
+      return spawnSync(process.execPath, [tsc, "-p", folder], { encoding: "utf8" }).stdout;
+    };
+    const pure = entries.filter((name) => /\/(elf|dwarf|errors)$/.test(name));
+    expect(compile(pure, [])).toBe("");
+    expect(compile(entries, ["node"])).toBe("");
+    expect(compile(["bindery/nothing"], [])).toContain("bindery/nothing");
+  });
+});
