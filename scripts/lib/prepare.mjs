@@ -32,11 +32,15 @@ function installed(folder) {
   );
 }
 
-/** Runs `npm ci` in a folder of the repository unless its node_modules match its lock file. */
+/**
+ * Installs the packages of a folder of the repository unless its node_modules match its lock file. Not `npm ci`:
+ * that refuses a lock file without entries for every platform's optional binaries, and a lock file written where
+ * the registry is a partial mirror has none for the platforms it leaves out.
+ */
 export function ensureInstalled(folder = root) {
   if (installed(folder)) return;
   console.log(`installing npm packages${folder === root ? "" : ` of ${relative(root, folder)}`}`);
-  must("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], { cwd: folder });
+  must("npm", ["install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"], { cwd: folder });
 }
 
 /** Every file below a folder, sorted, as paths relative to it. */

@@ -29,6 +29,12 @@ describe("docs/dependencies.md", () => {
     expect(documented(heading)).toEqual(Object.keys(packages ?? {}).sort());
   });
 
+  it.each(["", "tools/"])("%spackage-lock.json belongs to its package.json", (folder) => {
+    const { packages } = manifest(`${folder}package-lock.json`) as { packages?: Record<string, Manifest> };
+    const { dependencies, devDependencies } = manifest(`${folder}package.json`);
+    expect(packages?.[""]).toMatchObject({ ...(dependencies && { dependencies }), devDependencies });
+  });
+
   it.each(["package-lock.json", "tools/package-lock.json"])("%s names no registry host", (file) => {
     expect(readFileSync(resolve(root, file), "utf8")).not.toMatch(/"resolved": "https?:/);
   });
