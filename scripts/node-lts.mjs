@@ -1,12 +1,20 @@
 /**
  * `npm run test:node-lts [-- vitest arguments]`: runs the suite with the newest long-term-support Node, whose
- * binary npm carries. It is kept in .cache/, and nothing else on the machine changes.
+ * binary npm carries. It is kept in .cache/, and nothing else on the machine changes. With `--smoke` instead of
+ * other arguments, only what depends most on the Node it runs in: native calls and the package as a user has it.
  */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { must, root, run } from "./lib/run.mjs";
 
 const LTS = "24";
+const SMOKE = [
+  "test/bytes",
+  "test/host",
+  "test/dlbind",
+  "test/house/readme.test.ts",
+  "test/house/package.test.ts",
+];
 
 const folder = join(root, ".cache/node-lts");
 const carrier = `node-linux-${process.arch}`;
@@ -17,6 +25,9 @@ must(join(bin, "node"), [
   "-e",
   "if (!process.release.lts) throw Error('not an LTS'); console.log('Node', process.version, process.release.lts)",
 ]);
-process.exitCode = run(join(bin, "node"), ["scripts/test.mjs", ...process.argv.slice(2)], {
+
+const args = process.argv.slice(2);
+const selection = args.includes("--smoke") ? SMOKE : args;
+process.exitCode = run(join(bin, "node"), ["scripts/test.mjs", ...selection], {
   env: { ...process.env, PATH: `${bin}:${process.env.PATH ?? ""}` },
 });

@@ -15,7 +15,7 @@ ensureBuilt();
 if (!ensureTools()) process.exit(1);
 
 const args = process.argv.slice(2);
-const report = join(root, ".cache/vitest.json");
+const report = join(root, args.length === 0 ? ".cache/vitest.json" : ".cache/vitest-part.json");
 mkdirSync(join(root, ".cache"), { recursive: true });
 rmSync(report, { force: true });
 

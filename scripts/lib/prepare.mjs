@@ -39,7 +39,7 @@ function installed(folder) {
  */
 export function ensureInstalled(folder = root) {
   if (installed(folder)) return;
-  console.log(`installing npm packages${folder === root ? "" : ` of ${relative(root, folder)}`}`);
+  console.log(`installing npm packages${folder === root ? "" : ` in ${relative(root, folder)}/`}`);
   must("npm", ["install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"], { cwd: folder });
 }
 
