@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from "node:child_process";
+import { type ExecFileSyncOptionsWithStringEncoding, execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -18,7 +18,7 @@ const folder = mkdtempSync(join(tmpdir(), "bindery-packed-"));
 let packed: string[] = [];
 
 beforeAll(() => {
-  const npm = { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] } as const;
+  const npm: ExecFileSyncOptionsWithStringEncoding = { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] };
   const report = execFileSync(
     "npm",
     ["pack", "--ignore-scripts", "--json", "--loglevel=error", "--pack-destination", folder],
