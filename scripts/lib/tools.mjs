@@ -101,7 +101,7 @@ export function ensureTools() {
   const apt = aptPrefix();
   if (apt !== undefined) {
     const [command, ...args] = apt;
-    const quiet = ["-q", "-y", "-o", "DPkg::Lock::Timeout=120"];
+    const quiet = ["-qq", "-o", "Dpkg::Use-Pty=0", "-o", "DPkg::Lock::Timeout=120", "-y"];
     run(command, [...args, "apt-get", ...quiet, "update"]);
     const packages = missingTools().map(packageFor);
     console.log(`installing ${packages.join(" ")}`);
