@@ -67,6 +67,18 @@ export class ElfError extends BinderyError<ElfErrorCode> {
   }
 }
 
+/** Malformed DWARF, or DWARF that can't be written as asked; `place` says where. */
+export class DwarfError extends BinderyError<"DWARF_BAD_VALUE"> {
+  override readonly name = "DwarfError";
+  readonly place: Place;
+
+  constructor(code: "DWARF_BAD_VALUE", place: Place, what: string) {
+    const where = formatPlace(place);
+    super(code, where === "" ? what : `${where}: ${what}`);
+    this.place = place;
+  }
+}
+
 /** A call into the operating system or the dynamic loader that was refused. */
 export class HostError extends BinderyError<"HOST_SYSCALL" | "HOST_LOADER" | "HOST_UNSUPPORTED"> {
   override readonly name = "HostError";

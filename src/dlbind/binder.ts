@@ -1,0 +1,300 @@
+/**
+ * Names of a live object: checking what is asked, keeping the symbol table, the call-frame information and the
+ * list of names in each block in step, and leaving everything as it was when something does not fit.
+ */
+import { STB, STT, STV } from "../elf/constants/symbol.ts";
+import { DlbindError } from "../errors.ts";
+import { Allocation } from "./allocation.ts";
+import { Column } from "./column.ts";
+import { FIRST_VERSION } from "./image.ts";
+import type { LiveMemory, Located } from "./memory.ts";
+import { type BindOptions, checkBind, type Unwind } from "./options.ts";
+import type { LiveSegment } from "./segment.ts";
+import { MAX_NAME, NameBuffer } from "./strings.ts";
+import { NONE, type SymbolFields } from "./symbols.ts";
+import type { LiveTables } from "./tables.ts";
+import { FRAME_CIE, framePointerInstructions } from "./unwind.ts";
+
+const HIDDEN = 0x8000;
+const VER_NDX_GLOBAL = 1;
+
+/** Who wants to know of names that come and go. */
+export interface NameListener {
+  bound(slot: number): void;
+  /** Called while the symbol can still be read. */
+  unbinding(slot: number): void;
+}
+
+/** A symbol as data. */
+export interface Description {
+  readonly name: string;
+  readonly address: bigint;
+  readonly size: number;
+  readonly type: number;
+  readonly binding: number;
+  readonly visibility: number;
+  readonly version: string | undefined;
+}
+
+export class Binder {
+  readonly #object: string;
+  readonly #tables: LiveTables;
+  readonly #memory: LiveMemory;
+  readonly #versions: readonly string[];
+  readonly #listener: NameListener;
+  readonly #name = new NameBuffer();
+  /** By symbol: the next older symbol of the same block. */
+  readonly #nextInBlock = new Column();
+  #generation = 0;
+
+  constructor(
+    object: string,
+    tables: LiveTables,
+    memory: LiveMemory,
+    versions: readonly string[],
+    listener: NameListener,
+  ) {
+    this.#object = object;
+    this.#tables = tables;
+    this.#memory = memory;
+    this.#versions = versions;
+    this.#listener = listener;
+  }
+
+  /** Changes whenever a name moves or goes. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  get count(): number {
+    return this.#tables.symbols.count;
+  }
+
+  bind(name: string, target: Allocation | bigint, options: BindOptions, move: boolean): bigint {
+    this.#memory.checkLive();
+    const place = this.#place(target);
+    const { segment, offset } = place;
+    checkBind(this.#object, name, options, segment.kind === "text");
+    const version = this.#versionIndex(options.version);
+    this.#setName(name);
+    const room = place.block + segment.roomAt(place.block) - offset;
+    const size = options.size ?? (typeof target === "bigint" ? room : target.size);
+    if (!Number.isInteger(size) || size < 0 || size > room) {
+      this.#fail(
+        "DLBIND_OUTSIDE",
+        `bind ${name}: size ${size}, expected at most the ${room} bytes allocated from there`,
+      );
+    }
+    const fields = symbolFields(segment, offset, size, options, version);
+    const old = this.#displaced(name, version, fields, move);
+    this.#memory.settleBlock(segment, place.block);
+    this.#commit(name, old, fields, place, options.unwind);
+    return this.#memory.base + BigInt(fields.value);
+  }
+
+  unbind(name: string, version: string | undefined): void {
+    this.#memory.checkLive();
+    const slot = this.#findAny(name, version);
+    if (slot === NONE) {
+      const full = version === undefined ? name : `${name}@${version}`;
+      this.#fail("DLBIND_NOT_BOUND", `unbind ${full}: not bound`);
+    }
+    this.#drop(slot);
+  }
+
+  /** Removes every name in a block. */
+  unbindBlock(segment: LiveSegment, block: number): void {
+    for (let slot = segment.nameAt(block); slot !== NONE; slot = segment.nameAt(block)) this.#drop(slot);
+  }
+
+  /** Image offset behind the last byte that a name in the block covers; 0 when it has none. */
+  coveredEnd(segment: LiveSegment, block: number): number {
+    const { symbols } = this.#tables;
+    let end = 0;
+    for (let slot = segment.nameAt(block); slot !== NONE; slot = this.#nextInBlock.at(slot)) {
+      end = Math.max(end, symbols.valueOf(slot) + symbols.sizeOf(slot));
+    }
+    return end;
+  }
+
+  /** The symbol of that name, or 0. */
+  find(name: string, version: string | undefined): number {
+    this.#memory.checkLive();
+    return this.#findAny(name, version);
+  }
+
+  /** Every symbol there is. */
+  *slots(): IterableIterator<number> {
+    this.#memory.checkLive();
+    const { symbols } = this.#tables;
+    for (let slot = 1; slot < symbols.end; slot++) if (symbols.isBound(slot)) yield slot;
+  }
+
+  describe(slot: number): Description {
+    const { symbols } = this.#tables;
+    const info = symbols.infoOf(slot);
+    return {
+      name: symbols.nameOf(slot),
+      address: this.#memory.base + BigInt(symbols.valueOf(slot)),
+      size: symbols.sizeOf(slot),
+      type: info & 0xf,
+      binding: info >> 4,
+      visibility: symbols.otherOf(slot) & 3,
+      version: this.#versions[symbols.versionOf(slot) - FIRST_VERSION],
+    };
+  }
+
+  #place(target: Allocation | bigint): Located {
+    if (typeof target === "bigint") return this.#memory.locate(target);
+    if (!(target instanceof Allocation) || !this.#memory.owns(target)) {
+      this.#fail("DLBIND_OUTSIDE", "bind: the allocation belongs to another object");
+    }
+    target.check();
+    return { segment: target.segment, offset: target.offset, block: target.offset };
+  }
+
+  #setName(name: string): void {
+    if (!this.#name.set(name)) {
+      this.#fail(
+        "DLBIND_BAD_ARGUMENT",
+        `name ${JSON.stringify(name)}: expected 1 to ${MAX_NAME - 1} bytes of UTF-8 without NUL`,
+      );
+    }
+  }
+
+  #versionIndex(version: string | undefined): number {
+    if (this.#versions.length === 0 && version === undefined) return 0;
+    if (version === undefined) return VER_NDX_GLOBAL;
+    const index = this.#versions.indexOf(version);
+    if (index < 0) {
+      const known = this.#versions.length === 0 ? "none" : this.#versions.join(", ");
+      this.#fail(
+        "DLBIND_UNKNOWN_VERSION",
+        `version ${version}: not declared at creation; declared: ${known}`,
+      );
+    }
+    return FIRST_VERSION + index;
+  }
+
+  /** The symbol that has to make way, or 0. */
+  #displaced(name: string, version: number, fields: SymbolFields, move: boolean): number {
+    if (!fields.reachable) return NONE;
+    const old = this.#tables.symbols.find(this.#name, version);
+    if (old === NONE || move) return old;
+    const weak = this.#tables.symbols.infoOf(old) >> 4 === STB.STB_WEAK;
+    if (!weak || fields.info >> 4 === STB.STB_WEAK) {
+      this.#fail("DLBIND_DUPLICATE", `bind ${name}: bound already; rebind moves a name`);
+    }
+    return old;
+  }
+
+  #commit(name: string, old: number, fields: SymbolFields, place: Located, unwind: Unwind | undefined): void {
+    const { symbols, frames } = this.#tables;
+    const frame = unwind === undefined ? -1 : this.#addFrame(name, fields, place, unwind);
+    const slot = old === NONE ? symbols.add(this.#name, fields) : this.#replace(old, fields);
+    if (slot === NONE) {
+      if (frame >= 0) frames.remove(frame, fields.value);
+      this.#fail(
+        "DLBIND_TABLE_FULL",
+        `bind ${name}: ${symbols.count} symbols; capacities are set at creation`,
+      );
+    }
+    this.#nextInBlock.set(slot, place.segment.nameAt(place.block));
+    place.segment.setNameAt(place.block, slot);
+    this.#tables.frameOf.set(slot, frame + 1);
+    this.#listener.bound(slot);
+  }
+
+  #replace(old: number, fields: SymbolFields): number {
+    // What goes with the old entry goes only once the new one stands.
+    const { symbols } = this.#tables;
+    if (!symbols.hasRoomFor(this.#name)) return NONE;
+    this.#listener.unbinding(old);
+    this.#detach(old);
+    this.#generation++;
+    return symbols.replace(old, this.#name, fields);
+  }
+
+  #drop(slot: number): void {
+    this.#listener.unbinding(slot);
+    this.#detach(slot);
+    this.#generation++;
+    const { symbols } = this.#tables;
+    this.#name.set(symbols.nameOf(slot));
+    symbols.remove(slot, this.#name.hash);
+  }
+
+  /** Takes a symbol out of its block's list, with the call-frame information that came with it. */
+  #detach(slot: number): void {
+    const { symbols, frames } = this.#tables;
+    const value = symbols.valueOf(slot);
+    const { segment, block } = this.#memory.locate(this.#memory.base + BigInt(value));
+    let link = segment.nameAt(block);
+    if (link === slot) {
+      segment.setNameAt(block, this.#nextInBlock.at(slot));
+    } else {
+      while (link !== NONE && this.#nextInBlock.at(link) !== slot) link = this.#nextInBlock.at(link);
+      this.#nextInBlock.set(link, this.#nextInBlock.at(slot));
+    }
+    const frame = this.#tables.frameOf.at(slot) - 1;
+    if (frame >= 0) frames.remove(frame, value);
+  }
+
+  #addFrame(name: string, fields: SymbolFields, { segment, offset }: Located, unwind: Unwind): number {
+    let instructions: Uint8Array | undefined;
+    if (unwind === "frame-pointer") {
+      instructions = framePointerInstructions(segment.memory.u8.subarray(offset, offset + fields.size));
+      if (instructions === undefined) {
+        this.#fail(
+          "DLBIND_BAD_ARGUMENT",
+          `bind ${name}: unwind: the code does not begin with push rbp; mov rbp, rsp`,
+        );
+      }
+    } else {
+      instructions = unwind.instructions;
+    }
+    const cie = unwind === "frame-pointer" ? FRAME_CIE : (unwind.cie ?? FRAME_CIE);
+    const lsda = unwind === "frame-pointer" ? undefined : unwind.lsda;
+    const start = this.#memory.base + BigInt(fields.value);
+    const frame = this.#tables.frames.add(fields.value, start, fields.size, cie, instructions, lsda);
+    if (frame < 0) this.#fail("DLBIND_TABLE_FULL", `bind ${name}: call frames: capacity is set at creation`);
+    return frame;
+  }
+
+  #findAny(name: string, version: string | undefined): number {
+    if (!this.#name.set(name)) return NONE;
+    const { symbols } = this.#tables;
+    const index = this.#versionIndex(version);
+    const slot = symbols.find(this.#name, index);
+    if (slot !== NONE) return slot;
+    // A local name stands in no chain; who asks for one has few of them.
+    for (let at = 1; at < symbols.end; at++) {
+      if (symbols.isBound(at) && !symbols.isReachable(at) && symbols.isNamed(at, this.#name)) return at;
+    }
+    return NONE;
+  }
+
+  #fail(code: DlbindError["code"], what: string): never {
+    throw new DlbindError(code, this.#object, what);
+  }
+}
+
+function symbolFields(
+  segment: LiveSegment,
+  offset: number,
+  size: number,
+  options: BindOptions,
+  version: number,
+): SymbolFields {
+  const binding = options.binding ?? STB.STB_GLOBAL;
+  const type = options.type ?? (segment.kind === "text" ? STT.STT_FUNC : STT.STT_OBJECT);
+  return {
+    value: segment.span.offset + offset,
+    size,
+    info: (binding << 4) | type,
+    other: options.visibility ?? STV.STV_DEFAULT,
+    section: segment.section,
+    version: version | (options.hidden === true ? HIDDEN : 0),
+    reachable: binding !== STB.STB_LOCAL,
+  };
+}

@@ -1,0 +1,120 @@
+/**
+ * Where everything lies in the image of a live object. Addresses in the file equal offsets in the file, so one
+ * number, counted from the start of the image, serves for both.
+ *
+ *     headers │ debugger's headers │ tables: versions hash symbols names unwind │ text │ rodata │ dynamic data
+ *     └──────────────── read-only segment ─────────────────────────────────────┘ └ R E┘ └─ R ──┘ └─── RW ────┘
+ *
+ * The loader remembers where each table is and how many buckets the hash table has when it maps the object, so
+ * capacities are fixed here; the file behind the image is sparse, so what is never used is never there.
+ */
+
+/** Regions, and first pages of segments, begin at multiples of this: a page on every Linux machine. */
+export const REGION_ALIGN = 0x1_0000;
+
+/** Capacities of a live object, in bytes where the name does not say a count. */
+export interface Capacities {
+  readonly text: number;
+  readonly rodata: number;
+  readonly data: number;
+  /** Number of symbols, the reserved first one not counted. */
+  readonly symbols: number;
+  /** Bytes of symbol names with their terminators. */
+  readonly names: number;
+  /** Number of functions with call-frame information. */
+  readonly frames: number;
+}
+
+/** A span of the image. */
+export interface Span {
+  readonly offset: number;
+  readonly size: number;
+}
+
+export interface Layout {
+  readonly capacities: Capacities;
+  /** Buckets of the `DT_HASH` table. */
+  readonly buckets: number;
+  /** Headers as a debugger that attaches reads them through the GDB JIT interface. */
+  readonly debugHeaders: Span;
+  /** Version definitions; empty when no version was declared. */
+  readonly verdef: Span;
+  readonly hash: Span;
+  readonly versym: Span;
+  readonly dynsym: Span;
+  readonly dynstr: Span;
+  readonly ehFrameHdr: Span;
+  readonly ehFrame: Span;
+  readonly text: Span;
+  readonly rodata: Span;
+  readonly dynamic: Span;
+  readonly data: Span;
+  /** Bytes of the whole file. */
+  readonly size: number;
+}
+
+/** Sizes of ELF64 records (gABI, "ELF Header", "Symbol Table", "Dynamic Section"). */
+export const SYM_SIZE = 24;
+export const DYN_SIZE = 16;
+const HASH_HEADER = 8;
+/** version, three encodings, eh_frame_ptr, fde_count (LSB 5.0, 10.6.2). */
+export const EH_FRAME_HDR_HEADER = 12;
+export const EH_FRAME_HDR_ENTRY = 8;
+/** Room for a call-frame record: 32 bytes of header and about as many of instructions. */
+const EH_FRAME_RECORD = 64;
+const DYNAMIC_SIZE = 0x200;
+const HEADERS_SIZE = 0x1000;
+
+/** Largest image: every place in it must be reachable from every other by a signed 32-bit displacement. */
+export const MAX_IMAGE = 0x7fff_0000;
+
+/** Lays out an image. `versionBytes` is the size of the encoded version definitions. */
+export function layOut(capacities: Capacities, versionBytes: number): Layout {
+  let at = 0;
+  const place = (size: number, align: number): Span => {
+    at += -at & (align - 1);
+    const span = { offset: at, size };
+    at += size;
+    return span;
+  };
+  place(HEADERS_SIZE, 1);
+  const slots = capacities.symbols + 1;
+  const buckets = bucketCount(capacities.symbols);
+  const debugHeaders = place(HEADERS_SIZE, HEADERS_SIZE);
+  const verdef = place(versionBytes, 8);
+  const hash = place(HASH_HEADER + 4 * (buckets + slots), 64);
+  const versym = place(versionBytes === 0 ? 0 : 2 * slots, 64);
+  const dynsym = place(SYM_SIZE * slots, 64);
+  const dynstr = place(capacities.names, 64);
+  // The table behind the 12-byte header is then 8-aligned, so that an entry is replaced by one store.
+  place(4, 64);
+  const ehFrameHdr = place(EH_FRAME_HDR_HEADER + EH_FRAME_HDR_ENTRY * capacities.frames, 1);
+  const ehFrame = place(EH_FRAME_RECORD * (capacities.frames + 1), 64);
+  const text = place(capacities.text, REGION_ALIGN);
+  const rodata = place(capacities.rodata, REGION_ALIGN);
+  const dynamic = place(DYNAMIC_SIZE, REGION_ALIGN);
+  const data = place(capacities.data, 64);
+  at += -at & (REGION_ALIGN - 1);
+  return {
+    capacities,
+    buckets,
+    debugHeaders,
+    verdef,
+    hash,
+    versym,
+    dynsym,
+    dynstr,
+    ehFrameHdr,
+    ehFrame,
+    text,
+    rodata,
+    dynamic,
+    data,
+    size: at,
+  };
+}
+
+/** An odd number of buckets near the number of symbols: the SysV hash is weak, and even counts make it weaker. */
+function bucketCount(symbols: number): number {
+  return Math.max(61, symbols | 1);
+}

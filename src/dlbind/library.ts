@@ -1,0 +1,292 @@
+/**
+ * Live ELF objects: shared objects that grow while they run. [seed: libdlbind]
+ *
+ * The object is a sparse ELF image in a file that the C library's loader has opened the usual way, so that dlsym(3),
+ * dladdr(3), dl_iterate_phdr(3), unwinders and the kernel see it as they see any library; this class changes the
+ * image's tables through a second mapping of the same file.
+ */
+import { STT } from "../elf/constants/symbol.ts";
+import { DlbindError, HostError } from "../errors.ts";
+import { type Callable, callableAt } from "../host/call.ts";
+import {
+  dlclose,
+  dlopen,
+  dlsym,
+  isLoaded,
+  linkMapOf,
+  RTLD_DEFAULT,
+  RTLD_GLOBAL,
+  RTLD_LOCAL,
+  RTLD_NOW,
+} from "../host/dl.ts";
+import type { Allocation } from "./allocation.ts";
+import { type OpenBacking, openBacking } from "./backing.ts";
+import { Binder } from "./binder.ts";
+import { verdefSize } from "./image.ts";
+import { layOut } from "./layout.ts";
+import { LiveMemory } from "./memory.ts";
+import { Publisher } from "./notify/publisher.ts";
+import {
+  type BindOptions,
+  type CreateOptions,
+  checkCapacities,
+  checkObjectName,
+  checkVersions,
+} from "./options.ts";
+import { NameBuffer } from "./strings.ts";
+import { LiveTables } from "./tables.ts";
+
+/** A symbol of a live object. */
+export interface BoundSymbol {
+  readonly name: string;
+  readonly address: bigint;
+  /** Bytes it covers. */
+  readonly size: number;
+  /** `STT_…` */
+  readonly type: number;
+  /** `STB_…` */
+  readonly binding: number;
+  /** `STV_…` */
+  readonly visibility: number;
+  readonly version: string | undefined;
+}
+
+/** What a live object holds at present. */
+export interface Usage {
+  readonly symbols: number;
+  /** Bytes allocated, with their padding. */
+  readonly text: number;
+  readonly rodata: number;
+  readonly data: number;
+}
+
+export class LiveObject {
+  readonly name: string;
+  readonly #backing: OpenBacking<LiveTables>;
+  readonly #memory: LiveMemory;
+  readonly #binder: Binder;
+  readonly #publisher: Publisher;
+  readonly #callables = new Map<string, Callable>();
+
+  private constructor(name: string, backing: OpenBacking<LiveTables>, options: CreateOptions) {
+    const tables = backing.contents;
+    const base = linkMapOf(backing.handle).address;
+    this.name = name;
+    this.#backing = backing;
+    this.#memory = new LiveMemory(name, tables, base, {
+      beforeFree: (segment, offset) => this.#binder.unbindBlock(segment, offset),
+      mustRest: (segment) => this.#publisher.mustRest(segment),
+      coveredEnd: (segment, offset) => this.#binder.coveredEnd(segment, offset),
+    });
+    this.#publisher = new Publisher(tables, this.#memory, options.perf ?? []);
+    this.#binder = new Binder(name, tables, this.#memory, options.versions ?? [], this.#publisher);
+  }
+
+  /**
+   * Makes an object that the running process has open.
+   * @param name how it is called in link maps, `/proc/self/maps` and messages
+   * @throws DlbindError DLBIND_BAD_ARGUMENT, or DLBIND_NO_BACKING naming each way tried
+   */
+  static create(name: string, options: CreateOptions = {}): LiveObject {
+    if (process.platform !== "linux" || process.arch !== "x64") {
+      throw new HostError(
+        "HOST_UNSUPPORTED",
+        "create",
+        `${process.platform} ${process.arch}: expected linux x64`,
+      );
+    }
+    checkObjectName(name);
+    const versions = options.versions ?? [];
+    checkVersions(name, versions);
+    const layout = layOut(checkCapacities(name, options), verdefSize(versions.length));
+    const ways = options.backing ?? "memfd";
+    const backing = openBacking(
+      name,
+      layout.size,
+      Array.isArray(ways) ? ways : [ways as Exclude<typeof ways, readonly unknown[]>],
+      RTLD_NOW | (options.global === false ? RTLD_LOCAL : RTLD_GLOBAL),
+      (fd, onDisk) =>
+        new LiveTables(fd, layout, new NameBuffer(), {
+          soname: name,
+          versions,
+          fixed: false,
+          onDisk,
+          quiesce,
+        }),
+    );
+    return new LiveObject(name, backing, options);
+  }
+
+  /** Path under which the loader opened it, as link maps show it. */
+  get path(): string {
+    return this.#backing.path;
+  }
+
+  /** Address of the image in memory (`l_addr`). */
+  get base(): bigint {
+    return this.#memory.base;
+  }
+
+  /** The loader's handle, for dlsym(3) in native code. @throws DlbindError once deleted */
+  get handle(): bigint {
+    this.#memory.checkLive();
+    return this.#backing.handle;
+  }
+
+  get isDeleted(): boolean {
+    return this.#memory.isDeleted;
+  }
+
+  get usage(): Usage {
+    const { text, rodata, data } = this.#memory;
+    return {
+      symbols: this.#binder.count,
+      text: text.usedBytes,
+      rodata: rodata.usedBytes,
+      data: data.usedBytes,
+    };
+  }
+
+  /**
+   * Takes `size` bytes: text with `SHF_EXECINSTR`, data with `SHF_WRITE`, read-only data with neither.
+   * What the bytes hold is undefined where others had them before, else zero.
+   * @param options.align a power of two up to 65,536; 16 at least is given
+   * @throws DlbindError DLBIND_BAD_ARGUMENT; DLBIND_UNSUPPORTED for both flags together; DLBIND_NO_SPACE
+   */
+  alloc(size: number, flags: number, options: { readonly align?: number } = {}): Allocation {
+    return this.#memory.alloc(size, flags, options.align ?? 1);
+  }
+
+  /** Frees the allocation that begins at an address, as `Allocation.free` does. */
+  free(address: bigint): void {
+    this.#memory.freeAt(address);
+  }
+
+  /**
+   * Binds a name to an address in the object: from the next instruction on, every thread's dlsym(3) finds it.
+   * A strong name takes the place of a weak one.
+   * @param target an allocation, or an address inside one
+   * @returns the address
+   * @throws DlbindError DLBIND_DUPLICATE, DLBIND_OUTSIDE, DLBIND_NOT_ALLOCATED, DLBIND_TABLE_FULL,
+   *   DLBIND_UNKNOWN_VERSION, DLBIND_UNSUPPORTED, DLBIND_BAD_ARGUMENT; the object is then as before
+   */
+  bind(name: string, target: Allocation | bigint, options: BindOptions = {}): bigint {
+    return this.#binder.bind(name, target, options, false);
+  }
+
+  /** As {@link bind} for a name that may be bound already: it moves in one step, without a moment in which it is gone. */
+  rebind(name: string, target: Allocation | bigint, options: BindOptions = {}): bigint {
+    return this.#binder.bind(name, target, options, true);
+  }
+
+  /** Takes a name away: dlsym(3) no longer finds it, dladdr(3) no longer names it. @throws DlbindError DLBIND_NOT_BOUND */
+  unbind(name: string, options: { readonly version?: string } = {}): void {
+    this.#binder.unbind(name, options.version);
+  }
+
+  /** The symbol of that name, by the object's own tables; `undefined` when it is not bound. */
+  symbol(name: string, options: { readonly version?: string } = {}): BoundSymbol | undefined {
+    const slot = this.#binder.find(name, options.version);
+    return slot === 0 ? undefined : this.#binder.describe(slot);
+  }
+
+  /** All symbols, in the order of the table. */
+  *symbols(): IterableIterator<BoundSymbol> {
+    for (const slot of this.#binder.slots()) yield this.#binder.describe(slot);
+  }
+
+  /**
+   * Tells debuggers and profilers what was bound and unbound since the last time, in one go. [seed: dlreload]
+   * dlsym(3) and dladdr(3) need no telling.
+   */
+  publish(): void {
+    this.#memory.checkLive();
+    this.#memory.settleLent();
+    this.#publisher.publish();
+    this.#memory.releaseResting();
+  }
+
+  /**
+   * A callable for a bound function, by C prototype: `lib.function("int add(int, int)")`. It follows the name when it is
+   * bound anew. @throws DlbindError DLBIND_NOT_BOUND, also from a call after the name is gone
+   */
+  function(prototype: string): Callable {
+    const name = /([A-Za-z_$][\w$.@]*)\s*\(/.exec(prototype)?.[1];
+    if (name === undefined) {
+      throw new DlbindError(
+        "DLBIND_BAD_ARGUMENT",
+        this.name,
+        `prototype "${prototype}": no name before a parenthesis`,
+      );
+    }
+    let generation = this.#binder.generation;
+    let target = callableAt(this.#functionAddress(name), prototype);
+    return (...args) => {
+      this.#memory.checkLive();
+      if (generation !== this.#binder.generation) {
+        target = callableAt(this.#functionAddress(name), prototype);
+        generation = this.#binder.generation;
+      }
+      return target(...args);
+    };
+  }
+
+  /** Calls a bound function: `lib.call("int add(int, int)", 1, 2)`. */
+  call(prototype: string, ...args: unknown[]): unknown {
+    let callable = this.#callables.get(prototype);
+    if (callable === undefined) {
+      callable = this.function(prototype);
+      this.#callables.set(prototype, callable);
+    }
+    return callable(...args);
+  }
+
+  /**
+   * Unloads the object and gives everything back: mappings, descriptor, link-map entry, debug objects. Views on its
+   * memory become empty. Deleting twice is harmless.
+   * @throws DlbindError DLBIND_STILL_REFERENCED when others have it open too; it stays whole and usable then
+   */
+  delete(): void {
+    if (this.#memory.isDeleted) return;
+    const { path, handle, contents } = this.#backing;
+    // Before the memory goes: a debugger must never be led to what is not mapped any more.
+    this.#publisher.withdraw();
+    if (!unload(path, handle)) {
+      this.#publisher.publish();
+      throw new DlbindError(
+        "DLBIND_STILL_REFERENCED",
+        this.name,
+        "delete: the loader keeps the object: it was opened elsewhere, or a name in it was found through RTLD_DEFAULT or " +
+          "by another library's relocation, which ties it to who asked",
+      );
+    }
+    this.#memory.close();
+    contents.close();
+    this.#backing.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.delete();
+  }
+
+  #functionAddress(name: string): bigint {
+    const symbol = this.symbol(name);
+    if (symbol === undefined) throw new DlbindError("DLBIND_NOT_BOUND", this.name, `call ${name}: not bound`);
+    if (symbol.type !== STT.STT_GNU_IFUNC) return symbol.address;
+    // The loader runs the resolver.
+    return dlsym(this.handle, name) ?? symbol.address;
+  }
+}
+
+/** Waits out every look-up that is under way: the loader lets one thread in at a time. */
+function quiesce(): void {
+  dlsym(RTLD_DEFAULT, "");
+}
+
+/** Gives our reference back. False when the loader keeps the object, and then our reference is taken again. */
+function unload(path: string, handle: bigint): boolean {
+  dlclose(handle);
+  if (!isLoaded(path)) return true;
+  dlopen(path, RTLD_NOW);
+  return false;
+}

@@ -1,0 +1,277 @@
+/**
+ * The memory of a live object: its three segments, and that what is stored in text is what runs.
+ *
+ * Text is stored through a mapping of our own and runs through the loader's, which is private. Where a debugger has
+ * planted a breakpoint, the kernel gave that page a copy of its own, and later stores don't reach it. So stores are
+ * compared with what would run, and where the two differ the code is written into the copy too, the way the debugger
+ * did it. No page is writable and executable for anyone at any time.
+ */
+import { SHF } from "../elf/constants/section.ts";
+import { DlbindError } from "../errors.ts";
+import { pokeMemory } from "../host/memory.ts";
+import { NativeRegion } from "../host/region.ts";
+import { Allocation, type AllocationOwner } from "./allocation.ts";
+import { GRANULE } from "./arena.ts";
+import { DATA_SECTION, RODATA_SECTION, TEXT_SECTION } from "./image.ts";
+import { REGION_ALIGN } from "./layout.ts";
+import { LiveSegment, type SegmentKind } from "./segment.ts";
+import type { LiveTables } from "./tables.ts";
+
+/** Instruction that debuggers plant on x86-64. */
+const INT3 = 0xcc;
+
+/** A place in a live object. */
+export interface Located {
+  readonly segment: LiveSegment;
+  /** Offset in the segment. */
+  readonly offset: number;
+  /** Offset in the segment of the block around it. */
+  readonly block: number;
+}
+
+/** What must happen around a block, decided by who knows the names in it. */
+export interface BlockWatcher {
+  /** Unbinds what is bound in the block. */
+  beforeFree(segment: LiveSegment, offset: number): void;
+  /** True when the block must stay free of others until debuggers were told that its names are gone. */
+  mustRest(segment: LiveSegment): boolean;
+  /** Image offset behind the last byte that a name in the block covers; 0 when none is bound. */
+  coveredEnd(segment: LiveSegment, offset: number): number;
+}
+
+export class LiveMemory implements AllocationOwner {
+  readonly object: string;
+  readonly base: bigint;
+  readonly text: LiveSegment;
+  readonly rodata: LiveSegment;
+  readonly data: LiveSegment;
+  readonly #running: NativeRegion;
+  readonly #watcher: BlockWatcher;
+  /** Text whose bytes the caller may be writing, by start; true once it was settled. */
+  readonly #lent = new Map<number, boolean>();
+  /** Freed text that debuggers still have names for. */
+  #resting: number[] = [];
+  #deleted = false;
+
+  constructor(object: string, tables: LiveTables, base: bigint, watcher: BlockWatcher) {
+    const { layout } = tables;
+    this.object = object;
+    this.base = base;
+    this.#watcher = watcher;
+    this.text = new LiveSegment("text", TEXT_SECTION, layout.text, tables.text);
+    this.rodata = new LiveSegment("rodata", RODATA_SECTION, layout.rodata, tables.rodata);
+    const data = new NativeRegion(base + BigInt(layout.data.offset), layout.data.size);
+    this.data = new LiveSegment("data", DATA_SECTION, layout.data, data);
+    this.#running = new NativeRegion(base + BigInt(layout.text.offset), layout.text.size);
+  }
+
+  get isDeleted(): boolean {
+    return this.#deleted;
+  }
+
+  /** @throws DlbindError DLBIND_BAD_ARGUMENT, DLBIND_UNSUPPORTED (write and execute), DLBIND_NO_SPACE */
+  alloc(size: number, flags: number, align: number): Allocation {
+    this.checkLive();
+    const segment = this.#segmentFor(flags);
+    this.#checkSize(segment.kind, size);
+    if (!Number.isInteger(align) || align < 1 || (align & (align - 1)) !== 0 || align > REGION_ALIGN) {
+      this.#fail("DLBIND_BAD_ARGUMENT", `align ${align}: expected a power of two up to ${REGION_ALIGN}`);
+    }
+    const offset = segment.take(size, align);
+    if (offset < 0) this.#failSpace(segment, size);
+    return new Allocation(this, segment, offset, size);
+  }
+
+  /** Where an address lies. @throws DlbindError DLBIND_OUTSIDE or DLBIND_NOT_ALLOCATED */
+  locate(address: bigint): Located {
+    this.checkLive();
+    const distance = address - this.base;
+    for (const segment of [this.text, this.rodata, this.data]) {
+      const { span } = segment;
+      if (distance < BigInt(span.offset) || distance >= BigInt(span.offset + span.size)) continue;
+      const offset = Number(distance) - span.offset;
+      const block = segment.blockHolding(offset);
+      if (block < 0)
+        this.#fail(
+          "DLBIND_NOT_ALLOCATED",
+          `address 0x${address.toString(16)} in ${segment.kind}: not allocated`,
+        );
+      return { segment, offset, block };
+    }
+    return this.#fail("DLBIND_OUTSIDE", `address 0x${address.toString(16)}: outside the object`);
+  }
+
+  /** True when the allocation was made here. */
+  owns(allocation: Allocation): boolean {
+    return [this.text, this.rodata, this.data].includes(allocation.segment);
+  }
+
+  checkLive(): void {
+    if (this.#deleted) this.#fail("DLBIND_DELETED", "the object was deleted");
+  }
+
+  check(segment: LiveSegment, offset: number, serial: number): void {
+    this.checkLive();
+    if (segment.serialAt(offset) !== serial) {
+      this.#fail("DLBIND_FREED", `allocation at ${segment.kind}+0x${offset.toString(16)}: freed already`);
+    }
+  }
+
+  lend(allocation: Allocation): void {
+    if (allocation.segment !== this.text) return;
+    if (!this.#lent.has(allocation.offset)) this.#lent.set(allocation.offset, false);
+  }
+
+  store(allocation: Allocation, bytes: Uint8Array, at: number): void {
+    const { segment, offset, size } = allocation;
+    if (!Number.isInteger(at) || at < 0 || at + bytes.length > size) {
+      this.#fail(
+        "DLBIND_OUTSIDE",
+        `write of ${bytes.length} bytes at ${at}: outside the ${size} bytes allocated`,
+      );
+    }
+    segment.memory.u8.set(bytes, offset + at);
+    this.settle(segment, offset + at, bytes.length);
+  }
+
+  /** Makes `[offset, offset + size)` of text run as it is stored. */
+  settle(segment: LiveSegment, offset: number, size: number): void {
+    if (segment === this.text) this.#settle(offset, size, false);
+  }
+
+  /**
+   * Settles all text that the caller may have written to since the last time. Where text was settled before, a
+   * breakpoint in it is the debugger's and stays.
+   */
+  settleLent(): void {
+    for (const [offset, settled] of this.#lent) this.#settle(offset, this.text.roomAt(offset), settled);
+    this.#lent.clear();
+  }
+
+  /** Settles a block that is about to get a name. */
+  settleBlock(segment: LiveSegment, block: number): void {
+    if (segment !== this.text) return;
+    this.#settle(block, this.text.roomAt(block), this.#lent.get(block) === true);
+    if (this.#lent.has(block)) this.#lent.set(block, true);
+  }
+
+  resize(allocation: Allocation, size: number): number {
+    const { segment, offset } = allocation;
+    this.#checkSize(segment.kind, size);
+    const covered = this.#watcher.coveredEnd(segment, offset);
+    if (covered > segment.span.offset + offset + size) {
+      this.#fail("DLBIND_BAD_ARGUMENT", `resize to ${size} bytes: a name that is bound there covers more`);
+    }
+    if (segment.resize(offset, size)) return offset;
+    if (covered > 0) {
+      this.#fail(
+        "DLBIND_NO_SPACE",
+        `resize to ${size} bytes: it would have to move, and names are bound in it`,
+      );
+    }
+    const moved = segment.take(size, GRANULE);
+    if (moved < 0) this.#failSpace(segment, size);
+    segment.memory.u8.copyWithin(moved, offset, offset + Math.min(size, allocation.size));
+    this.settle(segment, moved, Math.min(size, allocation.size));
+    this.free(segment, offset);
+    return moved;
+  }
+
+  free(segment: LiveSegment, offset: number): void {
+    this.checkLive();
+    this.#watcher.beforeFree(segment, offset);
+    if (segment === this.text) this.#lent.delete(offset);
+    if (this.#watcher.mustRest(segment)) {
+      segment.retire(offset);
+      this.#resting.push(offset);
+    } else {
+      segment.give(offset);
+    }
+  }
+
+  /** Frees the block at an address. @throws DlbindError when no block starts there */
+  freeAt(address: bigint): void {
+    const { segment, offset, block } = this.locate(address);
+    if (block !== offset || segment.serialAt(block) === 0) {
+      this.#fail("DLBIND_NOT_ALLOCATED", `address 0x${address.toString(16)}: no allocation begins there`);
+    }
+    this.free(segment, offset);
+  }
+
+  /** Lets freed text be used again; called once debuggers know. */
+  releaseResting(): void {
+    for (const offset of this.#resting) this.text.give(offset);
+    this.#resting = [];
+  }
+
+  /** Ends all views. */
+  close(): void {
+    this.#deleted = true;
+    this.data.memory.close();
+    this.#running.close();
+  }
+
+  #settle(offset: number, size: number, keepBreakpoints: boolean): void {
+    const end = offset + size;
+    this.#running.ensure(end);
+    const stored = this.text.memory.u8;
+    const running = this.#running.u8;
+    if (sameBytes(stored, running, offset, end)) return;
+    for (let from = offset; from < end; ) {
+      if (differs(stored, running, from, keepBreakpoints)) {
+        let to = from + 1;
+        while (to < end && differs(stored, running, to, keepBreakpoints)) to++;
+        pokeMemory(this.base + BigInt(this.text.span.offset + from), stored.subarray(from, to));
+        from = to;
+      } else {
+        from++;
+      }
+    }
+  }
+
+  #segmentFor(flags: number): LiveSegment {
+    const write = (flags & SHF.SHF_WRITE) !== 0;
+    const execute = (flags & SHF.SHF_EXECINSTR) !== 0;
+    if ((flags & ~(SHF.SHF_ALLOC | SHF.SHF_WRITE | SHF.SHF_EXECINSTR)) !== 0) {
+      this.#fail(
+        "DLBIND_BAD_ARGUMENT",
+        `flags 0x${flags.toString(16)}: expected SHF_ALLOC, SHF_WRITE or SHF_EXECINSTR`,
+      );
+    }
+    if (write && execute) {
+      this.#fail(
+        "DLBIND_UNSUPPORTED",
+        "SHF_WRITE with SHF_EXECINSTR: no memory is both writable and executable",
+      );
+    }
+    if (execute) return this.text;
+    return write ? this.data : this.rodata;
+  }
+
+  #checkSize(kind: SegmentKind, size: number): void {
+    if (!Number.isSafeInteger(size) || size < 1) {
+      this.#fail("DLBIND_BAD_ARGUMENT", `size ${size} in ${kind}: expected a whole number above 0`);
+    }
+  }
+
+  #failSpace(segment: LiveSegment, size: number): never {
+    const { kind, usedBytes, span } = segment;
+    return this.#fail(
+      "DLBIND_NO_SPACE",
+      `${kind}: no room for ${size} bytes, ${usedBytes} of ${span.size} are taken; the capacity is set at creation`,
+    );
+  }
+
+  #fail(code: DlbindError["code"], what: string): never {
+    throw new DlbindError(code, this.object, what);
+  }
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array, from: number, to: number): boolean {
+  return Buffer.compare(a.subarray(from, to), b.subarray(from, to)) === 0;
+}
+
+function differs(stored: Uint8Array, running: Uint8Array, at: number, keepBreakpoints: boolean): boolean {
+  const runs = running[at];
+  return stored[at] !== runs && !(keepBreakpoints && runs === INT3);
+}
