@@ -1,0 +1,21 @@
+/** What decompresses sections, and how a host gives faster ways. */
+import { unzlib, unzstd } from "../bytes/inflate.ts";
+
+/**
+ * Decompresses `input` to exactly `size` bytes and throws if it can't, whatever the reason; must not allocate much
+ * more than `size`. The error's message goes into the `ELF_BAD_COMPRESSION` that the caller sees.
+ */
+export type Decompress = (input: Uint8Array, size: number) => Uint8Array;
+
+/** What decompresses sections. The pure defaults run anywhere; a host may give faster ones. */
+export interface Decompressors {
+  /** A zlib stream, `ELFCOMPRESS_ZLIB` [RFC 1950]. */
+  readonly zlib: Decompress;
+  /** A Zstandard frame, `ELFCOMPRESS_ZSTD` [RFC 8878]. */
+  readonly zstd: Decompress;
+  /** Largest decompressed size to accept, in bytes. */
+  readonly limit: number;
+}
+
+/** Decompressors written in JavaScript; a section may grow to 2 GiB. */
+export const PURE_DECOMPRESSORS: Decompressors = { zlib: unzlib, zstd: unzstd, limit: 2 ** 31 };

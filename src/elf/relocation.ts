@@ -1,0 +1,213 @@
+/** Relocation records [gABI, "Relocation"]: `SHT_REL`, `SHT_RELA` and `SHT_RELR`, as columns over the raw bytes. */
+import { readI32, readI64, readSize64, readU32, readU64 } from "../bytes/endian.ts";
+import { EM } from "./constants/machine.ts";
+import { layoutOf } from "./header.ts";
+import type { ElfImage } from "./image.ts";
+import { machineFor, relocationTypeName } from "./machine/registry.ts";
+import { expandRelr } from "./relr.ts";
+
+/** How records are stored: with the addend in the section that they apply to, in the record, or packed. */
+export type RelocationKind = "REL" | "RELA" | "RELR";
+
+/** One relocation, made when asked for. */
+export interface ElfRelocation {
+  /** Position in its table. */
+  readonly index: number;
+  /** `r_offset`: where to apply it; in `ET_REL` files an offset in the target section, otherwise an address. */
+  readonly offset: bigint;
+  /** An `R_` value of the machine; on 64-bit MIPS three types, one a byte from the lowest. */
+  readonly type: number;
+  /** Index into the symbol table; 0 for none. */
+  readonly symbol: number;
+  /** The addend in the record; `undefined` for `REL` and `RELR`, whose addend is in the place itself. */
+  readonly addend: bigint | undefined;
+}
+
+/**
+ * A relocation table. Fields are read from the raw bytes when asked for; nothing is decoded ahead and no object is
+ * made save by {@link at} and iteration. (A `RELR` table is unpacked to its addresses when first asked.)
+ */
+export class RelocationTable {
+  readonly kind: RelocationKind;
+  /** Number of relocations; of `RELR`, once unpacked. */
+  readonly length: number;
+  /** The records as the file holds them; of `RELR`, unpacked. */
+  readonly bytes: Uint8Array;
+  /** Bytes of a record in {@link bytes}. */
+  readonly entsize: number;
+  /** `e_machine`, which says what a type means. */
+  readonly machine: number;
+
+  readonly #image: ElfImage;
+  readonly #part: string;
+  readonly #is64: boolean;
+  readonly #little: boolean;
+  readonly #mips64: boolean;
+  #sorted: boolean | undefined;
+
+  /** @param part what messages call the table, e.g. `.rela.text` */
+  constructor(image: ElfImage, kind: RelocationKind, bytes: Uint8Array, part: string) {
+    const layout = layoutOf(image.is64);
+    this.#image = image;
+    this.#part = part;
+    this.#is64 = image.is64;
+    this.kind = kind;
+    this.machine = image.machine;
+    this.#mips64 = image.is64 && image.machine === EM.EM_MIPS;
+    this.entsize = kind === "RELA" ? layout.relasize : kind === "REL" ? layout.relsize : layout.word;
+    if (bytes.length % this.entsize !== 0) {
+      throw image.error(
+        "ELF_BAD_VALUE",
+        part,
+        undefined,
+        `size: found ${bytes.length} bytes, expected a multiple of ${this.entsize}`,
+      );
+    }
+    this.bytes = kind === "RELR" ? expandRelr(image, bytes, part) : bytes;
+    this.#little = image.little;
+    this.length = this.bytes.length / this.entsize;
+  }
+
+  /**
+   * `r_offset` of record `index` as a number, exact below 2^53: what walks of `ET_REL` files use, where it is an
+   * offset in the target section. An address may need {@link address}.
+   */
+  offset(index: number): number {
+    const at = this.#at(index);
+    return this.#is64 ? readSize64(this.bytes, at, this.#little) : readU32(this.bytes, at, this.#little);
+  }
+
+  /** `r_offset` of record `index`, all 64 bits. */
+  address(index: number): bigint {
+    const at = this.#at(index);
+    return this.#is64 ? readU64(this.bytes, at, this.#little) : BigInt(readU32(this.bytes, at, this.#little));
+  }
+
+  /** Relocation type of record `index`; see {@link ElfRelocation.type}. */
+  type(index: number): number {
+    if (this.kind === "RELR") return machineFor(this.machine)?.relativeRelocation ?? 0;
+    const at = this.#at(index);
+    const { bytes } = this;
+    if (!this.#is64) return bytes[at + (this.#little ? 4 : 7)] ?? 0;
+    // 64-bit MIPS: r_sym, then the bytes r_ssym, r_type3, r_type2, r_type, in both byte orders
+    // [64-bit ELF Object File Specification, 2.9].
+    if (this.#mips64)
+      return (bytes[at + 15] ?? 0) | ((bytes[at + 14] ?? 0) << 8) | ((bytes[at + 13] ?? 0) << 16);
+    return readU32(bytes, this.#little ? at + 8 : at + 12, this.#little);
+  }
+
+  /** Symbol index of record `index`; 0 for none. */
+  symbol(index: number): number {
+    if (this.kind === "RELR") return 0;
+    const at = this.#at(index);
+    if (!this.#is64) return readU32(this.bytes, at + 4, this.#little) >>> 8;
+    if (this.#mips64) return readU32(this.bytes, at + 8, this.#little);
+    return readU32(this.bytes, this.#little ? at + 12 : at + 8, this.#little);
+  }
+
+  /** `r_ssym` of record `index`: on 64-bit MIPS, the special symbol of the second type (an `RSS_` value); else 0. */
+  specialSymbol(index: number): number {
+    return this.#mips64 && this.kind !== "RELR" ? (this.bytes[this.#at(index) + 12] ?? 0) : 0;
+  }
+
+  /** Addend of record `index`; `undefined` where the record has none. */
+  addend(index: number): bigint | undefined {
+    if (this.kind !== "RELA") return undefined;
+    const at = this.#at(index);
+    return this.#is64
+      ? readI64(this.bytes, at + 16, this.#little)
+      : BigInt(readI32(this.bytes, at + 8, this.#little));
+  }
+
+  /** Low 32 bits of the addend of record `index`, signed; 0 where the record has none. Allocates nothing. */
+  addendLow(index: number): number {
+    if (this.kind !== "RELA") return 0;
+    const at = this.#at(index);
+    const low = this.#is64 ? (this.#little ? at + 16 : at + 20) : at + 8;
+    return readI32(this.bytes, low, this.#little);
+  }
+
+  /** High 32 bits of the addend of record `index`, signed; 0 where the record has none. Allocates nothing. */
+  addendHigh(index: number): number {
+    if (this.kind !== "RELA") return 0;
+    const at = this.#at(index);
+    if (!this.#is64) return this.addendLow(index) >> 31;
+    return readI32(this.bytes, this.#little ? at + 20 : at + 16, this.#little);
+  }
+
+  /** `R_X86_64_PC32` and so on: the printable type of record `index`. */
+  typeName(index: number): string {
+    return relocationTypeName(this.machine, this.type(index));
+  }
+
+  /** Whether the records are in order of offset (equal offsets may repeat). Walks the table at the first question. */
+  get sorted(): boolean {
+    this.#sorted ??= this.#isSorted();
+    return this.#sorted;
+  }
+
+  /**
+   * Index of the first record at or after `offset`, {@link length} if there is none. A walk that asks for rising
+   * offsets gives the last answer as `hint` and finds the next one in a step or two. Only for {@link sorted} tables.
+   */
+  lowerBound(offset: number, hint = 0): number {
+    let low = 0;
+    let high = this.length;
+    if (hint > 0 && hint <= high && this.offset(hint - 1) >= offset) high = hint - 1;
+    else {
+      low = Math.max(0, Math.min(hint, high));
+      let step = 1;
+      while (low < high && this.offset(low) < offset) {
+        const next = low + step;
+        low += 1;
+        if (next >= high || this.offset(next) >= offset) {
+          high = Math.min(high, next);
+          break;
+        }
+        low = next;
+        step *= 2;
+      }
+    }
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.offset(middle) < offset) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** Record `index` as an object. */
+  at(index: number): ElfRelocation {
+    return {
+      index,
+      offset: this.address(index),
+      type: this.type(index),
+      symbol: this.symbol(index),
+      addend: this.addend(index),
+    };
+  }
+
+  /** Every record as an object, in order. */
+  *[Symbol.iterator](): IterableIterator<ElfRelocation> {
+    for (let i = 0; i < this.length; i++) yield this.at(i);
+  }
+
+  #isSorted(): boolean {
+    for (let i = 1, last = this.length > 0 ? this.offset(0) : 0; i < this.length; i++) {
+      const next = this.offset(i);
+      if (next < last) return false;
+      last = next;
+    }
+    return true;
+  }
+
+  #at(index: number): number {
+    if (index >= 0 && index < this.length) return index * this.entsize;
+    throw this.#image.error(
+      "ELF_BAD_REFERENCE",
+      this.#part,
+      undefined,
+      `relocation: found index ${index}, expected less than ${this.length}`,
+    );
+  }
+}
