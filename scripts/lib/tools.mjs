@@ -19,7 +19,7 @@ const TOOLS = [
   { commands: ["gdb"], packages: ["gdb"], why: "sees live objects: attached before and after" },
   { commands: ["lldb"], packages: ["lldb"], why: "the same for the other debugger" },
   {
-    commands: ["readelf", "objcopy", "strip", "ar"],
+    commands: ["readelf", "objdump", "objcopy", "strip", "ar", "as", "ld"],
     packages: ["binutils"],
     why: "oracle for ELF and archives",
   },
