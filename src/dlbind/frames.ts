@@ -223,7 +223,9 @@ export class LiveFrames {
     const nothing = this.#nothing + this.#recordsFromHeader;
     let count = this.#count;
     while (count > 0 && entries[TABLE + 2 * (count - 1) + 1] === nothing) count--;
-    if (count < this.#count) Atomics.store(entries, COUNT, (this.#count = count));
+    if (count === this.#count) return;
+    this.#count = count;
+    Atomics.store(entries, COUNT, count);
   }
 
   /** Closes the gaps that dead entries are, from the top down. False when there was none. */
@@ -236,7 +238,8 @@ export class LiveFrames {
       while (start > 0 && entries[TABLE + 2 * start - 1] === nothing) start--;
       if (start < end) {
         entries.copyWithin(TABLE + 2 * start, TABLE + 2 * end, TABLE + 2 * this.#count);
-        Atomics.store(entries, COUNT, (this.#count -= end - start));
+        this.#count -= end - start;
+        Atomics.store(entries, COUNT, this.#count);
       }
       end = start - 1;
     }

@@ -6,4 +6,20 @@ export type { Backing } from "./backing.ts";
 export { type BoundSymbol, LiveObject, type Usage } from "./library.ts";
 export { jitdumpPath } from "./notify/perf.ts";
 export type { BindOptions, CreateOptions, PerfOutput, Unwind } from "./options.ts";
+export {
+  type AddressInfo,
+  dladdr,
+  dlalloc,
+  dlbind,
+  dlcreate,
+  dldelete,
+  dldsym,
+  dlfree,
+  dlrealloc,
+  dlreload,
+  dlsym,
+  dlunbind,
+  dlvsym,
+  RTLD_DEFAULT,
+} from "./seed.ts";
 export { FRAME_CIE, frameInstructions } from "./unwind.ts";

@@ -157,9 +157,9 @@ export class LiveObject {
     return this.#memory.alloc(size, flags, options.align ?? 1);
   }
 
-  /** Frees the allocation that begins at an address, as `Allocation.free` does. */
-  free(address: bigint): void {
-    this.#memory.freeAt(address);
+  /** A handle on the allocation that begins at an address, its size rounded up to whole granules of 16 bytes. */
+  allocationAt(address: bigint): Allocation {
+    return this.#memory.allocationAt(address);
   }
 
   /**

@@ -91,7 +91,7 @@ export class LiveMemory implements AllocationOwner {
       if (distance < BigInt(span.offset) || distance >= BigInt(span.offset + span.size)) continue;
       const offset = Number(distance) - span.offset;
       const block = segment.blockHolding(offset);
-      if (block < 0)
+      if (block < 0 || segment.serialAt(block) === 0)
         this.#fail(
           "DLBIND_NOT_ALLOCATED",
           `address 0x${address.toString(16)} in ${segment.kind}: not allocated`,
@@ -189,13 +189,13 @@ export class LiveMemory implements AllocationOwner {
     }
   }
 
-  /** Frees the block at an address. @throws DlbindError when no block starts there */
-  freeAt(address: bigint): void {
+  /** The block that begins at an address. @throws DlbindError when none does */
+  allocationAt(address: bigint): Allocation {
     const { segment, offset, block } = this.locate(address);
     if (block !== offset || segment.serialAt(block) === 0) {
       this.#fail("DLBIND_NOT_ALLOCATED", `address 0x${address.toString(16)}: no allocation begins there`);
     }
-    this.free(segment, offset);
+    return new Allocation(this, segment, offset, segment.roomAt(offset));
   }
 
   /** Lets freed text be used again; called once debuggers know. */

@@ -1,5 +1,5 @@
 /**
- * What a listening debugger has been told of one live object: a set of snapshots, kept small.
+ * What debuggers are told of one live object beyond its standing debug object: a set of snapshots, kept small.
  *
  * A debugger's work for each registration grows with the number of objects it knows, so a JIT compiler that registers
  * each function makes it do quadratic work. Here objects are merged as they pile up, like the runs of a log-structured
@@ -27,7 +27,6 @@ interface Snapshot {
 }
 
 export class DebugLog {
-  readonly #registrar: Registrar;
   readonly #tables: LiveTables;
   readonly #base: bigint;
   readonly #snapshots = new Map<number, Snapshot>();
@@ -38,8 +37,7 @@ export class DebugLog {
   #fresh: number[] = [];
   #lastId = 0;
 
-  constructor(registrar: Registrar, tables: LiveTables, base: bigint) {
-    this.#registrar = registrar;
+  constructor(tables: LiveTables, base: bigint) {
     this.#tables = tables;
     this.#base = base;
   }
@@ -58,7 +56,8 @@ export class DebugLog {
   }
 
   /** Tells what was noted. */
-  publish(): void {
+  publish(registrar: Registrar): void {
+    if (this.#fresh.length === 0 && this.#broken.size === 0) return;
     const replaced: Snapshot[] = [];
     let slots = this.#takeFresh();
     for (const id of this.#broken) {
@@ -72,13 +71,13 @@ export class DebugLog {
       if (slots.length === 0 || slots.length >= LARGEST || same.length < FAN - 1) break;
       for (const snapshot of same) slots = slots.concat(this.#absorb(snapshot, replaced));
     }
-    this.#register(slots);
-    for (const snapshot of replaced) this.#withdraw(snapshot);
+    this.#register(registrar, slots);
+    for (const snapshot of replaced) withdraw(registrar, snapshot);
   }
 
   /** Takes everything back. */
-  close(): void {
-    for (const snapshot of this.#snapshots.values()) this.#withdraw(snapshot);
+  close(registrar: Registrar): void {
+    for (const snapshot of this.#snapshots.values()) withdraw(registrar, snapshot);
     this.#snapshots.clear();
   }
 
@@ -103,15 +102,15 @@ export class DebugLog {
     return slots;
   }
 
-  #register(list: number[]): void {
+  #register(registrar: Registrar, list: number[]): void {
     const { symbols } = this.#tables;
     const slots = Int32Array.from(list).sort((a, b) => symbols.valueOf(a) - symbols.valueOf(b));
     for (let from = 0; from < slots.length; from += LARGEST) {
-      this.#registerOne(slots.subarray(from, from + LARGEST));
+      this.#registerOne(registrar, slots.subarray(from, from + LARGEST));
     }
   }
 
-  #registerOne(slots: Int32Array): void {
+  #registerOne(registrar: Registrar, slots: Int32Array): void {
     const symfile = encodeSnapshot(this.#tables, this.#base, slots);
     const address = malloc(ENTRY_SIZE + symfile.length);
     copyTo(address + BigInt(ENTRY_SIZE), symfile);
@@ -119,13 +118,13 @@ export class DebugLog {
     const id = ++this.#lastId;
     for (const slot of slots) this.#toldBy.set(slot, id);
     this.#snapshots.set(id, { id, entry, slots, tier: tierOf(slots.length) });
-    this.#registrar.register(entry, address + BigInt(ENTRY_SIZE), symfile.length);
+    registrar.register(entry, address + BigInt(ENTRY_SIZE), symfile.length);
   }
+}
 
-  #withdraw(snapshot: Snapshot): void {
-    this.#registrar.unregister(snapshot.entry);
-    free(snapshot.entry.address);
-  }
+function withdraw(registrar: Registrar, snapshot: Snapshot): void {
+  registrar.unregister(snapshot.entry);
+  free(snapshot.entry.address);
 }
 
 function tierOf(count: number): number {

@@ -1,12 +1,12 @@
 /**
  * Tells everyone who has to be told what was bound and unbound: debuggers, profilers, readers of the file.
  *
- * While no debugger listens, the debug list has one entry for the object, over its live tables; keeping that true is
- * storing a few sizes. When the first publish finds a listener, it has read that entry as it stood at some moment; so
- * the entry is taken back and all is told anew, from then on in a {@link DebugLog}. When nobody listens any more, the
- * log goes and the entry comes back.
+ * While no debugger listens, functions are told of by one standing entry in the debug list, over the live tables;
+ * keeping that true is storing a few sizes. When a publish finds that somebody listens, he has read that entry as it
+ * stood at some moment; so all functions are told anew, in snapshots, and the entry is taken back. When nobody listens
+ * any more, the snapshots go and the entry comes back. Data is told of in snapshots always: one entry over the live
+ * tables has one section, and that is the text.
  */
-
 import { free, malloc } from "../../host/memory.ts";
 import type { NameListener } from "../binder.ts";
 import { storeTableSizes } from "../image.ts";
@@ -25,26 +25,29 @@ export class Publisher implements NameListener {
   readonly #perf: PerfFeed | undefined;
   #registrar: Registrar | undefined;
   #standing: CodeEntry | undefined;
-  #log: DebugLog | undefined;
+  #log: DebugLog;
+  /** True while functions are told of by the log, false while by the standing entry. */
+  #logsText = false;
 
   constructor(tables: LiveTables, memory: LiveMemory, perf: readonly PerfOutput[]) {
     this.#tables = tables;
     this.#memory = memory;
     this.#perf = perf.length === 0 ? undefined : new PerfFeed(tables, memory.base, perf);
+    this.#log = new DebugLog(tables, memory.base);
   }
 
   bound(slot: number): void {
-    this.#log?.add(slot);
+    if (this.#logsText || !this.#isText(slot)) this.#log.add(slot);
     this.#perf?.add(slot);
   }
 
   unbinding(slot: number): void {
-    this.#log?.remove(slot);
+    this.#log.remove(slot);
   }
 
   /** True while a debugger knows of functions whose place must not be taken before it was told. */
   mustRest(segment: LiveSegment): boolean {
-    return this.#log !== undefined && segment === this.#memory.text;
+    return this.#logsText && segment === this.#memory.text;
   }
 
   publish(): void {
@@ -52,31 +55,31 @@ export class Publisher implements NameListener {
     storeTableSizes(headers, symbols.end, names.end);
     this.#perf?.publish();
     this.#registrar ??= Registrar.acquire();
-    if (this.#registrar.isListening) this.#publishLog(this.#registrar);
+    if (this.#registrar.isListening) this.#publishToListener(this.#registrar);
     else this.#publishStanding(this.#registrar);
   }
 
   /** Takes everything back that debuggers were given; a later {@link publish} gives it anew. */
   withdraw(): void {
     if (this.#registrar === undefined) return;
-    this.#dropLog();
+    this.#restartLog(this.#registrar);
     this.#dropStanding(this.#registrar);
     this.#registrar.release();
     this.#registrar = undefined;
   }
 
-  #publishLog(registrar: Registrar): void {
-    if (this.#log === undefined) {
-      const { symbols } = this.#tables;
-      this.#log = new DebugLog(registrar, this.#tables, this.#memory.base);
-      for (let slot = 1; slot < symbols.end; slot++) if (symbols.isBound(slot)) this.#log.add(slot);
+  #publishToListener(registrar: Registrar): void {
+    if (!this.#logsText) {
+      for (const slot of this.#slots()) if (this.#isText(slot)) this.#log.add(slot);
+      this.#logsText = true;
     }
-    this.#log.publish();
+    this.#log.publish(registrar);
     this.#dropStanding(registrar);
   }
 
   #publishStanding(registrar: Registrar): void {
-    this.#dropLog();
+    if (this.#logsText) this.#restartLog(registrar);
+    this.#log.publish(registrar);
     const { base, text } = this.#memory;
     writeStandingHeaders(this.#tables, base, { text: text.end });
     if (this.#standing !== undefined) return;
@@ -85,9 +88,21 @@ export class Publisher implements NameListener {
     registrar.register(this.#standing, base + BigInt(layout.debugHeaders.offset), standingSize(layout));
   }
 
-  #dropLog(): void {
-    this.#log?.close();
-    this.#log = undefined;
+  /** Begins the log anew, with the data. */
+  #restartLog(registrar: Registrar): void {
+    this.#log.close(registrar);
+    this.#log = new DebugLog(this.#tables, this.#memory.base);
+    this.#logsText = false;
+    for (const slot of this.#slots()) if (!this.#isText(slot)) this.#log.add(slot);
+  }
+
+  *#slots(): IterableIterator<number> {
+    const { symbols } = this.#tables;
+    for (let slot = 1; slot < symbols.end; slot++) if (symbols.isBound(slot)) yield slot;
+  }
+
+  #isText(slot: number): boolean {
+    return this.#tables.symbols.valueOf(slot) < this.#tables.layout.rodata.offset;
   }
 
   #dropStanding(registrar: Registrar): void {
