@@ -1,6 +1,8 @@
 /** Decompression in plain JavaScript, for where a faster one is not at hand. Every function is bounded by its `size`. */
 import { unzlibSync } from "fflate";
-import { decompress as unzstdSync } from "fzstd";
+import { adler32 } from "./checksum.ts";
+import { readU32 } from "./endian.ts";
+import { decodeZstd } from "./zstd/decode.ts";
 
 /**
  * Decompresses a zlib stream [RFC 1950] to exactly `size` bytes.
@@ -11,11 +13,10 @@ export function unzlib(input: Uint8Array, size: number): Uint8Array {
   // One byte more than expected shows a stream that goes on.
   const output = unzlibSync(input, { out: new Uint8Array(size + 1) });
   expectSize(output, size);
-  const stored = adler32Of(input);
+  const expected = input.length < 4 ? 0 : readU32(input, input.length - 4, false);
   const found = adler32(output);
-  if (stored !== found)
-    throw new Error(`checksum: found ${found.toString(16)}, expected ${stored.toString(16)}`);
-  return output;
+  if (expected === found) return output;
+  throw new Error(`checksum: found 0x${found.toString(16)}, expected 0x${expected.toString(16)}`);
 }
 
 /**
@@ -24,7 +25,7 @@ export function unzlib(input: Uint8Array, size: number): Uint8Array {
  * @throws Error saying what is wrong with the data
  */
 export function unzstd(input: Uint8Array, size: number): Uint8Array {
-  const output = unzstdSync(input, new Uint8Array(size));
+  const output = decodeZstd(input, size);
   expectSize(output, size);
   return output;
 }
@@ -32,27 +33,4 @@ export function unzstd(input: Uint8Array, size: number): Uint8Array {
 function expectSize(output: Uint8Array, size: number): void {
   if (output.length !== size)
     throw new Error(`found ${output.length} decompressed bytes or more, expected ${size}`);
-}
-
-/** The checksum that ends a zlib stream, big-endian. */
-function adler32Of(input: Uint8Array): number {
-  const tail = input.subarray(-4);
-  return tail.reduce((sum, byte) => ((sum << 8) | byte) >>> 0, 0);
-}
-
-/** Adler-32 [RFC 1950, 8.2]. */
-function adler32(bytes: Uint8Array): number {
-  let a = 1;
-  let b = 0;
-  // 3800 sums of bytes stay below 2^32 between reductions.
-  for (let start = 0; start < bytes.length; start += 3800) {
-    const end = Math.min(bytes.length, start + 3800);
-    for (let i = start; i < end; i++) {
-      a += bytes[i] ?? 0;
-      b += a;
-    }
-    a %= 65521;
-    b %= 65521;
-  }
-  return ((b << 16) | a) >>> 0;
 }

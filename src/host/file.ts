@@ -1,0 +1,228 @@
+/** ELF files and archives on disk: read a piece at a time, and through whole-file compression. */
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import * as zlib from "node:zlib";
+import { type ByteSource, bufferSource, checkRange } from "../bytes/source.ts";
+import { decodeXz, isXz } from "../bytes/xz/decode.ts";
+import { decodeZstd, isZstd } from "../bytes/zstd/decode.ts";
+import { Archive } from "../elf/archive.ts";
+import type { Decompressors } from "../elf/decompressors.ts";
+import { ElfFile } from "../elf/file.ts";
+import { ElfError, HostError } from "../errors.ts";
+
+/** Largest file that whole-file decompression may make, unless the caller says otherwise: 2 GiB. */
+const DEFAULT_LIMIT = 2 ** 31;
+
+/** A file on disk. Nothing is read until it is asked for; each read is one `pread`. */
+export class FileSource implements ByteSource {
+  readonly name: string;
+  /** Size when the file was opened. */
+  readonly size: number;
+  #descriptor: number | undefined;
+
+  private constructor(path: string, descriptor: number, size: number) {
+    this.name = path;
+    this.size = size;
+    this.#descriptor = descriptor;
+  }
+
+  /**
+   * Opens a regular file; the caller closes it.
+   *
+   * @throws HostError `HOST_SYSCALL` if the file can't be opened, `HOST_UNSUPPORTED` if it is not a regular file
+   */
+  static open(path: string): FileSource {
+    const descriptor = syscall("open", path, () => openSync(path, "r"));
+    try {
+      const stat = fstatSync(descriptor);
+      if (!stat.isFile())
+        throw new HostError("HOST_UNSUPPORTED", "open", `${path}: found no regular file, expected one`);
+      return new FileSource(path, descriptor, stat.size);
+    } catch (error) {
+      closeSync(descriptor);
+      throw error;
+    }
+  }
+
+  /** See {@link ByteSource.read}. Each call gives bytes of its own. */
+  read(offset: number, length: number): Uint8Array {
+    checkRange(this.name, this.size, offset, length);
+    const descriptor = this.#descriptor;
+    if (descriptor === undefined) {
+      throw new HostError("HOST_SYSCALL", "read", `${this.name}: found a closed file, expected an open one`);
+    }
+    const bytes = new Uint8Array(length);
+    for (let done = 0; done < length; ) {
+      const count = syscall("read", this.name, () =>
+        readSync(descriptor, bytes, done, length - done, offset + done),
+      );
+      if (count === 0) {
+        const place = { file: this.name, offset: offset + done };
+        throw new ElfError(
+          "ELF_TRUNCATED",
+          place,
+          `the file shrank: expected ${length - done} bytes more from here`,
+        );
+      }
+      done += count;
+    }
+    return bytes;
+  }
+
+  /** Closes the file. Closing twice is harmless. */
+  close(): void {
+    const descriptor = this.#descriptor;
+    this.#descriptor = undefined;
+    if (descriptor !== undefined) closeSync(descriptor);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/** How to open a path. */
+export interface OpenPathOptions {
+  /** Bytes that decompressing the file, or one of its sections, may make; 2 GiB by default. */
+  readonly limit?: number;
+}
+
+/** Something opened that holds a file descriptor. */
+export interface Opened extends Disposable {
+  /** What the bytes come from: the file, or its decompressed contents. */
+  readonly source: ByteSource;
+  /** How the whole file was compressed. */
+  readonly compression: "gzip" | "xz" | "zstd" | undefined;
+  /** Closes the file; views of its bytes that were not read yet can't be read any more. Twice is harmless. */
+  close(): void;
+}
+
+/** An opened ELF file. */
+export interface OpenedElf extends Opened {
+  readonly elf: ElfFile;
+}
+
+/** An opened archive. */
+export interface OpenedArchive extends Opened {
+  readonly archive: Archive;
+}
+
+/**
+ * Opens the bytes of a file, decompressed if the whole file is gzip, xz or Zstandard data (as kernel modules are), and
+ * otherwise lazily.
+ *
+ * @throws HostError if the file can't be read, ElfError `ELF_BAD_COMPRESSION` if it can't be decompressed
+ */
+export function openSource(path: string, options: OpenPathOptions = {}): Opened {
+  const file = FileSource.open(path);
+  try {
+    const compression = wholeFileCompression(file.read(0, Math.min(6, file.size)));
+    if (compression === undefined) return opened(file, undefined, () => file.close());
+    const bytes = decompressFile(file, compression, options.limit ?? DEFAULT_LIMIT);
+    file.close();
+    return opened(bufferSource(bytes, path), compression, () => {});
+  } catch (error) {
+    file.close();
+    throw error;
+  }
+}
+
+/**
+ * Opens an ELF file by path. Of a file that is not compressed only the headers are read; sections follow at first need.
+ *
+ * @throws HostError if the file can't be read, ElfError if it is no ELF file or can't be decompressed
+ */
+export function openElf(path: string, options: OpenPathOptions = {}): OpenedElf {
+  const from = openSource(path, options);
+  try {
+    const elf = ElfFile.open(from.source, { decompressors: hostDecompressors(options.limit) });
+    return { ...from, elf };
+  } catch (error) {
+    from.close();
+    throw error;
+  }
+}
+
+/**
+ * Opens an `ar` archive by path. Members of a thin archive are opened relative to its directory, and closed with it.
+ *
+ * @throws HostError if the file can't be read, ElfError if it is no archive or can't be decompressed
+ */
+export function openArchive(path: string, options: OpenPathOptions = {}): OpenedArchive {
+  const from = openSource(path, options);
+  const members: Opened[] = [];
+  const close = () => {
+    for (const member of members.splice(0)) member.close();
+    from.close();
+  };
+  try {
+    const archive = Archive.open(from.source, {
+      resolve: (member) => {
+        const file = openSource(resolve(dirname(path), member), options);
+        members.push(file);
+        return file.source;
+      },
+    });
+    return { ...from, archive, close, [Symbol.dispose]: close };
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
+/** Decompressors of sections that use Node's own zlib, and its Zstandard where it has it. */
+export function hostDecompressors(limit = DEFAULT_LIMIT): Decompressors {
+  return {
+    limit,
+    zlib: (input, size) => zlib.inflateSync(input, { maxOutputLength: size + 1 }),
+    zstd: (input, size) => unzstd(input, size),
+  };
+}
+
+function opened(source: ByteSource, compression: Opened["compression"], close: () => void): Opened {
+  return { source, compression, close, [Symbol.dispose]: close };
+}
+
+function wholeFileCompression(start: Uint8Array): "gzip" | "xz" | "zstd" | undefined {
+  if (start[0] === 0x1f && start[1] === 0x8b) return "gzip";
+  if (isXz(start)) return "xz";
+  return isZstd(start) ? "zstd" : undefined;
+}
+
+function decompressFile(file: FileSource, compression: "gzip" | "xz" | "zstd", limit: number): Uint8Array {
+  const input = file.read(0, file.size);
+  try {
+    if (compression === "gzip") return zlib.gunzipSync(input, { maxOutputLength: limit });
+    return compression === "xz" ? decodeXz(input, limit) : unzstd(input, limit);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new ElfError("ELF_BAD_COMPRESSION", { file: file.name, offset: 0 }, `${compression} data: ${why}`, {
+      cause,
+    });
+  }
+}
+
+/** Node has Zstandard since 22.15; before that, plain JavaScript. */
+function unzstd(input: Uint8Array, limit: number): Uint8Array {
+  const native: unknown = Reflect.get(zlib, "zstdDecompressSync");
+  if (typeof native !== "function") return decodeZstd(input, limit);
+  const output: unknown = native(input, { maxOutputLength: limit + 1 });
+  if (!(output instanceof Uint8Array)) throw new Error("zstd: found no bytes from the decompressor");
+  if (output.length > limit)
+    throw new Error(`found more than ${limit} decompressed bytes, expected at most that many`);
+  return output;
+}
+
+function syscall<T>(call: string, path: string, run: () => T): T {
+  try {
+    return run();
+  } catch (cause) {
+    const errno = cause instanceof Error && "errno" in cause ? Math.abs(Number(cause.errno)) : undefined;
+    throw new HostError(
+      "HOST_SYSCALL",
+      call,
+      cause instanceof Error ? cause.message : `${path}: ${String(cause)}`,
+      errno,
+    );
+  }
+}
