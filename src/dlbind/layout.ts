@@ -114,7 +114,10 @@ export function layOut(capacities: Capacities, versionBytes: number): Layout {
   };
 }
 
-/** An odd number of buckets near the number of symbols: the SysV hash is weak, and even counts make it weaker. */
+/**
+ * Two buckets a symbol, and an odd number: a chain of `DT_HASH` costs its reader a cache miss or three a link, and the
+ * SysV hash is weak, the more so for even counts.
+ */
 function bucketCount(symbols: number): number {
-  return Math.max(61, symbols | 1);
+  return Math.max(61, (2 * symbols) | 1);
 }

@@ -28,8 +28,8 @@ const DEFAULTS: Capacities = {
   text: 64 << 20,
   rodata: 16 << 20,
   data: 16 << 20,
-  symbols: 1 << 17,
-  names: 8 << 20,
+  symbols: 1 << 16,
+  names: 4 << 20,
   frames: 1 << 16,
 };
 
@@ -55,7 +55,7 @@ export function checkCapacities(name: string, options: CreateOptions): Capacitie
     asked[key] = value;
   }
   const total =
-    asked.text + asked.rodata + asked.data + asked.names + asked.symbols * 34 + asked.frames * 72 + (1 << 20);
+    asked.text + asked.rodata + asked.data + asked.names + asked.symbols * 38 + asked.frames * 72 + (1 << 20);
   if (total > MAX_IMAGE) {
     throw new DlbindError(
       "DLBIND_BAD_ARGUMENT",
