@@ -1,0 +1,24 @@
+/** `bindery tour`: each part of Bindery at work on this machine, one stop after the other. */
+import type { Command } from "commander";
+
+export function defineTour(program: Command): void {
+  program
+    .command("tour")
+    .summary("see what Bindery does, on this machine")
+    .description(
+      "Reads the C library of this machine, makes a library that grows while it runs, calls what is in it through the\n" +
+        "system's loader, and, where gdb is installed, lets gdb look at it. Takes a few seconds and leaves nothing behind.",
+    )
+    .action(async () => {
+      const { showElf } = await import("./tour/elf.ts");
+      const { showLive } = await import("./tour/live.ts");
+      const { showGdb } = await import("./tour/gdb.ts");
+      showElf();
+      const lib = showLive();
+      try {
+        await showGdb(lib);
+      } finally {
+        lib.delete();
+      }
+    });
+}
