@@ -76,6 +76,7 @@ export class LiveObject {
     this.#memory = new LiveMemory(name, tables, base, {
       beforeFree: (segment, offset) => this.#binder.unbindBlock(segment, offset),
       mustRest: (segment) => this.#publisher.mustRest(segment),
+      isDebugged: () => this.#publisher.isListenedTo,
       coveredEnd: (segment, offset) => this.#binder.coveredEnd(segment, offset),
     });
     this.#publisher = new Publisher(tables, this.#memory, options.perf ?? []);

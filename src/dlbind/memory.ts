@@ -35,6 +35,8 @@ export interface BlockWatcher {
   beforeFree(segment: LiveSegment, offset: number): void;
   /** True when the block must stay free of others until debuggers were told that its names are gone. */
   mustRest(segment: LiveSegment): boolean;
+  /** True while a debugger may have breakpoints in text that has a name. */
+  isDebugged(): boolean;
   /** Image offset behind the last byte that a name in the block covers; 0 when none is bound. */
   coveredEnd(segment: LiveSegment, offset: number): number;
 }
@@ -47,8 +49,8 @@ export class LiveMemory implements AllocationOwner {
   readonly data: LiveSegment;
   readonly #running: NativeRegion;
   readonly #watcher: BlockWatcher;
-  /** Text whose bytes the caller may be writing, by start; true once it was settled. */
-  readonly #lent = new Map<number, boolean>();
+  /** Starts of the text whose bytes the caller may be writing. */
+  readonly #lent = new Set<number>();
   /** Freed text that debuggers still have names for. */
   #resting: number[] = [];
   #deleted = false;
@@ -118,8 +120,7 @@ export class LiveMemory implements AllocationOwner {
   }
 
   lend(allocation: Allocation): void {
-    if (allocation.segment !== this.text) return;
-    if (!this.#lent.has(allocation.offset)) this.#lent.set(allocation.offset, false);
+    if (allocation.segment === this.text) this.#lent.add(allocation.offset);
   }
 
   store(allocation: Allocation, bytes: Uint8Array, at: number): void {
@@ -139,20 +140,20 @@ export class LiveMemory implements AllocationOwner {
     if (segment === this.text) this.#settle(offset, size, false);
   }
 
-  /**
-   * Settles all text that the caller may have written to since the last time. Where text was settled before, a
-   * breakpoint in it is the debugger's and stays.
-   */
+  /** Settles all text that the caller may have written to since the last time. */
   settleLent(): void {
-    for (const [offset, settled] of this.#lent) this.#settle(offset, this.text.roomAt(offset), settled);
+    for (const offset of this.#lent) this.settleBlock(this.text, offset);
     this.#lent.clear();
   }
 
-  /** Settles a block that is about to get a name. */
+  /**
+   * Settles a whole block. Where it has a name already and a debugger is there, a breakpoint instruction that runs but
+   * is not stored is the debugger's, and stays.
+   */
   settleBlock(segment: LiveSegment, block: number): void {
     if (segment !== this.text) return;
-    this.#settle(block, this.text.roomAt(block), this.#lent.get(block) === true);
-    if (this.#lent.has(block)) this.#lent.set(block, true);
+    const keepBreakpoints = segment.nameAt(block) !== 0 && this.#watcher.isDebugged();
+    this.#settle(block, segment.roomAt(block), keepBreakpoints);
   }
 
   resize(allocation: Allocation, size: number): number {

@@ -45,6 +45,11 @@ export class Publisher implements NameListener {
     this.#log.remove(slot);
   }
 
+  /** True while a debugger waits for news. */
+  get isListenedTo(): boolean {
+    return this.#registrar?.isListening === true;
+  }
+
   /** True while a debugger knows of functions whose place must not be taken before it was told. */
   mustRest(segment: LiveSegment): boolean {
     return this.#logsText && segment === this.#memory.text;
