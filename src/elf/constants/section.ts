@@ -67,7 +67,6 @@ export const SHF = {
   SHF_COMPRESSED: 0x800,
   SHF_GNU_RETAIN: 0x200000,
   SHF_GNU_MBIND: 0x1000000,
-  SHF_ORDERED: 0x40000000,
   SHF_EXCLUDE: 0x80000000,
 } as const;
 export type SHF = (typeof SHF)[keyof typeof SHF];
@@ -102,7 +101,7 @@ export function sectionTypeName(value: number, machine = 0): string {
 
 /** `["SHF_ALLOC", "SHF_EXECINSTR"]`; `machine` is the `e_machine` that gives processor bits their meaning. */
 export function sectionFlagNames(value: number, machine = 0): string[] {
-  return flagNames(value, [machineFor(machine)?.sectionFlags, SHF]);
+  return flagNames(value, [SHF, machineFor(machine)?.sectionFlags]);
 }
 
 /** `SHN_ABS` for a reserved section index, or the number in decimal for an ordinary one. */
