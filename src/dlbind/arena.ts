@@ -16,6 +16,9 @@ export const GRANULE = 16;
 const EXACT = 64;
 const BINS = EXACT + 32;
 
+/** Free blocks of one bin that are looked at before fresh space is taken. */
+const TRIES = 32;
+
 const USED = 1;
 
 export class Arena {
@@ -53,8 +56,10 @@ export class Arena {
 
   /** Takes a block of `size` granules whose start is a multiple of `align` (a power of two); -1 when none fits. */
   take(size: number, align: number): number {
-    const start = this.#takeFree(size, align);
-    return start >= 0 ? start : this.#takeTop(size, align);
+    // A short search first, so that taking stays cheap; a thorough one only before saying that nothing fits.
+    let start = this.#takeFree(size, align, TRIES);
+    if (start < 0) start = this.#takeTop(size, align);
+    return start >= 0 ? start : this.#takeFree(size, align, Number.POSITIVE_INFINITY);
   }
 
   /** Size of the used block that starts at `start`; 0 when none does. */
@@ -120,12 +125,12 @@ export class Arena {
     return true;
   }
 
-  #takeFree(size: number, align: number): number {
+  #takeFree(size: number, align: number, triesInBin: number): number {
     for (let bin = binOf(size); bin < BINS && this.#entries > 0; bin++) {
       const starts = this.#bins[bin];
       if (starts === undefined) continue;
       // Within a bin of exact size the newest fits; in a bin of many sizes, or with an alignment, look a bit further.
-      for (let i = starts.length - 1, tries = 32; i >= 0 && tries > 0; i--) {
+      for (let i = starts.length - 1, tries = triesInBin; i >= 0 && tries > 0; i--) {
         const start = starts[i] ?? 0;
         const room = this.#freeSizeAt(start);
         if (room === 0 || binOf(room) !== bin) {
