@@ -39,8 +39,8 @@ export class SysvHashTable {
     const found: number[] = [];
     if (this.buckets === 0) return found;
     let index = this.#word(2 + (sysvHash(wanted) % this.buckets));
-    for (let steps = 0; index !== 0; steps++) {
-      if (steps > this.symbolCount) throw looped(this.#image, this.#part);
+    for (let budget = this.#words; index !== 0; budget--) {
+      if (budget < 0) throw looped(this.#image, this.#part);
       if (symbols.strings.equals(symbols.nameOffset(index), wanted) && found.push(index) >= most) break;
       if (index >= this.symbolCount) throw outside(this.#image, this.#part, index, this.symbolCount);
       index = this.#word(2 + this.buckets + index);
@@ -50,14 +50,20 @@ export class SysvHashTable {
 
   /** Lengths of the chains, by bucket. */
   chainLengths(): number[] {
-    return Array.from({ length: Math.min(this.buckets, this.#bytes.length) }, (_, bucket) => {
+    let budget = this.#words;
+    return Array.from({ length: Math.min(this.buckets, this.#words) }, (_, bucket) => {
       let length = 0;
       for (let index = this.#word(2 + bucket); index !== 0; length++) {
-        if (length > this.symbolCount) throw looped(this.#image, this.#part);
+        if (--budget < 0) throw looped(this.#image, this.#part);
         index = this.#word(2 + this.buckets + index);
       }
       return length;
     });
+  }
+
+  /** Words that the table has in fact, whatever its counts say: no walk is longer. */
+  get #words(): number {
+    return this.#bytes.length / this.#wordSize;
   }
 
   #word(index: number): number {

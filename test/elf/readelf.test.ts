@@ -1,7 +1,9 @@
 /** The reader against GNU readelf, over the system's libraries and over what clang and lld make. */
-import { readdirSync, statSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { isElf } from "../../src/elf/index.ts";
+import { openSource } from "../../src/host/file.ts";
 import { TARGETS, Workshop } from "../support/elf-clang.ts";
 import { expectSameAsReadelf } from "../support/elf-compare.ts";
 
@@ -77,8 +79,13 @@ function elfFiles(directory: string): string[] {
   const found: string[] = [];
   for (const entry of readdirSync(directory, { withFileTypes: true, recursive: true })) {
     const path = join(entry.parentPath, entry.name);
-    if (entry.isFile() && /\.(so(\.[0-9.]+)?|o|ko)$/.test(entry.name) && statSync(path).size > 64)
-      found.push(path);
+    if (entry.isFile() && /\.(so(\.[0-9.]+)?|o|ko)$/.test(entry.name) && startsAsElf(path)) found.push(path);
   }
   return found;
+}
+
+/** Linker scripts and foreign objects are called `.so` too. */
+function startsAsElf(path: string): boolean {
+  using opened = openSource(path);
+  return opened.source.size >= 4 && isElf(opened.source.read(0, 4));
 }

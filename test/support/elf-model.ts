@@ -2,6 +2,7 @@
 import type { ElfFile, ElfNote, ElfSymbol, RelocationTable, SymbolTable } from "../../src/elf/index.ts";
 import {
   bindingName,
+  ELFOSABI,
   EM,
   fileTypeName,
   SHT,
@@ -74,7 +75,7 @@ export function describe(file: ElfFile): Description {
     }
   }
   const versions = file.versions();
-  const { sysv, gnu } = file.hashTables();
+  const hashes = file.hashTables();
   return {
     header: headerRows(file),
     sections: file.sections.map((one) => [
@@ -86,7 +87,7 @@ export function describe(file: ElfFile): Description {
       one.size,
       one.entsize,
       sectionFlagNames(one.flags, machine)
-        .map((name) => LETTERS[name] ?? "?")
+        .map((name) => (name === "SHF_GNU_RETAIN" && !gnu(file) ? "o" : (LETTERS[name] ?? "?")))
         .join(""),
       one.link,
       one.info,
@@ -132,10 +133,15 @@ export function describe(file: ElfFile): Description {
         one.members,
       ]),
     histograms: {
-      ...(sysv === undefined ? {} : { sysv: histogram(sysv.chainLengths()) }),
-      ...(gnu === undefined ? {} : { gnu: histogram(gnu.chainLengths()) }),
+      ...histogram("sysv", hashes.sysv?.chainLengths()),
+      ...histogram("gnu", hashes.gnu?.chainLengths()),
     },
   };
+}
+
+/** Whether readelf takes GNU's extensions for known in this file. */
+function gnu(file: ElfFile): boolean {
+  return file.header.osAbi === ELFOSABI.ELFOSABI_GNU || file.header.osAbi === ELFOSABI.ELFOSABI_FREEBSD;
 }
 
 function headerRows(file: ElfFile): Record<string, string> {
@@ -228,7 +234,7 @@ function dynamicRows(file: ElfFile): unknown[] {
 
 function noteRow(note: ElfNote): object {
   const { content } = note;
-  const row = { owner: note.owner, size: note.desc.length, type: note.typeName };
+  const row = { owner: note.owner, size: note.desc.length, type: note.typeName.replace("NT_FDO_", "FDO_") };
   if (content.kind === "build-id") return { ...row, id: content.id };
   if (content.kind === "abi-tag") return { ...row, os: content.osName, version: content.version };
   if (content.kind !== "stapsdt") return row;
@@ -241,11 +247,13 @@ function flagWords(flags: number): string {
   return names.length === 0 ? "none" : names.join(" | ");
 }
 
-function histogram(lengths: readonly number[]): number[] {
+/** Buckets by length of their chain; readelf shows nothing of a table without symbols. */
+function histogram(kind: "sysv" | "gnu", lengths: readonly number[] = []): Description["histograms"] {
+  if (lengths.every((length) => length === 0)) return {};
   const counts: number[] = [];
   for (const length of lengths) {
     while (counts.length <= length) counts.push(0);
     counts[length] = (counts[length] ?? 0) + 1;
   }
-  return counts;
+  return { [kind]: counts };
 }

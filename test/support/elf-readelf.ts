@@ -110,7 +110,7 @@ export function readelf(path: string): Description {
         }
         const row =
           /^ *(\d+): ([0-9a-f]{8,16}) +(\S+) (\S+) +(\S+) +(\S+) +(?:\[.*?\] +)?(\S+(?: ?\[0x[0-9a-f]+\])?) ?(.*)$/.exec(
-            line,
+            line.replace("<OS specific>: 10", "UNIQUE"),
           );
         if (row !== null) {
           const [, index, value, size, type, binding, visibility, section, own] = row;
