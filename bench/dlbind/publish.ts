@@ -9,13 +9,16 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { LiveObject } from "../../src/dlbind/index.ts";
 import { ENTRY_SIZE, entryAt, Registrar } from "../../src/dlbind/notify/registrar.ts";
+import { ET } from "../../src/elf/constants/header.ts";
+import { EM } from "../../src/elf/constants/machine.ts";
+import { SHF, SHT } from "../../src/elf/constants/section.ts";
+import { STT } from "../../src/elf/constants/symbol.ts";
 import { writeElf } from "../../src/elf/write/index.ts";
 import { copyTo, malloc } from "../../src/host/memory.ts";
 import { bindOne, median, type Row } from "./support.ts";
 
 type Kind = "plain" | "batch" | "each" | "silent";
 
-/** @param quick measures the peer at fewer functions, and says what the full number would be by its growth */
 export function measurePublish(): Row[] {
   const rows: Row[] = [];
   const seconds = (kind: Kind, count: number, rounds: number): number =>
@@ -67,7 +70,19 @@ function run(kind: Kind, count: number): number {
 
 /** An object file with one function at its final address. */
 function oneFunctionObject(name: string, address: bigint): Uint8Array {
-  return writeElf({ name, address });
+  const size = 32;
+  return writeElf({
+    type: ET.ET_EXEC,
+    machine: EM.EM_X86_64,
+    sections: [
+      { name: ".text", type: SHT.SHT_NOBITS, flags: SHF.SHF_ALLOC | SHF.SHF_EXECINSTR, addr: address, size },
+      {
+        name: ".symtab",
+        type: SHT.SHT_SYMTAB,
+        symbols: [{ name, section: ".text", value: address, size, type: STT.STT_FUNC }],
+      },
+    ],
+  });
 }
 
 async function attachGdb(registrar: Registrar): Promise<() => void> {
@@ -102,7 +117,7 @@ async function child(kind: Kind, count: number): Promise<void> {
 }
 
 function registerPlainly(registrar: Registrar, lib: LiveObject, name: string): void {
-  const code = lib.alloc(32, 4);
+  const code = lib.alloc(32, SHF.SHF_EXECINSTR);
   const object = oneFunctionObject(name, code.address);
   const at = malloc(ENTRY_SIZE + object.length);
   copyTo(at + BigInt(ENTRY_SIZE), object);

@@ -43,8 +43,9 @@ export class Binder {
   readonly #versions: readonly string[];
   readonly #listener: NameListener;
   readonly #name = new NameBuffer();
-  /** By symbol: the next older symbol of the same block. */
+  /** By symbol: the next older, and the next newer, symbol of the same block. */
   readonly #nextInBlock = new Column();
+  readonly #previousInBlock = new Column();
   #generation = 0;
 
   constructor(
@@ -199,8 +200,7 @@ export class Binder {
         `bind ${name}: ${symbols.count} symbols; capacities are set at creation`,
       );
     }
-    this.#nextInBlock.set(slot, place.segment.nameAt(place.block));
-    place.segment.setNameAt(place.block, slot);
+    this.#attach(slot, place);
     this.#tables.frameOf.set(slot, frame + 1);
     this.#listener.bound(slot);
   }
@@ -208,7 +208,7 @@ export class Binder {
   #replace(old: number, fields: SymbolFields): number {
     // What goes with the old entry goes only once the new one stands.
     const { symbols } = this.#tables;
-    if (!symbols.hasRoomFor(this.#name)) return NONE;
+    if (!symbols.canReplace(old, this.#name, fields)) return NONE;
     this.#listener.unbinding(old);
     this.#detach(old);
     this.#generation++;
@@ -224,17 +224,26 @@ export class Binder {
     symbols.remove(slot, this.#name.hash);
   }
 
+  #attach(slot: number, { segment, block }: Located): void {
+    const newest = segment.nameAt(block);
+    this.#nextInBlock.set(slot, newest);
+    this.#previousInBlock.set(slot, NONE);
+    if (newest !== NONE) this.#previousInBlock.set(newest, slot);
+    segment.setNameAt(block, slot);
+  }
+
   /** Takes a symbol out of its block's list, with the call-frame information that came with it. */
   #detach(slot: number): void {
     const { symbols, frames } = this.#tables;
     const value = symbols.valueOf(slot);
-    const { segment, block } = this.#memory.locate(this.#memory.base + BigInt(value));
-    let link = segment.nameAt(block);
-    if (link === slot) {
-      segment.setNameAt(block, this.#nextInBlock.at(slot));
+    const next = this.#nextInBlock.at(slot);
+    const previous = this.#previousInBlock.at(slot);
+    if (next !== NONE) this.#previousInBlock.set(next, previous);
+    if (previous !== NONE) {
+      this.#nextInBlock.set(previous, next);
     } else {
-      while (link !== NONE && this.#nextInBlock.at(link) !== slot) link = this.#nextInBlock.at(link);
-      this.#nextInBlock.set(link, this.#nextInBlock.at(slot));
+      const { segment, block } = this.#memory.locate(this.#memory.base + BigInt(value));
+      segment.setNameAt(block, next);
     }
     const frame = this.#tables.frameOf.at(slot) - 1;
     if (frame >= 0) frames.remove(frame, value);

@@ -1,9 +1,11 @@
 /**
  * ELF64 little-endian headers in one block: ELF header, program headers behind it, section headers at a place of
- * their own, and a corner for small tables. What a live object and a debug object both begin with. [gABI 4]
+ * their own, and a corner for small tables. What a live object begins with; unlike a file that is written once, its
+ * tables have their places for good. [gABI 4]
  */
-import { ELFCLASS, ELFDATA, EV } from "../elf/constants/header.ts";
 import { SHT } from "../elf/constants/section.ts";
+import { putFileHeader, putProgramHeader, putSectionHeader } from "../elf/write/header.ts";
+import type { Format } from "../elf/write/put.ts";
 
 export const EHDR_SIZE = 64;
 export const PHDR_SIZE = 56;
@@ -35,12 +37,14 @@ export interface SectionHeader {
 export class HeaderWriter {
   readonly bytes: Uint8Array;
   readonly #view: DataView;
+  readonly #format: Format;
   readonly #sections: SectionHeader[] = [];
   #segments = 0;
   #small: number;
 
   /** @param smallTables offset in the block from which {@link small} places bytes */
-  constructor(size: number, smallTables: number) {
+  constructor(size: number, smallTables: number, machine: number) {
+    this.#format = { is64: true, little: true, machine };
     this.bytes = new Uint8Array(size);
     this.#view = new DataView(this.bytes.buffer);
     this.#small = smallTables;
@@ -54,17 +58,10 @@ export class HeaderWriter {
     return offset;
   }
 
-  segment(header: SegmentHeader): void {
+  segment({ type, flags, offset, vaddr, size, align }: SegmentHeader): void {
     const at = EHDR_SIZE + this.#segments++ * PHDR_SIZE;
-    const view = this.#view;
-    view.setUint32(at, header.type, true);
-    view.setUint32(at + 4, header.flags, true);
-    view.setBigUint64(at + 8, BigInt(header.offset), true);
-    view.setBigUint64(at + 16, header.vaddr, true);
-    view.setBigUint64(at + 24, header.vaddr, true);
-    view.setBigUint64(at + 32, BigInt(header.size), true);
-    view.setBigUint64(at + 40, BigInt(header.size), true);
-    view.setBigUint64(at + 48, BigInt(header.align), true);
+    const header = { type, flags, offset, vaddr, paddr: vaddr, filesz: size, memsz: size, align };
+    putProgramHeader(this.#view, at, this.#format, header, this.#segments - 1);
   }
 
   /** Adds a section; the first gets index 1. */
@@ -73,10 +70,12 @@ export class HeaderWriter {
   }
 
   /** Writes the ELF header, and the section headers with their names. */
-  finish(file: { type: number; machine: number; sectionHeaders: number }): void {
-    const names = this.#encodeNames();
+  finish(file: { type: number; sectionHeaders: number }): void {
+    const names = new TextEncoder().encode(
+      `\0${[...this.#sections.map(({ name }) => name), ".shstrtab"].join("\0")}\0`,
+    );
     const offset = this.small(names);
-    this.#sections.push({
+    this.section({
       name: ".shstrtab",
       type: SHT.SHT_STRTAB,
       flags: 0,
@@ -87,44 +86,31 @@ export class HeaderWriter {
     });
     let nameOffset = 1;
     this.#sections.forEach((section, index) => {
-      this.#sectionHeader(file.sectionHeaders + (index + 1) * SHDR_SIZE, section, nameOffset);
-      nameOffset += section.name.length + 1;
+      const { name, align, link = 0, info = 0, entsize = 0 } = section;
+      const header = {
+        ...section,
+        label: name,
+        nameOffset,
+        flagsHigh: 0,
+        link,
+        info,
+        entsize,
+        addralign: align,
+      };
+      putSectionHeader(this.#view, file.sectionHeaders + (index + 1) * SHDR_SIZE, this.#format, header);
+      nameOffset += name.length + 1;
     });
-    this.#elfHeader(file);
-  }
-
-  #encodeNames(): Uint8Array {
-    const names = [...this.#sections.map(({ name }) => name), ".shstrtab"];
-    return new TextEncoder().encode(`\0${names.join("\0")}\0`);
-  }
-
-  #sectionHeader(at: number, header: SectionHeader, nameOffset: number): void {
-    const view = this.#view;
-    view.setUint32(at, nameOffset, true);
-    view.setUint32(at + 4, header.type, true);
-    view.setBigUint64(at + 8, BigInt(header.flags), true);
-    view.setBigUint64(at + 16, header.addr, true);
-    view.setBigUint64(at + 24, BigInt(header.offset), true);
-    view.setBigUint64(at + 32, BigInt(header.size), true);
-    view.setUint32(at + 40, header.link ?? 0, true);
-    view.setUint32(at + 44, header.info ?? 0, true);
-    view.setBigUint64(at + 48, BigInt(header.align), true);
-    view.setBigUint64(at + 56, BigInt(header.entsize ?? 0), true);
-  }
-
-  #elfHeader(file: { type: number; machine: number; sectionHeaders: number }): void {
-    const view = this.#view;
-    this.bytes.set([0x7f, 0x45, 0x4c, 0x46, ELFCLASS.ELFCLASS64, ELFDATA.ELFDATA2LSB, EV.EV_CURRENT]);
-    view.setUint16(16, file.type, true);
-    view.setUint16(18, file.machine, true);
-    view.setUint32(20, EV.EV_CURRENT, true);
-    view.setBigUint64(32, BigInt(this.#segments === 0 ? 0 : EHDR_SIZE), true);
-    view.setBigUint64(40, BigInt(file.sectionHeaders), true);
-    view.setUint16(52, EHDR_SIZE, true);
-    view.setUint16(54, this.#segments === 0 ? 0 : PHDR_SIZE, true);
-    view.setUint16(56, this.#segments, true);
-    view.setUint16(58, SHDR_SIZE, true);
-    view.setUint16(60, this.#sections.length + 1, true);
-    view.setUint16(62, this.#sections.length, true);
+    putFileHeader(this.#view, this.#format, {
+      osAbi: 0,
+      abiVersion: 0,
+      type: file.type,
+      flags: 0,
+      entry: 0,
+      phoff: this.#segments === 0 ? 0 : EHDR_SIZE,
+      phnum: this.#segments,
+      shoff: file.sectionHeaders,
+      shnum: this.#sections.length + 1,
+      shstrndx: this.#sections.length,
+    });
   }
 }

@@ -84,7 +84,7 @@ export function storeTableSizes(headers: NativeRegion, symbols: number, names: n
 
 function encodeHeaderPage(prototype: Prototype): Uint8Array {
   const { layout } = prototype;
-  const writer = new HeaderWriter(HEADER_PAGE, SMALL_TABLES);
+  const writer = new HeaderWriter(HEADER_PAGE, SMALL_TABLES, EM.EM_X86_64);
   const end = (span: Span): number => span.offset + span.size;
   const load = (from: number, to: number, flags: number): void =>
     writer.segment({
@@ -105,7 +105,7 @@ function encodeHeaderPage(prototype: Prototype): Uint8Array {
   span(PT.PT_GNU_EH_FRAME, PF.PF_R, layout.ehFrameHdr, 4);
   span(PT.PT_GNU_STACK, PF.PF_R | PF.PF_W, { offset: 0, size: 0 }, 16);
   for (const section of sections(prototype, writer)) writer.section(section);
-  writer.finish({ type: ET.ET_DYN, machine: EM.EM_X86_64, sectionHeaders: SECTION_HEADERS });
+  writer.finish({ type: ET.ET_DYN, sectionHeaders: SECTION_HEADERS });
   return writer.bytes;
 }
 

@@ -5,12 +5,14 @@
  * one aligned store makes it reachable, and it is unreachable before anything of it changes:
  *
  * - *bind*: name, value, size, version, chain link, then the word with the type and section, then the bucket;
- * - *rebind*: a new entry takes the old one's place in its chain with one store;
+ * - *rebind*: the entry's value changes with one store, since a reader that has reached an entry goes on to use it and
+ *   must not find it emptied;
  * - *unbind*: the entry leaves its chain, loses its type and section, and rests.
  *
  * A resting entry and its name are used again only after a look-up of our own has gone through the loader's lock:
  * whoever was reading the entry when it left the chain has finished by then. [glibc elf/dl-sym.c, elf/dl-addr.c]
  */
+import { STT } from "../elf/constants/symbol.ts";
 import type { NativeRegion } from "../host/region.ts";
 import type { Layout } from "./layout.ts";
 import type { NameBuffer, StringSpace } from "./strings.ts";
@@ -116,8 +118,21 @@ export class LiveSymbols {
     return slot;
   }
 
-  /** Puts a new entry in the place of `old` in one step. {@link NONE} when there is no room; then nothing changed. */
+  /** True when {@link replace} will find what it needs. */
+  canReplace(old: number, name: NameBuffer, fields: SymbolFields): boolean {
+    return isIndirect(this.infoOf(old)) === isIndirect(fields.info) || this.#hasRoomFor(name);
+  }
+
+  /**
+   * Gives a symbol that is reachable other fields in one step.
+   * @returns its entry, which may be another one now; {@link NONE} when there is no room, and then nothing changed
+   */
   replace(old: number, name: NameBuffer, fields: SymbolFields): number {
+    if (isIndirect(this.infoOf(old)) === isIndirect(fields.info)) {
+      this.#change(old, fields);
+      return old;
+    }
+    // Value and type have to change together: a reader with one of each would take a resolver for what it resolves to.
     const slot = this.#take(name.length);
     if (slot === NONE) return NONE;
     this.#fill(slot, name, fields);
@@ -125,6 +140,7 @@ export class LiveSymbols {
     hash[2 + this.#buckets + slot] = hash[2 + this.#buckets + old] ?? NONE;
     this.#expose(slot, fields);
     Atomics.store(hash, this.#linkTo(old, name.hash), slot);
+    this.#quiesce();
     this.#rest(old);
     return slot;
   }
@@ -134,17 +150,10 @@ export class LiveSymbols {
     if (this.isReachable(slot)) {
       const words = this.#regions.hash.i32;
       Atomics.store(words, this.#linkTo(slot, hash), words[2 + this.#buckets + slot] ?? NONE);
+      // Who has reached a resolver must still find the type that makes the loader call it.
+      if (isIndirect(this.infoOf(slot))) this.#quiesce();
     }
     this.#rest(slot);
-  }
-
-  /** True when one more symbol of that name can be added now. */
-  hasRoomFor(name: NameBuffer): boolean {
-    const slot = this.#take(name.length);
-    if (slot === NONE) return false;
-    this.#names.giveBack(this.#word(slot, NAME), name.length);
-    this.#free.push(slot);
-    return true;
   }
 
   isNamed(slot: number, name: NameBuffer): boolean {
@@ -202,6 +211,26 @@ export class LiveSymbols {
     let link = 2 + (nameHash % this.#buckets);
     while (hash[link] !== slot && hash[link] !== NONE) link = 2 + this.#buckets + (hash[link] ?? NONE);
     return link;
+  }
+
+  #hasRoomFor(name: NameBuffer): boolean {
+    const slot = this.#take(name.length);
+    if (slot === NONE) return false;
+    this.#names.giveBack(this.#word(slot, NAME), name.length);
+    this.#free.push(slot);
+    return true;
+  }
+
+  /** Without a size an entry answers for its first byte only, so no address is taken for part of it meanwhile. */
+  #change(slot: number, fields: SymbolFields): void {
+    const words = this.#regions.dynsym.i32;
+    const at = slot * SYM_WORDS;
+    Atomics.store(words, at + SIZE, 0);
+    Atomics.store(words, at + VALUE, fields.value);
+    const { versym } = this.#regions;
+    if (versym !== undefined) versym.u16[slot] = fields.version;
+    this.#expose(slot, fields);
+    Atomics.store(words, at + SIZE, fields.size);
   }
 
   #fill(slot: number, name: NameBuffer, fields: SymbolFields): void {
@@ -265,4 +294,9 @@ export class LiveSymbols {
     this.#regions.dynsym.ensure(4 * SYM_WORDS * slots);
     this.#regions.versym?.ensure(2 * slots);
   }
+}
+
+/** True for a symbol whose value is not its address but a function that finds it. */
+function isIndirect(info: number): boolean {
+  return (info & 0xf) === STT.STT_GNU_IFUNC;
 }

@@ -10,7 +10,7 @@ import { ET } from "../../elf/constants/header.ts";
 import { EM } from "../../elf/constants/machine.ts";
 import { SHF, SHT } from "../../elf/constants/section.ts";
 import { PF, PT } from "../../elf/constants/segment.ts";
-import { STB } from "../../elf/constants/symbol.ts";
+import { type NobitsSection, type SectionDescription, writeElf } from "../../elf/write/index.ts";
 import { EHDR_SIZE, HeaderWriter, PHDR_SIZE, type SectionHeader, SHDR_SIZE } from "../headers.ts";
 import { DATA_SECTION, RODATA_SECTION, TEXT_SECTION } from "../image.ts";
 import { type Layout, SYM_SIZE } from "../layout.ts";
@@ -18,7 +18,6 @@ import type { LiveTables } from "../tables.ts";
 
 /** Functions closer together than this share a section; nothing else fits between them. */
 const RUN_GAP = 16;
-const SYM_WORDS = SYM_SIZE / 4;
 
 /** Bytes of `object` that the standing debug object reaches over, from its headers on. */
 export function standingSize(layout: Layout): number {
@@ -34,7 +33,11 @@ export function standingSize(layout: Layout): number {
 export function writeStandingHeaders(tables: LiveTables, base: bigint, ends: { text: number }): void {
   const { layout, debugHeaders, symbols, names, frames } = tables;
   const from = layout.debugHeaders.offset;
-  const writer = new HeaderWriter(layout.debugHeaders.size, EHDR_SIZE + PHDR_SIZE + 9 * SHDR_SIZE);
+  const writer = new HeaderWriter(
+    layout.debugHeaders.size,
+    EHDR_SIZE + PHDR_SIZE + 9 * SHDR_SIZE,
+    EM.EM_X86_64,
+  );
   const used = layout.text.offset + ends.text;
   writer.segment({
     type: PT.PT_LOAD,
@@ -69,16 +72,9 @@ export function writeStandingHeaders(tables: LiveTables, base: bigint, ends: { t
   writer.section({ ...symtab, link: 5, info: 1, entsize: SYM_SIZE });
   writer.section(table(".strtab", SHT.SHT_STRTAB, layout.dynstr.offset, names.end));
   writer.section(table(".eh_frame", SHT.SHT_PROGBITS, layout.ehFrame.offset, frames.end));
-  writer.finish({ type: ET.ET_REL, machine: EM.EM_X86_64, sectionHeaders: EHDR_SIZE + PHDR_SIZE });
+  writer.finish({ type: ET.ET_REL, sectionHeaders: EHDR_SIZE + PHDR_SIZE });
   debugHeaders.ensure(layout.debugHeaders.size);
   debugHeaders.u8.set(writer.bytes);
-}
-
-/** A stretch of the image that one section of a snapshot covers. */
-interface Run {
-  readonly section: number;
-  readonly start: number;
-  end: number;
 }
 
 /**
@@ -86,139 +82,79 @@ interface Run {
  * @param slots symbols of the table in ascending order of their values
  */
 export function encodeSnapshot(tables: LiveTables, base: bigint, slots: Int32Array): Uint8Array {
-  const { runs, runOf } = coveredRuns(tables, slots);
-  const names = encodeNames(tables, slots);
-  const frames = encodeFrames(tables, slots);
-  const sections = runs.length + 4;
-  const headerSize = EHDR_SIZE + (sections + 1) * SHDR_SIZE;
-  const runNames = [".text", ".rodata", ".data"];
-  const nameBytes = 64 + runs.reduce((sum, { section }) => sum + (runNames[section - 1]?.length ?? 0) + 1, 0);
-  const symtab = align8(headerSize + nameBytes);
-  const strtab = symtab + (slots.length + 1) * SYM_SIZE;
-  const ehFrame = align8(strtab + names.bytes.length);
-  const writer = new HeaderWriter(ehFrame + frames.length, headerSize);
-  for (const run of runs) writer.section(runSection(run, base));
-  writer.section({
-    ...plain(".symtab", SHT.SHT_SYMTAB, symtab, (slots.length + 1) * SYM_SIZE),
-    link: runs.length + 2,
-    info: 1 + names.locals,
-    entsize: SYM_SIZE,
-  });
-  writer.section(plain(".strtab", SHT.SHT_STRTAB, strtab, names.bytes.length));
-  writer.section(plain(".eh_frame", SHT.SHT_PROGBITS, ehFrame, frames.length));
-  writer.finish({ type: ET.ET_EXEC, machine: EM.EM_X86_64, sectionHeaders: EHDR_SIZE });
-  const { bytes } = writer;
-  bytes.set(names.bytes, strtab);
-  bytes.set(frames, ehFrame);
-  writeSymbols(
-    tables,
-    base,
-    slots,
-    names.offsets,
-    runOf,
-    new Int32Array(bytes.buffer, symtab, (slots.length + 1) * SYM_WORDS),
-  );
-  return bytes;
+  const { symbols } = tables;
+  const { runs, runOf } = coveredRuns(tables, slots, base);
+  // Not loaded anywhere: an address, even 0, would have a debugger keep a place for it.
+  const ehFrame: SectionDescription = {
+    name: ".eh_frame",
+    type: SHT.SHT_PROGBITS,
+    bytes: encodeFrames(tables, slots),
+  };
+  const from = Number(base);
+  const symtab: SectionDescription = {
+    name: ".symtab",
+    type: SHT.SHT_SYMTAB,
+    symbols: {
+      names: Array.from(slots, (slot) => symbols.nameOf(slot)),
+      values: Float64Array.from(slots, (slot) => from + symbols.valueOf(slot)),
+      sizes: slots.map((slot) => symbols.sizeOf(slot)),
+      infos: slots.map((slot) => symbols.infoOf(slot)),
+      others: slots.map((slot) => symbols.otherOf(slot)),
+      sections: runOf,
+    },
+  };
+  return writeElf({ type: ET.ET_EXEC, machine: EM.EM_X86_64, sections: [...runs, symtab, ehFrame] });
 }
 
-/** What the symbols cover, as stretches; and for each symbol, the section index of its stretch. */
-function coveredRuns({ symbols, layout }: LiveTables, slots: Int32Array): { runs: Run[]; runOf: Int32Array } {
-  const runs: Run[] = [];
+/**
+ * What the symbols cover, as sections: one for each stretch that lies together, so that two debug objects never claim
+ * the same address. And for each symbol, the index of its section.
+ */
+function coveredRuns(
+  { symbols, layout }: LiveTables,
+  slots: Int32Array,
+  base: bigint,
+): { runs: NobitsSection[]; runOf: Int32Array } {
+  const runs: NobitsSection[] = [];
   const runOf = new Int32Array(slots.length);
-  let run: Run | undefined;
+  let section = 0;
+  let from = 0;
+  let to = 0;
+  const close = (): void => {
+    if (section === 0) return;
+    const [name, flags] = REGIONS[section] ?? REGIONS[DATA_SECTION];
+    const head = { name, type: SHT.SHT_NOBITS, flags: SHF.SHF_ALLOC | flags, addralign: 1 };
+    runs.push({ ...head, addr: base + BigInt(from), size: to - from });
+  };
   slots.forEach((slot, index) => {
     const start = symbols.valueOf(slot);
     const end = start + Math.max(1, symbols.sizeOf(slot));
-    const section = sectionAt(layout, start);
-    if (run === undefined || run.section !== section || start >= run.end + RUN_GAP) {
-      run = { section, start, end };
-      runs.push(run);
-    } else if (end > run.end) {
-      run.end = end;
+    const region = sectionAt(layout, start);
+    if (region !== section || start >= to + RUN_GAP) {
+      close();
+      section = region;
+      from = start;
+      to = end;
+    } else {
+      to = Math.max(to, end);
     }
-    runOf[index] = runs.length;
+    runOf[index] = runs.length + 1;
   });
+  close();
   return { runs, runOf };
 }
+
+const REGIONS: Readonly<Record<number, readonly [name: string, flags: number]>> & {
+  readonly [DATA_SECTION]: readonly [name: string, flags: number];
+} = {
+  [TEXT_SECTION]: [".text", SHF.SHF_EXECINSTR],
+  [RODATA_SECTION]: [".rodata", 0],
+  [DATA_SECTION]: [".data", SHF.SHF_WRITE],
+};
 
 function sectionAt(layout: Layout, value: number): number {
   if (value < layout.rodata.offset) return TEXT_SECTION;
   return value < layout.dynamic.offset ? RODATA_SECTION : DATA_SECTION;
-}
-
-function runSection({ section, start, end }: Run, base: bigint): SectionHeader {
-  const [name, flags] =
-    section === TEXT_SECTION
-      ? [".text", SHF.SHF_EXECINSTR]
-      : section === RODATA_SECTION
-        ? [".rodata", 0]
-        : [".data", SHF.SHF_WRITE];
-  return {
-    name,
-    type: SHT.SHT_NOBITS,
-    flags: SHF.SHF_ALLOC | flags,
-    addr: base + BigInt(start),
-    offset: 0,
-    size: end - start,
-    align: 1,
-  };
-}
-
-/** Not loaded anywhere: an address, even 0, would have the debugger keep a place for it. */
-function plain(name: string, type: number, offset: number, size: number): SectionHeader {
-  return { name, type, flags: 0, addr: 0n, offset, size, align: 8 };
-}
-
-interface EncodedNames {
-  readonly bytes: Uint8Array;
-  readonly offsets: Int32Array;
-  readonly locals: number;
-}
-
-function encodeNames({ symbols }: LiveTables, slots: Int32Array): EncodedNames {
-  const offsets = new Int32Array(slots.length);
-  let size = 1;
-  let locals = 0;
-  slots.forEach((slot, index) => {
-    offsets[index] = size;
-    size += symbols.nameBytesOf(slot).length + 1;
-    if (symbols.infoOf(slot) >> 4 === STB.STB_LOCAL) locals++;
-  });
-  const bytes = new Uint8Array(size);
-  slots.forEach((slot, index) => {
-    bytes.set(symbols.nameBytesOf(slot), offsets[index]);
-  });
-  return { bytes, offsets, locals };
-}
-
-/** Fills the symbol table, local symbols first as the specification has it. */
-function writeSymbols(
-  { symbols }: LiveTables,
-  base: bigint,
-  slots: Int32Array,
-  nameOffsets: Int32Array,
-  runOf: Int32Array,
-  words: Int32Array,
-): void {
-  const baseLow = Number(base & 0xffff_ffffn);
-  const baseHigh = Number(base >> 32n);
-  let at = SYM_WORDS;
-  const put = (slot: number, index: number): void => {
-    const low = baseLow + symbols.valueOf(slot);
-    words[at] = nameOffsets[index] ?? 0;
-    words[at + 1] = symbols.infoOf(slot) | (symbols.otherOf(slot) << 8) | ((runOf[index] ?? 0) << 16);
-    words[at + 2] = low;
-    words[at + 3] = baseHigh + (low > 0xffff_ffff ? 1 : 0);
-    words[at + 4] = symbols.sizeOf(slot);
-    at += SYM_WORDS;
-  };
-  const isLocal = (slot: number): boolean => symbols.infoOf(slot) >> 4 === STB.STB_LOCAL;
-  slots.forEach((slot, index) => {
-    if (isLocal(slot)) put(slot, index);
-  });
-  slots.forEach((slot, index) => {
-    if (!isLocal(slot)) put(slot, index);
-  });
 }
 
 /** The call-frame records of the symbols, each under a copy of its CIE: their pointers are absolute, so bytes do. */
@@ -249,8 +185,4 @@ function encodeFrames({ frames, frameOf }: LiveTables, slots: Int32Array): Uint8
     if (cie !== undefined) view.setUint32(at + 4, at + 4 - cie, true);
   }
   return out;
-}
-
-function align8(size: number): number {
-  return (size + 7) & ~7;
 }
