@@ -206,13 +206,10 @@ export class Binder {
   }
 
   #replace(old: number, fields: SymbolFields): number {
-    // What goes with the old entry goes only once the new one stands.
-    const { symbols } = this.#tables;
-    if (!symbols.canReplace(old, this.#name, fields)) return NONE;
     this.#listener.unbinding(old);
     this.#detach(old);
     this.#generation++;
-    return symbols.replace(old, this.#name, fields);
+    return this.#tables.symbols.replace(old, this.#name.hash, fields);
   }
 
   #drop(slot: number): void {

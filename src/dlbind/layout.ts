@@ -78,7 +78,8 @@ export function layOut(capacities: Capacities, versionBytes: number): Layout {
     return span;
   };
   place(HEADERS_SIZE, 1);
-  const slots = capacities.symbols + 1;
+  // One for the reserved first symbol, one to spare for a symbol that is about to replace another.
+  const slots = capacities.symbols + 2;
   const buckets = bucketCount(capacities.symbols);
   const debugHeaders = place(HEADERS_SIZE, HEADERS_SIZE);
   const verdef = place(versionBytes, 8);

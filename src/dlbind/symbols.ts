@@ -5,8 +5,8 @@
  * one aligned store makes it reachable, and it is unreachable before anything of it changes:
  *
  * - *bind*: name, value, size, version, chain link, then the word with the type and section, then the bucket;
- * - *rebind*: the entry's value changes with one store, since a reader that has reached an entry goes on to use it and
- *   must not find it emptied;
+ * - *rebind*: a new entry with the same name's bytes takes the old one's place in its chain with one store; the old one
+ *   keeps its meaning until whoever had reached it is done, so that nobody finds the name nowhere;
  * - *unbind*: the entry leaves its chain, loses its type and section, and rests.
  *
  * A resting entry and its name are used again only after a look-up of our own has gone through the loader's lock:
@@ -58,11 +58,14 @@ export class LiveSymbols {
   readonly #regions: SymbolRegions;
   readonly #names: StringSpace;
   readonly #buckets: number;
-  readonly #capacity: number;
+  /** Symbols that may be bound at one time. */
+  readonly #limit: number;
   readonly #quiesce: () => void;
   #end = 1;
   #free: number[] = [];
   #resting: number[] = [];
+  /** Resting entries whose name another entry took over. */
+  #replaced: number[] = [];
 
   /**
    * @param quiesce returns once no thread is inside a look-up that began before the call
@@ -71,7 +74,7 @@ export class LiveSymbols {
     this.#regions = regions;
     this.#names = names;
     this.#buckets = layout.buckets;
-    this.#capacity = layout.capacities.symbols + 1;
+    this.#limit = layout.capacities.symbols;
     this.#quiesce = quiesce;
     this.#ensure(1);
     regions.hash.i32[0] = layout.buckets;
@@ -85,7 +88,7 @@ export class LiveSymbols {
 
   /** Number of symbols. */
   get count(): number {
-    return this.#end - 1 - this.#free.length - this.#resting.length;
+    return this.#end - 1 - this.#free.length - this.#resting.length - this.#replaced.length;
   }
 
   /** The reachable symbol of that name and `.gnu.version` index (the hidden bit set aside); {@link NONE} if none. */
@@ -103,9 +106,13 @@ export class LiveSymbols {
 
   /** Adds a symbol. {@link NONE} when the table or the name space is full; then nothing changed. */
   add(name: NameBuffer, fields: SymbolFields): number {
-    const slot = this.#take(name.length);
-    if (slot === NONE) return NONE;
-    this.#fill(slot, name, fields);
+    if (this.count >= this.#limit) return NONE;
+    const place = this.#takeName(name.length);
+    if (place < 0) return NONE;
+    const slot = this.#takeEntry();
+    this.#names.put(place, name);
+    this.#regions.dynsym.i32[slot * SYM_WORDS + NAME] = place;
+    this.#fill(slot, fields);
     if (fields.reachable) {
       const hash = this.#regions.hash.i32;
       const bucket = 2 + (name.hash % this.#buckets);
@@ -118,30 +125,22 @@ export class LiveSymbols {
     return slot;
   }
 
-  /** True when {@link replace} will find what it needs. */
-  canReplace(old: number, name: NameBuffer, fields: SymbolFields): boolean {
-    return isIndirect(this.infoOf(old)) === isIndirect(fields.info) || this.#hasRoomFor(name);
-  }
-
   /**
-   * Gives a symbol that is reachable other fields in one step.
-   * @returns its entry, which may be another one now; {@link NONE} when there is no room, and then nothing changed
+   * Puts a new entry in the place of `old`, which is reachable, in one step; it takes the name over. There is room always.
+   * @param hash the SysV hash of the name
    */
-  replace(old: number, name: NameBuffer, fields: SymbolFields): number {
-    if (isIndirect(this.infoOf(old)) === isIndirect(fields.info)) {
-      this.#change(old, fields);
-      return old;
-    }
-    // Value and type have to change together: a reader with one of each would take a resolver for what it resolves to.
-    const slot = this.#take(name.length);
-    if (slot === NONE) return NONE;
-    this.#fill(slot, name, fields);
-    const hash = this.#regions.hash.i32;
-    hash[2 + this.#buckets + slot] = hash[2 + this.#buckets + old] ?? NONE;
+  replace(old: number, hash: number, fields: SymbolFields): number {
+    const slot = this.#takeEntry();
+    const entries = this.#regions.dynsym.i32;
+    entries[slot * SYM_WORDS + NAME] = this.#word(old, NAME);
+    this.#fill(slot, fields);
+    const words = this.#regions.hash.i32;
+    words[2 + this.#buckets + slot] = words[2 + this.#buckets + old] ?? NONE;
     this.#expose(slot, fields);
-    Atomics.store(hash, this.#linkTo(old, name.hash), slot);
+    Atomics.store(words, this.#linkTo(old, hash), slot);
     this.#quiesce();
-    this.#rest(old);
+    this.#clear(old);
+    this.#replaced.push(old);
     return slot;
   }
 
@@ -153,7 +152,8 @@ export class LiveSymbols {
       // Who has reached a resolver must still find the type that makes the loader call it.
       if (isIndirect(this.infoOf(slot))) this.#quiesce();
     }
-    this.#rest(slot);
+    this.#clear(slot);
+    this.#resting.push(slot);
   }
 
   isNamed(slot: number, name: NameBuffer): boolean {
@@ -213,30 +213,9 @@ export class LiveSymbols {
     return link;
   }
 
-  #hasRoomFor(name: NameBuffer): boolean {
-    const slot = this.#take(name.length);
-    if (slot === NONE) return false;
-    this.#names.giveBack(this.#word(slot, NAME), name.length);
-    this.#free.push(slot);
-    return true;
-  }
-
-  /** Without a size an entry answers for its first byte only, so no address is taken for part of it meanwhile. */
-  #change(slot: number, fields: SymbolFields): void {
+  #fill(slot: number, fields: SymbolFields): void {
     const words = this.#regions.dynsym.i32;
     const at = slot * SYM_WORDS;
-    Atomics.store(words, at + SIZE, 0);
-    Atomics.store(words, at + VALUE, fields.value);
-    const { versym } = this.#regions;
-    if (versym !== undefined) versym.u16[slot] = fields.version;
-    this.#expose(slot, fields);
-    Atomics.store(words, at + SIZE, fields.size);
-  }
-
-  #fill(slot: number, name: NameBuffer, fields: SymbolFields): void {
-    const words = this.#regions.dynsym.i32;
-    const at = slot * SYM_WORDS;
-    this.#names.put(this.#word(slot, NAME), name);
     words[at + VALUE] = fields.value;
     words[at + SIZE] = fields.size;
     const { versym } = this.#regions;
@@ -250,43 +229,39 @@ export class LiveSymbols {
     if (slot === this.#end - 1) Atomics.store(this.#regions.hash.i32, 1, this.#end);
   }
 
-  /** A free entry with room for its name, both taken. */
-  #take(nameLength: number): number {
-    if (this.#free.length === 0 && (this.#resting.length >= RESTING || this.#end >= this.#capacity))
-      this.#wake();
-    let name = this.#names.take(nameLength);
-    if (name < 0 && this.#resting.length > 0) {
-      this.#wake();
-      name = this.#names.take(nameLength);
-    }
-    if (name < 0) return NONE;
-    let slot = this.#free.pop() ?? NONE;
-    if (slot === NONE) {
-      if (this.#end >= this.#capacity) {
-        this.#names.giveBack(name, nameLength);
-        return NONE;
-      }
-      slot = this.#end++;
-      this.#ensure(this.#end);
-    }
-    this.#regions.dynsym.i32[slot * SYM_WORDS + NAME] = name;
+  /** Room for a name, taken; -1 when there is none. */
+  #takeName(length: number): number {
+    const place = this.#names.take(length);
+    if (place >= 0 || this.#resting.length === 0) return place;
+    this.#wake();
+    return this.#names.take(length);
+  }
+
+  /** A free entry, taken. The table has one more than symbols may be bound, so there is one. */
+  #takeEntry(): number {
+    const resting = this.#resting.length + this.#replaced.length;
+    if (this.#free.length === 0 && (resting >= RESTING || this.#end > this.#limit + 1)) this.#wake();
+    const free = this.#free.pop();
+    if (free !== undefined) return free;
+    const slot = this.#end++;
+    this.#ensure(this.#end);
     return slot;
   }
 
-  #rest(slot: number): void {
+  /** Takes an entry's meaning; its name and value stay, for who is reading them. */
+  #clear(slot: number): void {
     Atomics.store(this.#regions.dynsym.i32, slot * SYM_WORDS + KIND, 0);
-    this.#resting.push(slot);
   }
 
   #wake(): void {
-    if (this.#resting.length === 0) return;
     this.#quiesce();
-    for (const slot of this.#resting) {
-      this.#names.give(this.#word(slot, NAME));
+    for (const slot of this.#resting) this.#names.give(this.#word(slot, NAME));
+    for (const slot of this.#resting.concat(this.#replaced)) {
       this.#regions.dynsym.i32.fill(0, slot * SYM_WORDS, (slot + 1) * SYM_WORDS);
       this.#free.push(slot);
     }
     this.#resting = [];
+    this.#replaced = [];
   }
 
   #ensure(slots: number): void {
