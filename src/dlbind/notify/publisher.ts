@@ -62,6 +62,7 @@ export class Publisher implements NameListener {
     this.#registrar ??= Registrar.acquire();
     if (this.#registrar.isListening) this.#publishToListener(this.#registrar);
     else this.#publishStanding(this.#registrar);
+    this.#registrar.refresh();
   }
 
   /** Takes everything back that debuggers were given; a later {@link publish} gives it anew. */
@@ -69,6 +70,7 @@ export class Publisher implements NameListener {
     if (this.#registrar === undefined) return;
     this.#restartLog(this.#registrar);
     this.#dropStanding(this.#registrar);
+    this.#registrar.refresh();
     this.#registrar.release();
     this.#registrar = undefined;
   }

@@ -6,9 +6,13 @@
  * Their breakpoint gives its text page a copy; no code of live objects lies there. One such object serves all.
  */
 import { writeSync } from "node:fs";
+import { ET } from "../../elf/constants/header.ts";
+import { EM } from "../../elf/constants/machine.ts";
 import { STB, STT, STV } from "../../elf/constants/symbol.ts";
+import { writeElf } from "../../elf/write/index.ts";
 import { callableAt } from "../../host/call.ts";
 import { dlclose, linkMapOf, RTLD_LOCAL, RTLD_NOW } from "../../host/dl.ts";
+import { copyTo, free, malloc } from "../../host/memory.ts";
 import { NativeRegion } from "../../host/region.ts";
 import { type OpenBacking, openBacking } from "../backing.ts";
 import { DATA_SECTION, storeTableSizes, TEXT_SECTION } from "../image.ts";
@@ -52,7 +56,12 @@ export class Registrar {
   readonly #descriptor: BigUint64Array;
   readonly #running: NativeRegion;
   readonly #call: () => unknown;
+  /** An object file that tells of nothing. */
+  readonly #empty = writeElf({ type: ET.ET_EXEC, machine: EM.EM_X86_64, sections: [] });
+  readonly #emptyEntry: CodeEntry;
   #users = 0;
+  /** True when something was taken back and nothing was listed since. */
+  #stale = false;
 
   static #shared: Registrar | undefined;
 
@@ -96,6 +105,9 @@ export class Registrar {
     this.#running = new NativeRegion(code, 1);
     this.#running.ensure(1);
     this.#call = callableAt(code, "void __jit_debug_register_code(void)");
+    const emptyEntry = malloc(ENTRY_SIZE + this.#empty.length);
+    copyTo(emptyEntry + BigInt(ENTRY_SIZE), this.#empty);
+    this.#emptyEntry = entryAt(emptyEntry);
   }
 
   /** True while a debugger has its breakpoint on the function. */
@@ -113,6 +125,7 @@ export class Registrar {
     if (first !== 0n) entryAt(first).words[PREVIOUS] = entry.address;
     this.#descriptor[FIRST_ENTRY] = entry.address;
     this.#tell(JIT_REGISTER_FN, entry.address);
+    this.#stale = false;
   }
 
   /** Takes an entry off the list, and tells who listens. */
@@ -123,17 +136,35 @@ export class Registrar {
     else entryAt(previous).words[NEXT] = next;
     if (next !== 0n) entryAt(next).words[PREVIOUS] = previous;
     this.#tell(JIT_UNREGISTER_FN, entry.address);
+    this.#stale = true;
   }
 
-  /** Ends one use; after the last, the object is unloaded. */
+  /**
+   * Has a debugger place its breakpoints anew, if anything was taken back. gdb does so when an object comes, not when
+   * one goes. Without it, gdb would keep a breakpoint in a function that is gone, and in the end put the byte that was
+   * under it over whatever lies there by then.
+   */
+  refresh(): void {
+    if (!this.#stale || !this.isListening) return;
+    const symfile = this.#emptyEntry.address + BigInt(ENTRY_SIZE);
+    this.register(this.#emptyEntry, symfile, this.#empty.length);
+    this.unregister(this.#emptyEntry);
+    this.#stale = false;
+  }
+
+  /**
+   * Ends one use; after the last, the object is unloaded. Not while a debugger has its breakpoint there: gdb would warn
+   * its user that it had to disable it.
+   */
   release(): void {
-    if (--this.#users > 0) return;
+    if (--this.#users > 0 || this.isListening) return;
     Registrar.#shared = undefined;
     dlclose(this.#backing.handle);
     this.#data.close();
     this.#running.close();
     this.#backing.contents.close();
     this.#backing.close();
+    free(this.#emptyEntry.address);
   }
 
   #tell(action: number, entry: bigint): void {
