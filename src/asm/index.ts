@@ -11,3 +11,4 @@ export {
   assembleWithLabels,
 } from "./assemble.ts";
 export { type DisassembledLine, type DisassembleOptions, disassemble } from "./disassemble.ts";
+export { parseNumber } from "./token.ts";
