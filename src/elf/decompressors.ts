@@ -1,9 +1,10 @@
 /** What decompresses sections, and how a host gives faster ways. */
-import { unzlib, unzstd } from "../bytes/inflate.ts";
+import { decodeZlib } from "../bytes/inflate.ts";
+import { decodeZstd } from "../bytes/zstd/decode.ts";
 
 /**
- * Decompresses `input` to exactly `size` bytes and throws if it can't, whatever the reason; must not allocate much
- * more than `size`. The error's message goes into the `ELF_BAD_COMPRESSION` that the caller sees.
+ * Decompresses `input`, which is expected to give `size` bytes, and throws if it can't; must not allocate much more
+ * than `size`. Another size than expected is the caller's to refuse. The error's message goes into the `ELF_BAD_COMPRESSION` that the caller sees.
  */
 export type Decompress = (input: Uint8Array, size: number) => Uint8Array;
 
@@ -18,4 +19,4 @@ export interface Decompressors {
 }
 
 /** Decompressors written in JavaScript; a section may grow to 2 GiB. */
-export const PURE_DECOMPRESSORS: Decompressors = { zlib: unzlib, zstd: unzstd, limit: 2 ** 31 };
+export const PURE_DECOMPRESSORS: Decompressors = { zlib: decodeZlib, zstd: decodeZstd, limit: 2 ** 31 };

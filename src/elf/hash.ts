@@ -77,6 +77,8 @@ export interface GnuHashOptions extends HashLayout {
   readonly symbolOffset: number;
   /** Number of buckets; by default one for two symbols or so. */
   readonly buckets?: number;
+  /** Words of the Bloom filter, a power of two; by default about 12 bits a symbol. */
+  readonly bloomWords?: number;
 }
 
 /** A GNU table, and the order that it asks the symbols to be in. */
@@ -102,8 +104,8 @@ export function buildGnuHash(names: readonly string[], options: GnuHashOptions):
   // Stable: symbols of one bucket keep their order.
   const order = Uint32Array.from(names.map((_, i) => i).sort((a, b) => bucketOf(a) - bucketOf(b) || a - b));
   const wordBits = is64 ? 64 : 32;
-  // About 12 bits of filter for a symbol, and a power of two.
-  const bloomWords = 2 ** Math.ceil(Math.log2(Math.max(1, (names.length * 12) / wordBits)));
+  const bloomWords =
+    options.bloomWords ?? 2 ** Math.ceil(Math.log2(Math.max(1, (names.length * 12) / wordBits)));
   const bloom = new Uint32Array(bloomWords * (wordBits / 32));
   const heads = new Uint32Array(buckets);
   const chains = new Uint32Array(names.length);
