@@ -11,11 +11,10 @@ import type { LiveMemory, Located } from "./memory.ts";
 import { type BindOptions, checkBind, type Unwind } from "./options.ts";
 import type { LiveSegment } from "./segment.ts";
 import { MAX_NAME, NameBuffer } from "./strings.ts";
-import { NONE, type SymbolFields } from "./symbols.ts";
+import { HIDDEN_VERSION, NONE, type SymbolFields } from "./symbols.ts";
 import type { LiveTables } from "./tables.ts";
 import { FRAME_CIE, framePointerInstructions } from "./unwind.ts";
 
-const HIDDEN = 0x8000;
 const VER_NDX_GLOBAL = 1;
 
 /** Who wants to know of names that come and go. */
@@ -181,12 +180,25 @@ export class Binder {
   #displaced(name: string, version: number, fields: SymbolFields, move: boolean): number {
     if (!fields.reachable) return NONE;
     const old = this.#tables.symbols.find(this.#name, version);
+    this.#checkOneDefault(name, old, fields);
     if (old === NONE || move) return old;
     const weak = this.#tables.symbols.infoOf(old) >> 4 === STB.STB_WEAK;
     if (!weak || fields.info >> 4 === STB.STB_WEAK) {
       this.#fail("DLBIND_DUPLICATE", `bind ${name}: bound already; rebind moves a name`);
     }
     return old;
+  }
+
+  /** The loader finds nothing for a name without a version where two versions of it claim to be the default one. */
+  #checkOneDefault(name: string, old: number, fields: SymbolFields): void {
+    if (fields.version < FIRST_VERSION || fields.version >= HIDDEN_VERSION) return;
+    const other = this.#tables.symbols.findDefault(this.#name);
+    if (other === NONE || other === old) return;
+    const version = this.describe(other).version ?? "";
+    this.#fail(
+      "DLBIND_DUPLICATE",
+      `bind ${name}: ${name}@@${version} is the default version already; all others have to be hidden`,
+    );
   }
 
   #commit(name: string, old: number, fields: SymbolFields, place: Located, unwind: Unwind | undefined): void {
@@ -300,7 +312,7 @@ function symbolFields(
     info: (binding << 4) | type,
     other: options.visibility ?? STV.STV_DEFAULT,
     section: segment.section,
-    version: version | (options.hidden === true ? HIDDEN : 0),
+    version: version | (options.hidden === true ? HIDDEN_VERSION : 0),
     reachable: binding !== STB.STB_LOCAL,
   };
 }

@@ -22,9 +22,12 @@ const RECORD_ALIGN = 16;
 /** Bytes from the start of an FDE to its initial location and to its range, both 8 bytes long. */
 const FDE_START = 8;
 const FDE_RANGE = 16;
-/** Word of the header with the number of entries, and of the first entry. */
-const COUNT = 2;
-const TABLE = EH_FRAME_HDR_HEADER / 4;
+/** Bytes before the header in its region: with them the entries behind it are 8-aligned there, as stores need it. */
+export const EH_FRAME_HDR_LEAD = 4;
+const TABLE_START = EH_FRAME_HDR_LEAD + EH_FRAME_HDR_HEADER;
+/** Words in that region: the number of entries, and the first entry. */
+const COUNT = 3;
+const TABLE = TABLE_START / 4;
 
 export class LiveFrames {
   readonly #header: NativeRegion;
@@ -40,16 +43,18 @@ export class LiveFrames {
   /** Record that covers nothing. */
   #nothing = 0;
 
+  /** @param header the table's region, from {@link EH_FRAME_HDR_LEAD} bytes before it on */
   constructor(layout: Layout, header: NativeRegion, records: NativeRegion) {
     this.#header = header;
     this.#records = records;
     this.#capacity = layout.capacities.frames;
     this.#recordsFromHeader = layout.ehFrame.offset - layout.ehFrameHdr.offset;
     this.#imageFromHeader = -layout.ehFrameHdr.offset;
-    header.ensure(EH_FRAME_HDR_HEADER);
-    header.u8.set([1, DW_EH_PE_pcrel | DW_EH_PE_sdata4, DW_EH_PE_udata4, DW_EH_PE_datarel | DW_EH_PE_sdata4]);
+    header.ensure(TABLE_START);
+    const encodings = [DW_EH_PE_pcrel | DW_EH_PE_sdata4, DW_EH_PE_udata4, DW_EH_PE_datarel | DW_EH_PE_sdata4];
+    header.u8.set([1, ...encodings], EH_FRAME_HDR_LEAD);
     // Relative to its own place, 4 bytes into the header.
-    header.i32[1] = this.#recordsFromHeader - 4;
+    header.i32[EH_FRAME_HDR_LEAD / 4 + 1] = this.#recordsFromHeader - 4;
   }
 
   /** Bytes of `.eh_frame` in use. */
@@ -195,7 +200,7 @@ export class LiveFrames {
       this.#store(at - 1, location, target);
       return;
     }
-    this.#header.ensure(EH_FRAME_HDR_HEADER + 8 * (this.#count + 1));
+    this.#header.ensure(TABLE_START + 8 * (this.#count + 1));
     const grown = this.#header.i32;
     if (at < this.#count) {
       // memmove goes from the top down here; until the count is stored, the copy of the last entry is not looked at.
@@ -212,7 +217,7 @@ export class LiveFrames {
 
   #store(index: number, location: number, target: number): void {
     const pair = (BigInt(target) << 32n) | BigInt.asUintN(32, BigInt(location));
-    const at = EH_FRAME_HDR_HEADER + 8 * index;
+    const at = TABLE_START + 8 * index;
     const words = this.#header.u8;
     Atomics.store(new BigInt64Array(words.buffer, words.byteOffset + at, 1), 0, pair);
   }

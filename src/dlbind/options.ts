@@ -106,7 +106,7 @@ export interface BindOptions {
   readonly visibility?: number;
   /** One of the versions the object was created with. */
   readonly version?: string;
-  /** With a version: only `dlvsym` finds this one (`name@VERSION`, not `name@@VERSION`). */
+  /** With a version: only `dlvsym` finds this one (`name@VERSION`, not `name@@VERSION`). All versions of a name but one must be. */
   readonly hidden?: boolean;
   readonly unwind?: Unwind;
 }

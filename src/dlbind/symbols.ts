@@ -14,6 +14,7 @@
  */
 import { STT } from "../elf/constants/symbol.ts";
 import type { NativeRegion } from "../host/region.ts";
+import { FIRST_VERSION } from "./image.ts";
 import type { Layout } from "./layout.ts";
 import type { NameBuffer, StringSpace } from "./strings.ts";
 
@@ -27,6 +28,9 @@ const SIZE = 4;
 
 /** Entries that may rest before the loader's lock is asked; more rest only when the table is full. */
 const RESTING = 256;
+
+/** Bit of a `.gnu.version` entry: only who asks for the version finds the symbol. */
+export const HIDDEN_VERSION = 0x8000;
 
 /** `STN_UNDEF`: no symbol. */
 export const NONE = 0;
@@ -100,6 +104,16 @@ export class LiveSymbols {
       !(this.#names.is(this.#word(slot, NAME), name) && this.versionOf(slot) === version)
     ) {
       slot = hash[2 + this.#buckets + slot] ?? NONE;
+    }
+    return slot;
+  }
+
+  /** The symbol that is the default version of a name (`name@@VERSION`); {@link NONE} if none. */
+  findDefault(name: NameBuffer): number {
+    const words = this.#regions.hash.i32;
+    let slot = words[2 + (name.hash % this.#buckets)] ?? NONE;
+    while (slot !== NONE && !(this.#isDefault(slot) && this.isNamed(slot, name))) {
+      slot = words[2 + this.#buckets + slot] ?? NONE;
     }
     return slot;
   }
@@ -199,6 +213,11 @@ export class LiveSymbols {
   /** `.gnu.version` index without the hidden bit; 0 where no versions are declared. */
   versionOf(slot: number): number {
     return (this.#regions.versym?.u16[slot] ?? 0) & 0x7fff;
+  }
+
+  #isDefault(slot: number): boolean {
+    const entry = this.#regions.versym?.u16[slot] ?? 0;
+    return entry >= FIRST_VERSION && entry < HIDDEN_VERSION;
   }
 
   #word(slot: number, word: number): number {

@@ -7,7 +7,7 @@ import { writeSync } from "node:fs";
 import { allocateBlocks, mapShared, unmap } from "../host/memory.ts";
 import { NativeRegion } from "../host/region.ts";
 import { Column } from "./column.ts";
-import { LiveFrames } from "./frames.ts";
+import { EH_FRAME_HDR_LEAD, LiveFrames } from "./frames.ts";
 import { encodePrototype } from "./image.ts";
 import type { Layout, Span } from "./layout.ts";
 import { type NameBuffer, StringSpace } from "./strings.ts";
@@ -58,7 +58,9 @@ export class LiveTables {
       const dynsym = region(layout.dynsym);
       const versym = options.versions.length === 0 ? undefined : region(layout.versym);
       this.symbols = new LiveSymbols(layout, { hash, versym, dynsym }, this.names, options.quiesce);
-      this.frames = new LiveFrames(layout, region(layout.ehFrameHdr), region(layout.ehFrame));
+      const { offset, size } = layout.ehFrameHdr;
+      const header = region({ offset: offset - EH_FRAME_HDR_LEAD, size: size + EH_FRAME_HDR_LEAD });
+      this.frames = new LiveFrames(layout, header, region(layout.ehFrame));
       const place = (text: string): { name: string; offset: number } => {
         name.set(text);
         const offset = this.names.take(name.length);

@@ -11,8 +11,8 @@
 import { copyTo, free, malloc } from "../../host/memory.ts";
 import { Column } from "../column.ts";
 import type { LiveTables } from "../tables.ts";
-import { encodeSnapshot } from "./debug-object.ts";
 import { type CodeEntry, ENTRY_SIZE, entryAt, type Registrar } from "./registrar.ts";
+import { encodeSnapshot } from "./snapshot.ts";
 
 /** Objects of one tier that become one of the next; also the ratio of their sizes. */
 const FAN = 16;

@@ -15,9 +15,9 @@ import type { PerfOutput } from "../options.ts";
 import type { LiveSegment } from "../segment.ts";
 import type { LiveTables } from "../tables.ts";
 import { DebugLog } from "./debug-log.ts";
-import { standingSize, writeStandingHeaders } from "./debug-object.ts";
 import { PerfFeed } from "./perf.ts";
 import { type CodeEntry, ENTRY_SIZE, entryAt, Registrar } from "./registrar.ts";
+import { standingSpan, updateStanding, writeStanding } from "./standing.ts";
 
 export class Publisher implements NameListener {
   readonly #tables: LiveTables;
@@ -88,11 +88,12 @@ export class Publisher implements NameListener {
     if (this.#logsText) this.#restartLog(registrar);
     this.#log.publish(registrar);
     const { base, text } = this.#memory;
-    writeStandingHeaders(this.#tables, base, { text: text.end });
+    if (this.#standing === undefined) writeStanding(this.#tables, base);
+    updateStanding(this.#tables, text.end);
     if (this.#standing !== undefined) return;
-    const { layout } = this.#tables;
+    const { address, size } = standingSpan(this.#tables.layout, base);
     this.#standing = entryAt(malloc(ENTRY_SIZE));
-    registrar.register(this.#standing, base + BigInt(layout.debugHeaders.offset), standingSize(layout));
+    registrar.register(this.#standing, address, size);
   }
 
   /** Begins the log anew, with the data. */

@@ -1,81 +1,17 @@
 /**
- * Object files in memory that tell a debugger what lies in a live object. [Debugging with GDB, "JIT Compilation
- * Interface"]
- *
- * Two kinds. The *standing* one has headers of its own over the live tables themselves: it costs nothing to keep, and
- * who reads it at any time reads what is true then. But a debugger reads an object once. So while one listens, what is
- * new is told in *snapshots*: symbols and call frames of some functions, copied.
+ * Snapshots: object files in memory that tell a debugger of some functions of a live object, their symbols and call
+ * frames copied. [Debugging with GDB, "JIT Compilation Interface"]
  */
 import { ET } from "../../elf/constants/header.ts";
 import { EM } from "../../elf/constants/machine.ts";
 import { SHF, SHT } from "../../elf/constants/section.ts";
-import { PF, PT } from "../../elf/constants/segment.ts";
 import { type NobitsSection, type SectionDescription, writeElf } from "../../elf/write/index.ts";
-import { EHDR_SIZE, HeaderWriter, PHDR_SIZE, type SectionHeader, SHDR_SIZE } from "../headers.ts";
 import { DATA_SECTION, RODATA_SECTION, TEXT_SECTION } from "../image.ts";
-import { type Layout, SYM_SIZE } from "../layout.ts";
+import type { Layout } from "../layout.ts";
 import type { LiveTables } from "../tables.ts";
 
 /** Functions closer together than this share a section; nothing else fits between them. */
 const RUN_GAP = 16;
-
-/** Bytes of `object` that the standing debug object reaches over, from its headers on. */
-export function standingSize(layout: Layout): number {
-  return layout.ehFrame.offset + layout.ehFrame.size - layout.debugHeaders.offset;
-}
-
-/**
- * Writes the headers of the standing debug object over the tables as they are now. Offsets count from the headers.
- *
- * It is a relocatable file: symbol values count from the start of their section, and all three sections begin where the
- * image does. `.text` answers for all addresses up to the end of what is used.
- */
-export function writeStandingHeaders(tables: LiveTables, base: bigint, ends: { text: number }): void {
-  const { layout, debugHeaders, symbols, names, frames } = tables;
-  const from = layout.debugHeaders.offset;
-  const writer = new HeaderWriter(
-    layout.debugHeaders.size,
-    EHDR_SIZE + PHDR_SIZE + 9 * SHDR_SIZE,
-    EM.EM_X86_64,
-  );
-  const used = layout.text.offset + ends.text;
-  writer.segment({
-    type: PT.PT_LOAD,
-    flags: PF.PF_R | PF.PF_X,
-    offset: 0,
-    vaddr: base,
-    size: used,
-    align: 1,
-  });
-  const region = (name: string, flags: number, size: number): SectionHeader => ({
-    name,
-    type: SHT.SHT_NOBITS,
-    flags: SHF.SHF_ALLOC | flags,
-    addr: base,
-    offset: 0,
-    size,
-    align: 1,
-  });
-  const table = (name: string, type: number, offset: number, size: number): SectionHeader => ({
-    name,
-    type,
-    flags: 0,
-    addr: 0n,
-    offset: offset - from,
-    size,
-    align: 8,
-  });
-  writer.section(region(".text", SHF.SHF_EXECINSTR, used));
-  writer.section(region(".rodata", 0, 0));
-  writer.section(region(".data", SHF.SHF_WRITE, 0));
-  const symtab = table(".symtab", SHT.SHT_SYMTAB, layout.dynsym.offset, symbols.end * SYM_SIZE);
-  writer.section({ ...symtab, link: 5, info: 1, entsize: SYM_SIZE });
-  writer.section(table(".strtab", SHT.SHT_STRTAB, layout.dynstr.offset, names.end));
-  writer.section(table(".eh_frame", SHT.SHT_PROGBITS, layout.ehFrame.offset, frames.end));
-  writer.finish({ type: ET.ET_REL, sectionHeaders: EHDR_SIZE + PHDR_SIZE });
-  debugHeaders.ensure(layout.debugHeaders.size);
-  debugHeaders.u8.set(writer.bytes);
-}
 
 /**
  * A snapshot of some symbols, as an executable with absolute addresses.
