@@ -28,7 +28,7 @@ export function readSleb128(bytes: Uint8Array, at: number): bigint {
 
 /**
  * Unsigned LEB128 at `at` as a number: exact below 2^53. The fast way, for lengths, counts and codes; a larger value
- * comes out as the nearest number, which the caller's bounds check refuses.
+ * comes out about as large, which the caller's bounds check refuses.
  */
 export function readUleb128Number(bytes: Uint8Array, at: number): number {
   let byte = bytes[at] ?? 0;

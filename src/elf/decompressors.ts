@@ -4,7 +4,8 @@ import { decodeZstd } from "../bytes/zstd/decode.ts";
 
 /**
  * Decompresses `input`, which is expected to give `size` bytes, and throws if it can't; must not allocate much more
- * than `size`. Another size than expected is the caller's to refuse. The error's message goes into the `ELF_BAD_COMPRESSION` that the caller sees.
+ * than `size`. Another size than expected is for the caller to refuse. The error's message goes into the
+ * `ELF_BAD_COMPRESSION` that is thrown for it.
  */
 export type Decompress = (input: Uint8Array, size: number) => Uint8Array;
 
