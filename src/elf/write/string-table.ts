@@ -29,7 +29,7 @@ export class StringTableBuilder {
   constructor(sharing: StringSharing = "same", seed?: Uint8Array) {
     this.#sharing = sharing;
     this.#length = Math.max(1, seed?.length ?? 0);
-    this.#bytes = new Uint8Array(seed === undefined ? 128 : seed.length * 2 + 128);
+    this.#bytes = new Uint8Array(seed === undefined ? 64 : seed.length * 2 + 64);
     if (seed !== undefined) {
       this.#bytes.set(seed);
       // A table without its last NUL must not run on into what follows.

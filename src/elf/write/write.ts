@@ -30,6 +30,9 @@ export function writeElf(description: ElfDescription): Uint8Array {
   return new ImageWriter(description).write();
 }
 
+/** The image before its size is known. */
+const NOTHING = new Uint8Array(0);
+
 /** A section on its way into the image. */
 interface Piece extends Placed {
   readonly description: SectionDescription;
@@ -50,8 +53,8 @@ class ImageWriter {
   /** String tables that the writer fills, by section index. */
   readonly #strings = new Map<number, StringTableBuilder>();
   readonly #symbols = new Map<number, SymbolPlan>();
-  #bytes = new Uint8Array(0);
-  #view = new DataView(this.#bytes.buffer);
+  #bytes = NOTHING;
+  #view = new DataView(NOTHING.buffer);
 
   constructor(description: ElfDescription) {
     const { is64 = true, little = true, machine } = description;
@@ -313,8 +316,7 @@ class ImageWriter {
 
   #addExtendedIndexes(link: number, plan: SymbolPlan): void {
     const { name } = this.#piece(link);
-    const bytes = new Uint8Array(0);
-    const index = this.#add({ name: `${name}_shndx`, type: SHT.SHT_SYMTAB_SHNDX, bytes });
+    const index = this.#add({ name: `${name}_shndx`, type: SHT.SHT_SYMTAB_SHNDX, bytes: NOTHING });
     const piece = this.#piece(index);
     piece.link = link;
     piece.size = (plan.count + 1) * 4;
@@ -347,7 +349,7 @@ class ImageWriter {
       description,
       sections: (description.sections ?? []).map((ref) => this.#resolve(ref, `segment ${i}`)),
     }));
-    const nowhere = this.#pieceOf({ name: "", type: SHT.SHT_NULL, bytes: new Uint8Array(0) });
+    const nowhere = this.#pieceOf({ name: "", type: SHT.SHT_NULL, bytes: NOTHING });
     const placed = pieces.map((piece) => piece ?? nowhere);
     const headed = sectionNames !== false;
     const layout = layOut(placed, plans, format, baseAddress, headed);
@@ -369,18 +371,26 @@ class ImageWriter {
     for (const piece of pieces) piece?.put?.(piece.offset);
     if (!headed) return this.#bytes;
     const names = this.#builder(shstrndx);
-    placed.forEach((piece, i) => {
-      const extra = i === 0 ? overflow(counts) : undefined;
+    const zero = overflow(counts);
+    for (let i = 0; i < placed.length; i++) {
+      const piece = placed[i] ?? nowhere;
+      const { name, type, flags, addr, entsize } = piece;
+      const isNull = i === 0;
       putSectionHeader(view, shoff + i * shentsize, format, {
-        ...piece,
-        ...extra,
-        label: piece.name,
+        label: name,
         nameOffset: names.offset(nameIds[i] ?? 0),
+        type,
+        flags,
         flagsHigh: 0,
-        offset: i === 0 ? 0 : piece.offset,
-        addralign: i === 0 ? 0 : piece.addralign,
+        addr,
+        offset: isNull ? 0 : piece.offset,
+        size: isNull ? zero.size : piece.size,
+        link: isNull ? zero.link : piece.link,
+        info: isNull ? zero.info : piece.info,
+        addralign: isNull ? 0 : piece.addralign,
+        entsize,
       });
-    });
+    }
     return this.#bytes;
   }
 
