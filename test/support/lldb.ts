@@ -1,6 +1,6 @@
 /**
- * lldb(1), driven over its command line. In its synchronous mode a command is answered when all that it causes is done,
- * so a marker behind each command tells where its output ends.
+ * lldb(1), driven over its command line. A command that does not exist follows each one as a marker: the complaint
+ * about it tells where the output ends. Stops are announced in between.
  */
 import { Session } from "./session.ts";
 
@@ -15,16 +15,15 @@ export class Lldb {
   /** Starts lldb with the program of this process for a target, attached to `pid`, which is stopped then. */
   static async attach(pid: number): Promise<Lldb> {
     const lldb = Lldb.#start();
-    await lldb.run("settings set plugin.jit-loader.gdb.enable on");
     await lldb.run(`target create ${process.execPath}`);
-    await lldb.run(`process attach --pid ${pid}`);
+    await lldb.attach(pid);
     return lldb;
   }
 
   /** Starts lldb the way `lldb -p PID` does. */
   static async attachPlain(pid: number): Promise<Lldb> {
     const lldb = Lldb.#start();
-    await lldb.run(`process attach --pid ${pid}`);
+    await lldb.attach(pid);
     return lldb;
   }
 
@@ -32,18 +31,52 @@ export class Lldb {
     return new Lldb(new Session("lldb", "lldb", ["--no-lldbinit", "--no-use-colors"]));
   }
 
-  /** What a command prints. After `continue`, that is all until the process stops. */
+  async attach(pid: number): Promise<void> {
+    this.#session.send(`process attach --pid ${pid}`);
+    await this.stopped();
+  }
+
+  /** What a command prints. */
   run(command: string): Promise<string> {
-    const marker = `marker_${++this.#marker}`;
     this.#session.send(command);
-    this.#session.send(marker);
-    const end = new RegExp(`error: '${marker}' is not a valid command\\.\n`);
-    return this.#session.take(`the answer to "${command}"`, (text) => {
-      const found = end.exec(text);
-      return found === null
-        ? undefined
-        : { value: text.slice(0, found.index), used: found.index + found[0].length };
+    return this.#untilMarker(command);
+  }
+
+  /** Lets the process run. */
+  async continue(): Promise<void> {
+    await this.run("process continue");
+  }
+
+  /** Waits for a stop. @returns how lldb announces it */
+  async stopped(): Promise<string> {
+    await this.#session.take("a stop", (text) => {
+      const found = /Process \d+ stopped\n/.exec(text);
+      return found === null ? undefined : { value: "", used: found.index + found[0].length };
     });
+    return this.#untilMarker("a stop");
+  }
+
+  /** Stops the running process. */
+  async interrupt(): Promise<void> {
+    this.#session.send("process interrupt");
+    await this.stopped();
+  }
+
+  /** Functions of a backtrace, innermost first; the empty text for what has no name. */
+  async backtrace(): Promise<string[]> {
+    const text = await this.run("thread backtrace");
+    const frames = text.matchAll(/frame #\d+: 0x[0-9a-f]+(?: [^`\n]+`([\w:]+))?/g);
+    return Array.from(frames, (match) => match[1] ?? "");
+  }
+
+  /** The address that lldb has for a name; `undefined` when it has none. */
+  async addressOf(name: string): Promise<string | undefined> {
+    const text = await this.run(`image lookup --verbose --symbol ${name}`);
+    return /Address: .*\[0x0*([0-9a-f]+)\]/.exec(text)?.[1]?.replace(/^/, "0x");
+  }
+
+  async detach(): Promise<void> {
+    await this.run("process detach");
   }
 
   /** Ends lldb; a process that it still holds goes on. */
@@ -55,5 +88,17 @@ export class Lldb {
 
   get transcript(): string {
     return this.#session.transcript;
+  }
+
+  #untilMarker(what: string): Promise<string> {
+    const marker = `marker_${++this.#marker}`;
+    this.#session.send(marker);
+    const end = new RegExp(`error: '${marker}' is not a valid command\\.\n`);
+    return this.#session.take(`the answer to "${what}"`, (text) => {
+      const found = end.exec(text);
+      return found === null
+        ? undefined
+        : { value: text.slice(0, found.index), used: found.index + found[0].length };
+    });
   }
 }
