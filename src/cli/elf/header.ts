@@ -1,5 +1,6 @@
 /** The ELF header as text and JSON. */
 import { DF_1, DT, type ElfFile, ET, fileTypeName, machineName, osAbiName } from "../../elf/index.ts";
+import { headerFlagsText } from "./flags.ts";
 import { bare, hex, jsonConstant, jsonHex, type Lines, type View } from "./view.ts";
 
 const FILE_TYPES: ReadonlyMap<number, string> = new Map([
@@ -75,7 +76,7 @@ export function* headerText({ elf }: View): Lines {
   yield row("Entry point address", `0x${hex(header.entry)}`);
   yield row("Start of program headers", `${header.phoff} (bytes into file)`);
   yield row("Start of section headers", `${header.shoff} (bytes into file)`);
-  yield row("Flags", `0x${hex(header.flags)}`);
+  yield row("Flags", `0x${hex(header.flags)}${headerFlagsText(header.machine, header.flags)}`);
   yield row("Size of this header", `${header.ehsize} (bytes)`);
   yield row("Size of program headers", `${header.phentsize} (bytes)`);
   yield row("Number of program headers", counted(stored.phnum, header.phnum));

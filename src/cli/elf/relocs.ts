@@ -91,7 +91,8 @@ function relocationLine(view: View, relocation: ElfRelocation, symbols: SymbolTa
 }
 
 function shownName(view: View, symbol: ElfSymbol): string {
-  return view.name(symbolName(view.elf, symbol)) + versionSuffix(symbol);
+  const name = symbolName(view.elf, symbol);
+  return name === "" ? "<null>" : view.name(name) + versionSuffix(symbol);
 }
 
 function signedHex(value: bigint): string {

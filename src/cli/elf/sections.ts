@@ -144,7 +144,7 @@ export function* groupsText({ elf, name }: View): Lines {
     const signature = name(signatureOf(elf, group.symtab, group.symbol));
     const kind = group.comdat ? "COMDAT " : "";
     const { index, name: section } = group.section;
-    yield `${kind}group section [${String(index).padStart(5)}] \`${section}' [${signature}] contains ${plural(group.members.length, "section", "sections")}:`;
+    yield `${kind}group section [${String(index).padStart(5)}] \`${section}' [${signature}] contains ${group.members.length} sections:`;
     yield "   [Index]    Name";
     for (const member of group.members) {
       yield `   [${String(member).padStart(5)}]   ${elf.section(member).name}`;

@@ -87,11 +87,18 @@ function viewOf(input: Input, parts: readonly Part[], options: ElfOptions): View
 function showText(files: readonly string[], parts: readonly Part[], options: ElfOptions): number {
   const out = new Output();
   let status = EXIT_OK;
+  const told = new Set<string>();
   const fail = (name: string, error: unknown): void => {
+    const { message } = describe(name, error);
+    status = EXIT_FAILURE;
+    if (told.has(message)) {
+      // A broken section header table breaks most parts; saying so once is enough.
+      return;
+    }
+    told.add(message);
     // What was printed before belongs before the message, also when both go to a terminal.
     out.flush();
-    process.stderr.write(`bindery: ${describe(name, error).message}\n`);
-    status = EXIT_FAILURE;
+    process.stderr.write(`bindery: ${message}\n`);
   };
   let titled = files.length > 1;
   for (const input of allInputs(files)) {
@@ -150,8 +157,10 @@ function describe(name: string, error: unknown): { code: string; message: string
   if (!(error instanceof BinderyError)) {
     throw error;
   }
-  const named = error.message.includes(name);
-  return { code: error.code, message: named ? error.message : `${name}: ${error.message}` };
+  // `open: ENOENT: no such file or directory, open 'a.out'` says everything twice.
+  const [, plain] = /^\w+: E[A-Z0-9]+: (.*), \w+(?: '.*')?$/.exec(error.message) ?? [];
+  const said = plain ?? error.message.replace(`open: ${name}: `, "");
+  return { code: error.code, message: said.includes(name) ? said : `${name}: ${said}` };
 }
 
 /** Standard output in larger pieces than lines. */

@@ -4,6 +4,7 @@ import {
   type ElfFile,
   type ElfSection,
   type ElfSymbol,
+  EM,
   SHN,
   SHT,
   STT,
@@ -67,7 +68,6 @@ function symbolLine(view: View, symbol: ElfSymbol, dynamic: boolean): string {
   const { elf } = view;
   const { machine } = elf.header;
   const size = symbol.size > 99_999n ? jsonHex(symbol.size) : String(symbol.size);
-  const otherBits = symbol.other & ~3;
   const columns = [
     `${String(symbol.index).padStart(6)}:`,
     address(elf, symbol.value),
@@ -76,12 +76,26 @@ function symbolLine(view: View, symbol: ElfSymbol, dynamic: boolean): string {
     bare(bindingName(symbol.binding), "STB_")
       .replace(/^GNU_UNIQUE$/, "UNIQUE")
       .padEnd(6),
-    bare(visibilityName(symbol.visibility), "STV_").padEnd(7) +
-      (otherBits === 0 ? "" : ` [<other>: ${otherBits.toString(16)}]`),
+    bare(visibilityName(symbol.visibility), "STV_").padEnd(7) + otherBits(symbol.other & ~3, machine),
     sectionColumn(symbol, machine).padStart(4),
     nameWithVersion(view, symbol, dynamic),
   ];
   return columns.join(" ");
+}
+
+/** What a machine keeps in `st_other` beside the visibility, in readelf's words. */
+function otherBits(bits: number, machine: number): string {
+  if (bits === 0) {
+    return "";
+  }
+  if (machine === EM.EM_PPC64) {
+    // [64-bit ELF V2 ABI for Power, 3.4.1]: how far the local entry point lies behind the global one.
+    return ` [<localentry>: ${((1 << (bits >>> 5)) >>> 2) << 2}]`;
+  }
+  if ((machine === EM.EM_AARCH64 || machine === EM.EM_RISCV) && bits === 0x80) {
+    return machine === EM.EM_AARCH64 ? " [VARIANT_PCS]" : " [VARIANT_CC]";
+  }
+  return ` [<other>: ${bits.toString(16)}]`;
 }
 
 function sectionColumn(symbol: ElfSymbol, machine: number): string {

@@ -5,6 +5,7 @@ import type { Allocation, BindOptions, LiveObject } from "../../dlbind/index.ts"
 import { SHF, STT, symbolTypeName } from "../../elf/index.ts";
 import { dladdr, dlsym, RTLD_DEFAULT } from "../../host/dl.ts";
 import { InputError, parseBytes, parseCall, parseSize, words } from "./arguments.ts";
+import { Stubs } from "./stubs.ts";
 
 export { InputError } from "./arguments.ts";
 
@@ -31,6 +32,7 @@ const TYPES: ReadonlyMap<string, number> = new Map([
 export class Session {
   readonly #object: LiveObject;
   readonly #print: (text: string) => void;
+  readonly #stubs: Stubs;
   readonly #allocations: Allocation[] = [];
   readonly #commands: ReadonlyMap<string, Command>;
   /** Lines of an `asm { … }` that is not closed yet. */
@@ -40,6 +42,7 @@ export class Session {
   constructor(object: LiveObject, print: (text: string) => void) {
     this.#object = object;
     this.#print = print;
+    this.#stubs = new Stubs(object);
     this.#commands = new Map(Object.entries(this.#table()));
   }
 
@@ -212,7 +215,12 @@ export class Session {
 
   /** Names in assembly text: the object's own, then the process's. */
   #names(): { resolve: (name: string) => bigint | undefined } {
-    return { resolve: (name) => this.#object.symbol(name)?.address ?? dlsym(RTLD_DEFAULT, name) };
+    const resolve = (name: string): bigint | undefined => {
+      const own = this.#object.symbol(name)?.address;
+      const found = own ?? dlsym(RTLD_DEFAULT, name);
+      return own === undefined && found !== undefined ? this.#stubs.reach(name, found) : found;
+    };
+    return { resolve };
   }
 
   #bind(rest: string): void {
@@ -284,7 +292,11 @@ export class Session {
   }
 
   #nameOf(address: bigint): string | undefined {
-    const symbol = dladdr(address)?.symbol;
+    // The loader does not know local names, such as those of stubs.
+    const own = [...this.#object.symbols()].find(
+      (one) => address >= one.address && address < one.address + BigInt(Math.max(one.size, 1)),
+    );
+    const symbol = own ?? dladdr(address)?.symbol;
     if (symbol === undefined) {
       return undefined;
     }
