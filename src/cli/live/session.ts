@@ -313,7 +313,7 @@ export class Session {
     const allocation = /^\$\d+$/.test(word) ? this.#allocations[Number(word.slice(1)) - 1] : undefined;
     if (allocation === undefined) {
       throw new InputError(
-        `found ${word === "" ? "nothing" : word}, expected $1 to $${this.#allocations.length}`,
+        `found ${word === "" ? "nothing" : word}, expected an allocation, $1 to $${this.#allocations.length}`,
       );
     }
     return allocation;
