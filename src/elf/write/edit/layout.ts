@@ -48,12 +48,14 @@ export function layOutEdited(
   const keptEnd = keptPrefix(state, order);
   const offsets = new Array<number>(order.length).fill(0);
   const parts: Part[] = [];
+  let end = keptEnd;
   order.forEach((node, position) => {
     if (position === 0) return;
     const size = sizes[position] ?? 0;
     const was = node.original?.offset;
     if (was !== undefined && staysPut(state, node, size, keptEnd)) {
       offsets[position] = was;
+      if (!node.isNobits) end = Math.max(end, was + size);
       return;
     }
     const { addralign: align, isNobits: nobits, original } = node;
@@ -75,14 +77,10 @@ export function layOutEdited(
     nobits: false,
   };
   let shoff = 0;
-  const tableStays =
-    table.was !== undefined &&
-    table.was < keptEnd &&
-    table.was + tableSize <= keptEnd &&
-    tableSize <= table.oldSize;
-  if (tableStays) shoff = header.shoff;
-  else if (order.length > 0) parts.push(table);
-  let end = keptEnd;
+  if (table.was !== undefined && table.was < keptEnd && tableSize <= table.oldSize) {
+    shoff = table.was;
+    end = Math.max(end, shoff + tableSize);
+  } else if (order.length > 0) parts.push(table);
   let moved = relay;
   for (const part of relay ? inSectionOrder(parts) : inFileOrder(parts)) {
     if (part.position === HOLE) {
@@ -123,10 +121,9 @@ function staysPut(state: EditState, node: SectionNode, size: number, keptEnd: nu
   if (original === undefined) return false;
   if (state.isFixed(node)) return true;
   if (!isAligned(node)) return false;
-  // What lies between loaded sections may stay there as long as it still fits; it costs nothing.
-  return (
-    original.offset < keptEnd && (node.isNobits || original.offset + size <= keptEnd) && size <= original.size
-  );
+  // What lies between or over what is loaded may stay there as long as it still fits; it costs nothing. (The segments
+  // of separate debug files reach over sections that have nothing to do with them.)
+  return original.offset < keptEnd && size <= original.size;
 }
 
 /** Whether the old offset is good for the alignment that was asked for since. */
