@@ -43,9 +43,11 @@ export function writeStanding({ layout, debugHeaders }: LiveTables, base: bigint
     SECTION_HEADERS + SECTIONS * SHDR_SIZE,
     EM.EM_X86_64,
   );
-  // lldb gives the sections of a relocatable file addresses of its own unless there is a segment.
+  // lldb gives the sections of a relocatable file addresses of its own unless there is a segment. And of two that hold
+  // an address it takes the one that begins nearest below, so this one must not lie further off than the loader's.
   const flags = PF.PF_R | PF.PF_X;
-  writer.segment({ type: PT.PT_LOAD, flags, offset: 0, vaddr: base, size: 0, align: 1 });
+  const vaddr = base + BigInt(layout.text.offset);
+  writer.segment({ type: PT.PT_LOAD, flags, offset: 0, vaddr, size: 0, align: 1 });
   const region = (name: string, more: number): SectionHeader => ({
     name,
     type: SHT.SHT_NOBITS,
@@ -82,8 +84,8 @@ export function updateStanding(
   textEnd: number,
 ): void {
   const used = layout.text.offset + textEnd;
-  debugHeaders.i32[(EHDR_SIZE + P_FILESZ) >> 2] = used;
-  debugHeaders.i32[(EHDR_SIZE + P_MEMSZ) >> 2] = used;
+  debugHeaders.i32[(EHDR_SIZE + P_FILESZ) >> 2] = textEnd;
+  debugHeaders.i32[(EHDR_SIZE + P_MEMSZ) >> 2] = textEnd;
   setSize(debugHeaders, TEXT, used);
   setSize(debugHeaders, STRTAB, names.end);
   setSize(debugHeaders, EH_FRAME, frames.end);
