@@ -11,4 +11,5 @@ export {
   assembleWithLabels,
 } from "./assemble.ts";
 export { type DisassembledLine, type DisassembleOptions, disassemble } from "./disassemble.ts";
+export { mnemonics } from "./opcode.ts";
 export { parseNumber } from "./token.ts";

@@ -1,25 +1,7 @@
 /** `bindery elf`: its options and help. The printing is in elf/, loaded when the command runs. */
 import { type Command, Option } from "commander";
+import type { ElfOptions } from "./elf/options.ts";
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, helpText } from "./help.ts";
-
-/** What the command line selects; commander fills it in. */
-export interface ElfOptions {
-  readonly all?: boolean;
-  readonly fileHeader?: boolean;
-  readonly headers?: boolean;
-  readonly segments?: boolean;
-  readonly sections?: boolean;
-  readonly sectionGroups?: boolean;
-  readonly symbols?: boolean;
-  readonly dynSyms?: boolean;
-  readonly relocs?: boolean;
-  readonly dynamic?: boolean;
-  readonly notes?: boolean;
-  readonly versions?: boolean;
-  readonly hash?: boolean;
-  readonly demangle?: boolean;
-  readonly json?: boolean;
-}
 
 /** Long names that readelf's users type, and the options they are. */
 const READELF_NAMES: readonly (readonly [string, string])[] = [

@@ -1,13 +1,7 @@
 /** `bindery live`: its options and help. The session is in live/, loaded when the command runs. */
 import { type Command, Option } from "commander";
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, helpText } from "./help.ts";
-
-/** What the command line says; commander fills it in. */
-export interface LiveOptions {
-  readonly name: string;
-  readonly directory?: string;
-  readonly perf?: "map" | "jitdump";
-}
+import type { LiveOptions } from "./live/options.ts";
 
 /** Registers the command. */
 export function defineLive(program: Command): void {

@@ -1,12 +1,12 @@
 /** Shows the selected parts of the files, as text or as one JSON document. */
 import { BinderyError } from "../../errors.ts";
-import type { ElfOptions } from "../elf.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../help.ts";
 import { dynamicJson, dynamicText } from "./dynamic.ts";
 import { hashJson, hashText } from "./hash.ts";
 import { headerJson, headerText } from "./header.ts";
 import { type Input, inputsOf } from "./inputs.ts";
 import { notesJson, notesText } from "./notes.ts";
+import type { ElfOptions } from "./options.ts";
 import { relocsJson, relocsText } from "./relocs.ts";
 import { groupsJson, groupsText, sectionsJson, sectionsText } from "./sections.ts";
 import { segmentsJson, segmentsText } from "./segments.ts";

@@ -4,7 +4,7 @@ import { createInterface } from "node:readline";
 import { LiveObject } from "../../dlbind/index.ts";
 import { BinderyError } from "../../errors.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../help.ts";
-import type { LiveOptions } from "../live.ts";
+import type { LiveOptions } from "./options.ts";
 import { InputError, Session } from "./session.ts";
 
 /** Runs a session to its end; returns the exit status. */

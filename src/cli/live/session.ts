@@ -1,6 +1,6 @@
 /** The commands of `bindery live`, and what they work on. */
 import { readFileSync } from "node:fs";
-import { assemble, disassemble, parseNumber } from "../../asm/index.ts";
+import { assemble, disassemble, mnemonics, parseNumber } from "../../asm/index.ts";
 import type { Allocation, BindOptions, LiveObject } from "../../dlbind/index.ts";
 import { SHF, STT, symbolTypeName } from "../../elf/index.ts";
 import { dladdr, dlsym, RTLD_DEFAULT } from "../../host/dl.ts";
@@ -88,10 +88,13 @@ export class Session {
   /** Completions of the last word of a line, for readline. */
   complete(line: string): [string[], string] {
     const word = /\S*$/.exec(line)?.[0] ?? "";
-    const first = line.trimStart() === word;
-    const candidates = first
-      ? [...this.#commands.keys()]
-      : [...this.#object.symbols()].map(({ name }) => name);
+    const names = [...this.#object.symbols()].map(({ name }) => name);
+    let candidates: readonly string[] = names;
+    if (this.isCollecting || /^\s*asm\s/.test(line)) {
+      candidates = [...mnemonics(), ...names];
+    } else if (line.trimStart() === word) {
+      candidates = [...this.#commands.keys()];
+    }
     return [candidates.filter((name) => name.startsWith(word)), word];
   }
 

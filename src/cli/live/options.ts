@@ -1,0 +1,6 @@
+/** What the command line says; commander fills it in. */
+export interface LiveOptions {
+  readonly name: string;
+  readonly directory?: string;
+  readonly perf?: "map" | "jitdump";
+}
