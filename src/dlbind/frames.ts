@@ -6,7 +6,8 @@
  * at every instant the table is sorted (equal neighbours allowed) and every entry leads to a whole record:
  *
  * - a function above all others is appended: the entry first, then the count;
- * - a removed function's entry stays, leading to a record that covers nothing, until a function comes to lie there;
+ * - a removed function's entry stays, leading to a record that covers nothing, until a function comes to lie there; where
+ *   another record covers the place, as for a function of several names, it becomes a second entry of that one;
  * - otherwise the entries above move up by one, from the top down, and the new entry is one 8-byte store.
  *
  * A thread that is in the middle of its search during such a move may miss one frame of this object; the first two
@@ -99,16 +100,10 @@ export class LiveFrames {
 
   /** Removes the information whose record is at `offset`, for the function at `value`. */
   remove(offset: number, value: number): void {
-    const entries = this.#header.i32;
     const location = value + this.#imageFromHeader;
     const target = offset + this.#recordsFromHeader;
-    for (
-      let i = this.#firstAtOrAbove(location);
-      i < this.#count && entries[TABLE + 2 * i] === location;
-      i++
-    ) {
-      if (entries[TABLE + 2 * i + 1] === target)
-        this.#store(i, location, this.#nothing + this.#recordsFromHeader);
+    for (let i = this.#firstAtOrAbove(location); i < this.#count && this.#locationAt(i) === location; i++) {
+      if (this.#targetAt(i) === target) this.#bequeath(i);
     }
     this.#trim();
     const size = this.recordAt(offset).length;
@@ -116,6 +111,19 @@ export class LiveFrames {
     const list = this.#free.get(size);
     if (list === undefined) this.#free.set(size, [offset]);
     else list.push(offset);
+  }
+
+  /** Takes an entry from its record. An unwinder takes the last entry at or below a place: it must lead to who is left. */
+  #bequeath(index: number): void {
+    const location = this.#locationAt(index);
+    this.#store(index, location, this.#nothing + this.#recordsFromHeader);
+    let heir = index - 1;
+    while (heir >= 0 && this.#isDead(heir)) heir--;
+    if (heir < 0) return;
+    const target = this.#targetAt(heir);
+    const range = this.#records.i32[(target - this.#recordsFromHeader + FDE_RANGE) >> 2] ?? 0;
+    if (this.#locationAt(heir) + range <= location) return;
+    for (let i = heir + 1; i <= index; i++) this.#store(i, this.#locationAt(heir), target);
   }
 
   #cieFor(cie: CommonInformation): number {
@@ -186,18 +194,20 @@ export class LiveFrames {
   }
 
   #enter(location: number, length: number, target: number): void {
-    const entries = this.#header.i32;
-    const nothing = this.#nothing + this.#recordsFromHeader;
     const at = this.#firstAtOrAbove(location);
-    const isDead = (index: number): boolean => entries[TABLE + 2 * index + 1] === nothing;
     // Entries of functions that lay here before would answer for this one: each becomes its entry.
     let taken = at;
-    while (taken < this.#count && isDead(taken) && (entries[TABLE + 2 * taken] ?? 0) < location + length) {
+    while (taken < this.#count && this.#isDead(taken) && this.#locationAt(taken) < location + length) {
       this.#store(taken++, location, target);
     }
     if (taken > at) return;
-    if (at > 0 && at < this.#count && isDead(at - 1)) {
+    if (at > 0 && at < this.#count && this.#isDead(at - 1)) {
       this.#store(at - 1, location, target);
+      return;
+    }
+    for (let i = at; i < this.#count && this.#locationAt(i) === location; i++) {
+      if (!this.#isRepeated(i)) continue;
+      this.#store(i, location, target);
       return;
     }
     this.#header.ensure(TABLE_START + 8 * (this.#count + 1));
@@ -222,25 +232,44 @@ export class LiveFrames {
     Atomics.store(new BigInt64Array(words.buffer, words.byteOffset + at, 1), 0, pair);
   }
 
-  /** Dead entries at the top are simply no longer counted. */
-  #trim(): void {
-    const entries = this.#header.i32;
-    const nothing = this.#nothing + this.#recordsFromHeader;
-    let count = this.#count;
-    while (count > 0 && entries[TABLE + 2 * (count - 1) + 1] === nothing) count--;
-    if (count === this.#count) return;
-    this.#count = count;
-    Atomics.store(entries, COUNT, count);
+  #locationAt(index: number): number {
+    return this.#header.i32[TABLE + 2 * index] ?? 0;
   }
 
-  /** Closes the gaps that dead entries are, from the top down. False when there was none. */
+  #targetAt(index: number): number {
+    return this.#header.i32[TABLE + 2 * index + 1] ?? 0;
+  }
+
+  #isDead(index: number): boolean {
+    return this.#targetAt(index) === this.#nothing + this.#recordsFromHeader;
+  }
+
+  /** True when the next entry says the same. */
+  #isRepeated(index: number): boolean {
+    return (
+      index + 1 < this.#count &&
+      this.#locationAt(index) === this.#locationAt(index + 1) &&
+      this.#targetAt(index) === this.#targetAt(index + 1)
+    );
+  }
+
+  /** Dead entries at the top are simply no longer counted. */
+  #trim(): void {
+    let count = this.#count;
+    while (count > 0 && this.#isDead(count - 1)) count--;
+    if (count === this.#count) return;
+    this.#count = count;
+    Atomics.store(this.#header.i32, COUNT, count);
+  }
+
+  /** Closes the gaps that dead and repeated entries are, from the top down. False when there was none. */
   #compact(): boolean {
     const entries = this.#header.i32;
-    const nothing = this.#nothing + this.#recordsFromHeader;
+    const isGap = (index: number): boolean => this.#isDead(index) || this.#isRepeated(index);
     const before = this.#count;
     for (let end = this.#count; end > 0; ) {
       let start = end;
-      while (start > 0 && entries[TABLE + 2 * start - 1] === nothing) start--;
+      while (start > 0 && isGap(start - 1)) start--;
       if (start < end) {
         entries.copyWithin(TABLE + 2 * start, TABLE + 2 * end, TABLE + 2 * this.#count);
         this.#count -= end - start;
