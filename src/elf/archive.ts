@@ -67,6 +67,7 @@ export class Archive {
   #members: readonly ArchiveMember[] | undefined;
   #index: { readonly raw: RawMember; readonly form: "gnu32" | "gnu64" | "bsd32" | "bsd64" } | undefined;
   #symbols: readonly ArchiveSymbol[] | undefined;
+  #byOffset: ReadonlyMap<number, ArchiveMember> | undefined;
 
   private constructor(source: ByteSource, thin: boolean, options: ArchiveOptions) {
     this.#source = source;
@@ -105,7 +106,8 @@ export class Archive {
 
   /** The member whose header is at `offset`, as the symbol index gives it. */
   memberAt(offset: number): ArchiveMember {
-    const member = this.members.find((one) => one.offset === offset);
+    this.#byOffset ??= new Map(this.members.map((one) => [one.offset, one]));
+    const member = this.#byOffset.get(offset);
     if (member !== undefined) return member;
     throw this.#error("ELF_BAD_REFERENCE", offset, "found no member here, expected one");
   }
@@ -263,7 +265,8 @@ export class Archive {
   }
 
   #readSymbols(): ArchiveSymbol[] {
-    if (this.members.length >= 0 && this.#index === undefined) return [];
+    // The walk over the members is what finds the index.
+    this.#members ??= this.#readMembers();
     const index = this.#index;
     if (index === undefined) return [];
     const { raw, form } = index;

@@ -6,9 +6,10 @@ import { encodeUtf8 } from "../bytes/text.ts";
 
 /** SysV hash of a name; 28 bits. */
 export function sysvHash(name: string | Uint8Array): number {
+  const bytes = bytesOf(name);
   let hash = 0;
-  for (const byte of bytesOf(name)) {
-    hash = (hash << 4) + byte;
+  for (let i = 0; i < bytes.length; i++) {
+    hash = (hash << 4) + (bytes[i] ?? 0);
     const top = hash & 0xf0000000;
     hash = (hash ^ (top >>> 24)) & ~top;
   }
@@ -17,8 +18,9 @@ export function sysvHash(name: string | Uint8Array): number {
 
 /** GNU hash of a name: Bernstein's, 32 bits. */
 export function gnuHash(name: string | Uint8Array): number {
+  const bytes = bytesOf(name);
   let hash = 5381;
-  for (const byte of bytesOf(name)) hash = (Math.imul(hash, 33) + byte) | 0;
+  for (let i = 0; i < bytes.length; i++) hash = (Math.imul(hash, 33) + (bytes[i] ?? 0)) | 0;
   return hash >>> 0;
 }
 

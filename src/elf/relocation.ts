@@ -1,5 +1,5 @@
 /** Relocation records [gABI, "Relocation"]: `SHT_REL`, `SHT_RELA` and `SHT_RELR`, as columns over the raw bytes. */
-import { readI32, readI64, readSize64, readU32, readU64 } from "../bytes/endian.ts";
+import { HOST_LITTLE, readI32, readI64, readSize64, readU32, readU64 } from "../bytes/endian.ts";
 import { EM } from "./constants/machine.ts";
 import { layoutOf } from "./header.ts";
 import type { ElfImage } from "./image.ts";
@@ -43,6 +43,10 @@ export class RelocationTable {
   readonly #is64: boolean;
   readonly #little: boolean;
   readonly #mips64: boolean;
+  /** The records of a 64-bit file as words, where they lie as the host's own words do: the fast way to read them. */
+  readonly #words: Uint32Array | undefined;
+  /** Words of a record. */
+  readonly #stride: number;
   #sorted: boolean | undefined;
 
   /** @param part what messages call the table, e.g. `.rela.text` */
@@ -66,6 +70,10 @@ export class RelocationTable {
     this.bytes = kind === "RELR" ? expandRelr(image, bytes, part) : bytes;
     this.#little = image.little;
     this.length = this.bytes.length / this.entsize;
+    this.#stride = this.entsize / 4;
+    const { buffer, byteOffset, byteLength } = this.bytes;
+    const native = image.is64 && HOST_LITTLE && image.little && byteOffset % 4 === 0 && !this.#mips64;
+    this.#words = native && kind !== "RELR" ? new Uint32Array(buffer, byteOffset, byteLength / 4) : undefined;
   }
 
   /**
@@ -73,6 +81,10 @@ export class RelocationTable {
    * offset in the target section. An address may need {@link address}.
    */
   offset(index: number): number {
+    if (this.#words !== undefined && index >= 0 && index < this.length) {
+      const word = index * this.#stride;
+      return (this.#words[word] ?? 0) + (this.#words[word + 1] ?? 0) * 0x1_0000_0000;
+    }
     const at = this.#at(index);
     return this.#is64 ? readSize64(this.bytes, at, this.#little) : readU32(this.bytes, at, this.#little);
   }
@@ -85,6 +97,9 @@ export class RelocationTable {
 
   /** Relocation type of record `index`; see {@link ElfRelocation.type}. */
   type(index: number): number {
+    if (this.#words !== undefined && index >= 0 && index < this.length) {
+      return this.#words[index * this.#stride + 2] ?? 0;
+    }
     if (this.kind === "RELR") return machineFor(this.machine)?.relativeRelocation ?? 0;
     const at = this.#at(index);
     const { bytes } = this;
@@ -98,6 +113,9 @@ export class RelocationTable {
 
   /** Symbol index of record `index`; 0 for none. */
   symbol(index: number): number {
+    if (this.#words !== undefined && index >= 0 && index < this.length) {
+      return this.#words[index * this.#stride + 3] ?? 0;
+    }
     if (this.kind === "RELR") return 0;
     const at = this.#at(index);
     if (!this.#is64) return readU32(this.bytes, at + 4, this.#little) >>> 8;
@@ -121,6 +139,9 @@ export class RelocationTable {
 
   /** Low 32 bits of the addend of record `index`, signed; 0 where the record has none. Allocates nothing. */
   addendLow(index: number): number {
+    if (this.#words !== undefined && this.kind === "RELA" && index >= 0 && index < this.length) {
+      return (this.#words[index * this.#stride + 4] ?? 0) | 0;
+    }
     if (this.kind !== "RELA") return 0;
     const at = this.#at(index);
     const low = this.#is64 ? (this.#little ? at + 16 : at + 20) : at + 8;
@@ -129,6 +150,9 @@ export class RelocationTable {
 
   /** High 32 bits of the addend of record `index`, signed; 0 where the record has none. Allocates nothing. */
   addendHigh(index: number): number {
+    if (this.#words !== undefined && this.kind === "RELA" && index >= 0 && index < this.length) {
+      return (this.#words[index * this.#stride + 5] ?? 0) | 0;
+    }
     if (this.kind !== "RELA") return 0;
     const at = this.#at(index);
     if (!this.#is64) return this.addendLow(index) >> 31;
