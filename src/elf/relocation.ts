@@ -175,11 +175,12 @@ export class RelocationTable {
    * offsets gives the last answer as `hint` and finds the next one in a step or two. Only for {@link sorted} tables.
    */
   lowerBound(offset: number, hint = 0): number {
+    const start = Math.max(0, Math.min(hint, this.length));
     let low = 0;
     let high = this.length;
-    if (hint > 0 && hint <= high && this.offset(hint - 1) >= offset) high = hint - 1;
+    if (start > 0 && this.offset(start - 1) >= offset) high = start - 1;
     else {
-      low = Math.max(0, Math.min(hint, high));
+      low = start;
       let step = 1;
       while (low < high && this.offset(low) < offset) {
         const next = low + step;

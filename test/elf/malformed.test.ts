@@ -231,30 +231,6 @@ describe("dynamic linking", () => {
   });
 });
 
-describe("files without section headers", () => {
-  it("have the same dynamic symbols, versions, hashes and relocations", () => {
-    const whole = ElfFile.open(shared);
-    const bare = damaged(shared, (view) => {
-      view.setBigUint64(40, 0n, true);
-      view.setUint16(60, 0, true);
-      view.setUint16(62, 0, true);
-    });
-    expect(bare.sections.length).toBe(0);
-    expect([...(bare.dynsym() ?? [])]).toEqual([...(whole.dynsym() ?? [])]);
-    expect(bare.dynsym()?.length).toBeGreaterThan(5);
-    expect(bare.versions().definitions).toEqual(whole.versions().definitions);
-    expect(bare.hashTables().gnu?.lookup("caller")).toBe(whole.hashTables().gnu?.lookup("caller"));
-    expect(bare.buildId()).toBe(whole.buildId());
-    const all = (file: ElfFile) =>
-      file.dynamicRelocations().flatMap((table) => [...table].map((one) => one.offset));
-    expect(all(bare)).toEqual(all(whole));
-    const told = whole.sections.filter((one) => one.typeName === "SHT_RELA" && one.addr !== 0n);
-    expect(all(bare)).toEqual(
-      told.flatMap((one) => [...whole.relocations(one)].map((record) => record.offset)),
-    );
-  });
-});
-
 describe("archives", () => {
   const open = (text: string) => Archive.open(new TextEncoder().encode(text), { name: "f" });
   const header = (name: string, size: string) =>
