@@ -193,7 +193,8 @@ function decompressFile(file: FileSource, compression: "gzip" | "xz" | "zstd", l
   const input = file.read(0, file.size);
   try {
     if (compression === "gzip") return zlib.gunzipSync(input, { maxOutputLength: limit });
-    return compression === "xz" ? decodeXz(input, limit) : unzstd(input, limit);
+    // Node's own Zstandard takes data that just ends for complete, and nothing here tells how much there should be.
+    return compression === "xz" ? decodeXz(input, limit) : decodeZstd(input, limit);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new ElfError("ELF_BAD_COMPRESSION", { file: file.name, offset: 0 }, `${compression} data: ${why}`, {
@@ -202,7 +203,7 @@ function decompressFile(file: FileSource, compression: "gzip" | "xz" | "zstd", l
   }
 }
 
-/** Node has Zstandard since 22.15; before that, plain JavaScript. */
+/** Node has Zstandard since 22.15; before that, plain JavaScript. The caller checks the size. */
 function unzstd(input: Uint8Array, limit: number): Uint8Array {
   const native: unknown = Reflect.get(zlib, "zstdDecompressSync");
   if (typeof native !== "function") return decodeZstd(input, limit);

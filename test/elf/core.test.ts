@@ -78,6 +78,31 @@ describe("a core file of a real process", () => {
   });
 });
 
+describe("a core file of a 32-bit process", () => {
+  it("has the fields where 32-bit structures have them", () => {
+    const source = `${import.meta.dirname}/fixtures/crash.s`;
+    workshop.run("clang", "--target=i386-linux-gnu", "-c", source, "-o", "crash.o");
+    workshop.run("ld.lld", "-m", "elf_i386", "crash.o", "-o", "crash32");
+    const commands = ["run", "info proc", "print/x $pc", "generate-core-file it32.core", "kill"];
+    const gdb = workshop.run("gdb", "-batch", "-nx", ...commands.flatMap((one) => ["-ex", one]), "./crash32");
+    const pid = Number(/^process (\d+)$/m.exec(gdb)?.[1]);
+    const pc = Number(/^\$1 = (0x[0-9a-f]+)$/m.exec(gdb)?.[1]);
+    using opened = openElf(workshop.path("it32.core"));
+    expect(opened.elf.header.is64).toBe(false);
+    const contents = opened.elf.notes().map((note) => note.content);
+    const status = contents.find((one) => one.kind === "prstatus");
+    const info = contents.find((one) => one.kind === "prpsinfo");
+    const signal = contents.find((one) => one.kind === "siginfo");
+    expect(status).toMatchObject({ pid, signal: 11 });
+    expect(info).toMatchObject({ pid, fname: "crash32" });
+    expect(signal).toMatchObject({ signo: 11, address: 4n });
+    const registers = new DataView(status?.registers.slice().buffer ?? new ArrayBuffer(0));
+    expect(registers.byteLength).toBe(17 * 4);
+    expect(registers.getUint32(0, true)).toBe(0x1234);
+    expect(registers.getUint32(12 * 4, true)).toBe(pc);
+  });
+});
+
 describe("a core file written by hand", () => {
   const file = ElfFile.open(coreImage(), { name: "core" });
 
