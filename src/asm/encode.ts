@@ -237,7 +237,9 @@ function fillMemory(
   form: AddressForm,
   address: bigint,
 ): void {
-  instruction.segmentPrefix = operand.segment;
+  if (rule.string === undefined || rule.string.segments) {
+    instruction.segmentPrefix = operand.segment;
+  }
   if (rule.string !== undefined) {
     const { narrow, narrowKind, opKind } = rule.string;
     instruction.setOpKind(n, operand.base === narrow ? narrowKind : opKind);

@@ -121,7 +121,10 @@ function buildIndex(): Map<string, Candidate[]> {
     if (mnemonic === undefined) {
       continue;
     }
-    add(mnemonic, value);
+    // `loop` counts in rcx; the form that counts in ecx goes by `loopd` only, lest the one stand in for the other.
+    if (!/^Loop\w*_ECX$/.test(Code[value])) {
+      add(mnemonic, value);
+    }
     const predicated = PSEUDO.test(mnemonic);
     const printed = predicated ? undefined : printedMnemonic(formatter, value);
     if (printed !== undefined) {
@@ -216,7 +219,8 @@ function opcode(code: Code): Opcode {
     code,
     form: info.instructionString,
     operands,
-    memorySize: MemorySizeExt.size(info.memorySize),
+    // Assemblers disagree on what to call the ten bytes of a descriptor table's register.
+    memorySize: /^[LS][gi]dt_/.test(Code[code]) ? 0 : MemorySizeExt.size(info.memorySize),
     broadcastSize: info.canBroadcast ? MemorySizeExt.elementSize(info.broadcastMemorySize) : 0,
     operandSize: info.operandSize,
     defaultSize64: info.defaultOpSize64 || info.forceOpSize64,

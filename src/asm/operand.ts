@@ -12,6 +12,16 @@ export interface ImmediateRule {
   readonly extended: number;
 }
 
+/** Memory at a register that the instruction implies. */
+export interface StringRule {
+  /** A prefix can choose another segment; `es:[rdi]` has no choice. */
+  readonly segments: boolean;
+  readonly base: Register;
+  readonly narrow: Register;
+  readonly opKind: OpKind;
+  readonly narrowKind: OpKind;
+}
+
 /** What one operand kind accepts. */
 export interface OperandRule {
   readonly family?: RegisterFamily;
@@ -19,12 +29,7 @@ export interface OperandRule {
   /** `index`: a vector index of this family; `offset`: an absolute address only. */
   readonly memory?: "plain" | "xmm" | "ymm" | "zmm" | "offset";
   /** A memory operand that the instruction implies: the register that must be written as its base. */
-  readonly string?: {
-    readonly base: Register;
-    readonly narrow: Register;
-    readonly opKind: OpKind;
-    readonly narrowKind: OpKind;
-  };
+  readonly string?: StringRule;
   readonly immediate?: ImmediateRule;
   /** Bytes of a branch displacement. */
   readonly branch?: 1 | 4;
@@ -37,19 +42,26 @@ const immediate = (opKind: OpKind, bits: number, extended = bits): OperandRule =
   immediate: { opKind, bits, extended },
 });
 
-const STRING_SOURCE = {
+const STRING_SOURCE: StringRule = {
+  segments: true,
   base: Register.RSI,
   narrow: Register.ESI,
   opKind: OpKind.MemorySegRSI,
   narrowKind: OpKind.MemorySegESI,
 };
-const STRING_TARGET = {
+const STRING_TARGET: StringRule = {
+  segments: false,
   base: Register.RDI,
   narrow: Register.EDI,
   opKind: OpKind.MemoryESRDI,
   narrowKind: OpKind.MemoryESEDI,
 };
-const MASKED_TARGET = { ...STRING_TARGET, opKind: OpKind.MemorySegRDI, narrowKind: OpKind.MemorySegEDI };
+const MASKED_TARGET: StringRule = {
+  ...STRING_TARGET,
+  segments: true,
+  opKind: OpKind.MemorySegRDI,
+  narrowKind: OpKind.MemorySegEDI,
+};
 
 /** Kinds not listed belong to 16- and 32-bit code or to retired extensions, and accept nothing. */
 const RULES: ReadonlyMap<Kind, OperandRule> = new Map<Kind, OperandRule>([
@@ -175,7 +187,9 @@ export function accepts(rule: OperandRule, operand: Operand): boolean {
 function acceptsMemory(rule: OperandRule, operand: MemoryOperand): boolean {
   if (rule.string !== undefined) {
     const bare = operand.index === Register.None && operand.displacement.terms.length === 0;
-    return bare && (operand.base === rule.string.base || operand.base === rule.string.narrow);
+    const placed =
+      rule.string.segments || operand.segment === Register.None || operand.segment === Register.ES;
+    return bare && placed && (operand.base === rule.string.base || operand.base === rule.string.narrow);
   }
   if (rule.memory === undefined) {
     return false;

@@ -33,6 +33,11 @@ const SIZES: ReadonlyMap<string, number> = new Map([
   ["ymmword", 32],
   ["zword", 64],
   ["zmmword", 64],
+  // MASM's names for what fldenv, fnsave and their like store.
+  ["fpuenv14", 14],
+  ["fpuenv28", 28],
+  ["fpustate94", 94],
+  ["fpustate108", 108],
 ]);
 
 /** Cap on one text, so that a mistaken input is an error and not a hang. */

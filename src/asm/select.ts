@@ -25,7 +25,10 @@ export interface Decorations {
 /** Sizes that a keyword can say, so that leaving it out can be ambiguous. */
 export const SPEAKABLE_SIZES: ReadonlySet<number> = new Set([1, 2, 4, 6, 8, 10, 16, 32, 64]);
 
-/** What `monitor rax, ecx, edx` and its like name though the encoding has no operands. */
+/** Instructions that may name their registers, as in `monitor rax, ecx, edx`, though the encoding has no operands. */
+const NAMES_IMPLIED: ReadonlySet<string> = new Set(["monitor", "monitorx", "mwait", "mwaitx"]);
+
+/** What they may name, by position. */
 const IMPLIED: readonly (readonly Register[])[] = [
   [Register.RAX, Register.EAX],
   [Register.RCX, Register.ECX],
@@ -50,7 +53,7 @@ export function select(statement: InstructionStatement): { choices: Choice[]; de
   const decorations = readDecorations(statement);
   for (const written of spellings(mnemonic, operands)) {
     const choices = opcodes.flatMap((opcode) => {
-      const placed = place(opcode, written);
+      const placed = place(mnemonic, opcode, written);
       const prefixed = placed !== undefined && takesPrefixes(opcode, placed, statement.prefixes);
       return prefixed && suits(opcode, placed, decorations) && !isTrap(opcode, placed)
         ? [{ opcode, operands: placed }]
@@ -111,9 +114,9 @@ function isTrap(opcode: Opcode, operands: readonly Operand[]): boolean {
 }
 
 /** Lays the written operands on the operand kinds, filling in those that the encoding implies. */
-function place(opcode: Opcode, written: readonly Operand[]): Operand[] | undefined {
+function place(mnemonic: string, opcode: Opcode, written: readonly Operand[]): Operand[] | undefined {
   const kinds = opcode.pseudoImmediate === undefined ? opcode.operands : opcode.operands.slice(0, -1);
-  const given = withoutImplied(opcode, written);
+  const given = withoutImplied(mnemonic, opcode, written);
   // At most five kinds, so trying both ways at each is cheap.
   const placeFrom = (k: number, g: number): Operand[] | undefined => {
     const kind = kinds[k];
@@ -138,12 +141,13 @@ function place(opcode: Opcode, written: readonly Operand[]): Operand[] | undefin
   return placeFrom(0, 0);
 }
 
-function withoutImplied(opcode: Opcode, written: readonly Operand[]): readonly Operand[] {
+function withoutImplied(mnemonic: string, opcode: Opcode, written: readonly Operand[]): readonly Operand[] {
   const last = written.at(-1);
   if (opcode.impliesXmm0 && written.length > opcode.operands.length) {
     return last?.kind === "register" && last.register === Register.XMM0 ? written.slice(0, -1) : written;
   }
   const allImplied =
+    NAMES_IMPLIED.has(mnemonic) &&
     opcode.operands.length === 0 &&
     written.every((operand, n) => operand.kind === "register" && IMPLIED[n]?.includes(operand.register));
   return allImplied ? [] : written;
