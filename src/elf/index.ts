@@ -76,6 +76,7 @@ export {
 } from "./constants/version.ts";
 export type { CoreNoteContent, FileMapping } from "./core-note.ts";
 export { type Decompress, type Decompressors, PURE_DECOMPRESSORS } from "./decompressors.ts";
+export { demangle } from "./demangle/index.ts";
 export type { DynamicEntry, DynamicTable } from "./dynamic.ts";
 export { ElfFile, type OpenOptions } from "./file.ts";
 export type { SectionGroup } from "./group.ts";
