@@ -307,7 +307,7 @@ export class ElfEditor {
     label: string,
   ): { bytes: Uint8Array } | { nobitsSize: number } {
     const nobits = type === SHT.SHT_NOBITS;
-    if ("bytes" in given && !nobits) return { bytes: given.bytes.slice() };
+    if ("bytes" in given && !nobits) return { bytes: new Uint8Array(given.bytes) };
     if (!("bytes" in given) && nobits && Number.isSafeInteger(given.size) && given.size >= 0)
       return { nobitsSize: given.size };
     throw this.#state.fail(undefined, `${label}: expected ${nobits ? "a size of SHT_NOBITS" : "bytes"}`);

@@ -143,7 +143,8 @@ export function encodeReferences(
   if (node.members !== undefined) return encodeGroup(state, node.members, node.groupFlags, sections);
   if (map === undefined) return undefined;
   if (isRelocationType(node.type)) {
-    const bytes = node.contents().slice();
+    // Not slice(): of a Node Buffer that is a view, and the file must not change.
+    const bytes = new Uint8Array(node.contents());
     const bad = remapRelocations(bytes, state.format, node.type, (id) => map[id] ?? 0);
     if (bad === undefined) return bytes;
     throw state.fail(node, `relocation ${bad}: the new index of its symbol does not fit the record`);
