@@ -1,6 +1,7 @@
 /** What one processor adds to ELF. A machine is described by data in a file of its own, named after it. */
 import type { Family } from "../constants/family.ts";
 
+/** A processor's own values in each family of constants; a family that it adds nothing to is absent. */
 export interface Machine {
   /** `e_machine`. */
   readonly machine: number;
