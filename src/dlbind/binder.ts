@@ -5,6 +5,7 @@
 import { STB, STT, STV } from "../elf/constants/symbol.ts";
 import { DlbindError } from "../errors.ts";
 import { Allocation } from "./allocation.ts";
+import { GRANULE } from "./arena.ts";
 import { Column } from "./column.ts";
 import { FIRST_VERSION } from "./image.ts";
 import type { LiveMemory, Located } from "./memory.ts";
@@ -274,6 +275,12 @@ export class Binder {
     const cie = unwind === "frame-pointer" ? FRAME_CIE : (unwind.cie ?? FRAME_CIE);
     const lsda = unwind === "frame-pointer" ? undefined : unwind.lsda;
     const start = this.#memory.base + BigInt(fields.value);
+    if (this.#tables.frames.isCrowded(fields.value, start, fields.size)) {
+      this.#fail(
+        "DLBIND_UNSUPPORTED",
+        `bind ${name}: unwind: another function with call frames lies in the same ${GRANULE} bytes; align functions to that`,
+      );
+    }
     const frame = this.#tables.frames.add(fields.value, start, fields.size, cie, instructions, lsda);
     if (frame < 0) this.#fail("DLBIND_TABLE_FULL", `bind ${name}: call frames: capacity is set at creation`);
     return frame;

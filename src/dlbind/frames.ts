@@ -2,20 +2,15 @@
  * The live `.eh_frame` and `.eh_frame_hdr`: call-frame information of functions, added and removed while other threads
  * may be unwinding. [LSB 5.0, 10.6; libgcc unwind-dw2-fde-dip.c]
  *
- * The loader hands out the address of `.eh_frame_hdr` for good, and an unwinder searches its table without a lock. So
- * at every instant the table is sorted (equal neighbours allowed) and every entry leads to a whole record:
- *
- * - a function above all others is appended: the entry first, then the count;
- * - a removed function's entry stays, leading to a record that covers nothing, until a function comes to lie there; where
- *   another record covers the place, as for a function of several names, it becomes a second entry of that one;
- * - otherwise the entries above move up by one, from the top down, and the new entry is one 8-byte store.
- *
- * A thread that is in the middle of its search during such a move may miss one frame of this object; the first two
- * cases, which are all that a steady JIT compiler meets, have no such moment.
+ * The loader hands out the address of `.eh_frame_hdr` for good, and an unwinder searches its table without a lock; libgcc
+ * aborts the process when entries move under its search. So no entry ever moves: there is one for each granule of text up
+ * to the highest function, at its place from the start, and only the record that it leads to changes, in one store. Where
+ * no function is, that is a record that covers nothing.
  */
-import { DW_EH_PE_datarel, DW_EH_PE_pcrel, DW_EH_PE_sdata4, DW_EH_PE_udata4 } from "../dwarf/constants.ts";
+import { DW_EH_PE } from "../dwarf/constants/frame.ts";
 import { type CommonInformation, encodeCie, encodeFde } from "../dwarf/write/frame.ts";
 import type { NativeRegion } from "../host/region.ts";
+import { GRANULE } from "./arena.ts";
 import { EH_FRAME_HDR_HEADER, type Layout } from "./layout.ts";
 
 /** Records are padded to this, so that few sizes exist and a freed record serves for another one. */
@@ -36,10 +31,16 @@ export class LiveFrames {
   readonly #capacity: number;
   /** From the header to `.eh_frame`: what turns an offset there into a table value. */
   readonly #recordsFromHeader: number;
-  readonly #imageFromHeader: number;
+  readonly #textFromHeader: number;
+  readonly #textStart: number;
+  /** By granule: records that lie under the one it leads to, where functions overlap or one has several names. */
+  readonly #under = new Map<number, number[]>();
   readonly #cies = new Map<string, number>();
   readonly #free = new Map<number, number[]>();
   #end = 0;
+  /** Functions that have a record. */
+  #functions = 0;
+  /** Entries of the table: granules. */
   #count = 0;
   /** Record that covers nothing. */
   #nothing = 0;
@@ -75,6 +76,21 @@ export class LiveFrames {
   }
 
   /**
+   * True when a function at `value` would share a granule with another that it does not overlap: an entry of the table leads
+   * to one record only.
+   */
+  isCrowded(value: number, start: bigint, length: number): boolean {
+    const { first, end } = this.#granules(value, length);
+    return [first, end - 1].some((granule) => {
+      if (granule >= this.#count || length === 0) return false;
+      const targets = [this.#targetAt(granule), ...(this.#under.get(granule) ?? [])];
+      return targets.some(
+        (target) => target !== this.#nothingTarget && !this.#overlaps(target, start, length),
+      );
+    });
+  }
+
+  /**
    * Adds a function's information.
    * @param value offset of the function in the image
    * @param start its address
@@ -88,24 +104,26 @@ export class LiveFrames {
     instructions: Uint8Array,
     lsda: bigint | undefined,
   ): number {
+    if (this.#functions >= this.#capacity) return -1;
     const cieOffset = this.#cieFor(cie);
     if (cieOffset < 0) return -1;
-    if (this.#count >= this.#capacity && !this.#compact()) return -1;
-    const size = encodeFde({ start, length, instructions, ...(lsda === undefined ? {} : { lsda }) }, 0);
-    const offset = this.#place(size, cieOffset);
+    const { first, end } = this.#granules(value, length);
+    this.#growTable(end);
+    const record = encodeFde({ start, length, instructions, ...(lsda === undefined ? {} : { lsda }) }, 0);
+    const offset = this.#place(record, cieOffset);
     if (offset < 0) return -1;
-    this.#enter(value + this.#imageFromHeader, length, offset + this.#recordsFromHeader);
+    this.#functions++;
+    for (let granule = first; granule < end; granule++)
+      this.#claim(granule, offset + this.#recordsFromHeader);
     return offset;
   }
 
   /** Removes the information whose record is at `offset`, for the function at `value`. */
   remove(offset: number, value: number): void {
-    const location = value + this.#imageFromHeader;
-    const target = offset + this.#recordsFromHeader;
-    for (let i = this.#firstAtOrAbove(location); i < this.#count && this.#locationAt(i) === location; i++) {
-      if (this.#targetAt(i) === target) this.#bequeath(i);
-    }
-    this.#trim();
+    const { first, end } = this.#granules(value, this.#records.i32[(offset + FDE_RANGE) >> 2] ?? 0);
+    for (let granule = first; granule < end; granule++)
+      this.#disclaim(granule, offset + this.#recordsFromHeader);
+    this.#functions--;
     const size = this.recordAt(offset).length;
     this.#blank(offset);
     const list = this.#free.get(size);
@@ -113,17 +131,56 @@ export class LiveFrames {
     else list.push(offset);
   }
 
-  /** Takes an entry from its record. An unwinder takes the last entry at or below a place: it must lead to who is left. */
-  #bequeath(index: number): void {
-    const location = this.#locationAt(index);
-    this.#store(index, location, this.#nothing + this.#recordsFromHeader);
-    let heir = index - 1;
-    while (heir >= 0 && this.#isDead(heir)) heir--;
-    if (heir < 0) return;
-    const target = this.#targetAt(heir);
-    const range = this.#records.i32[(target - this.#recordsFromHeader + FDE_RANGE) >> 2] ?? 0;
-    if (this.#locationAt(heir) + range <= location) return;
-    for (let i = heir + 1; i <= index; i++) this.#store(i, this.#locationAt(heir), target);
+  get #nothingTarget(): number {
+    return this.#nothing + this.#recordsFromHeader;
+  }
+
+  #granules(value: number, length: number): { first: number; end: number } {
+    const start = value - this.#textStart;
+    const first = Math.floor(start / GRANULE);
+    return { first, end: length === 0 ? first : Math.ceil((start + length) / GRANULE) };
+  }
+
+  #overlaps(target: number, start: bigint, length: number): boolean {
+    const words = this.#records.i32;
+    const record = target - this.#recordsFromHeader;
+    // Addresses in one object differ by less than 2 GiB, so the lower halves tell.
+    const distance = ((words[(record + FDE_START) >> 2] ?? 0) - Number(start & 0xffff_ffffn)) | 0;
+    return distance < length && distance + (words[(record + FDE_RANGE) >> 2] ?? 0) > 0;
+  }
+
+  /** Entries of new granules stand before the count says so. */
+  #growTable(granules: number): void {
+    if (granules <= this.#count) return;
+    this.#header.ensure(TABLE_START + 8 * granules);
+    const entries = this.#header.i32;
+    for (let granule = this.#count; granule < granules; granule++) {
+      entries[TABLE + 2 * granule] = this.#textFromHeader + GRANULE * granule;
+      entries[TABLE + 2 * granule + 1] = this.#nothingTarget;
+    }
+    this.#count = granules;
+    Atomics.store(entries, COUNT, granules);
+  }
+
+  /** The newest record of a granule answers for it. */
+  #claim(granule: number, target: number): void {
+    const old = this.#targetAt(granule);
+    if (old !== this.#nothingTarget) this.#under.set(granule, [...(this.#under.get(granule) ?? []), old]);
+    Atomics.store(this.#header.i32, TABLE + 2 * granule + 1, target);
+  }
+
+  #disclaim(granule: number, target: number): void {
+    const under = this.#under.get(granule) ?? [];
+    if (this.#targetAt(granule) === target) {
+      Atomics.store(this.#header.i32, TABLE + 2 * granule + 1, under.pop() ?? this.#nothingTarget);
+    } else {
+      under.splice(under.indexOf(target), 1);
+    }
+    if (under.length === 0) this.#under.delete(granule);
+  }
+
+  #targetAt(granule: number): number {
+    return this.#header.i32[TABLE + 2 * granule + 1] ?? 0;
   }
 
   #cieFor(cie: CommonInformation): number {
@@ -178,105 +235,5 @@ export class LiveFrames {
     Atomics.store(words, (offset + FDE_RANGE) >> 2, 0);
     words[(offset + FDE_START) >> 2] = 0;
     words[((offset + FDE_START) >> 2) + 1] = 0;
-  }
-
-  /** Index of the first entry whose location is not below `location`. */
-  #firstAtOrAbove(location: number): number {
-    const entries = this.#header.i32;
-    let low = 0;
-    let high = this.#count;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((entries[TABLE + 2 * middle] ?? 0) < location) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  }
-
-  #enter(location: number, length: number, target: number): void {
-    const at = this.#firstAtOrAbove(location);
-    // Entries of functions that lay here before would answer for this one: each becomes its entry.
-    let taken = at;
-    while (taken < this.#count && this.#isDead(taken) && this.#locationAt(taken) < location + length) {
-      this.#store(taken++, location, target);
-    }
-    if (taken > at) return;
-    if (at > 0 && at < this.#count && this.#isDead(at - 1)) {
-      this.#store(at - 1, location, target);
-      return;
-    }
-    for (let i = at; i < this.#count && this.#locationAt(i) === location; i++) {
-      if (!this.#isRepeated(i)) continue;
-      this.#store(i, location, target);
-      return;
-    }
-    this.#header.ensure(TABLE_START + 8 * (this.#count + 1));
-    const grown = this.#header.i32;
-    if (at < this.#count) {
-      // memmove goes from the top down here; until the count is stored, the copy of the last entry is not looked at.
-      grown.copyWithin(TABLE + 2 * this.#count, TABLE + 2 * (this.#count - 1), TABLE + 2 * this.#count);
-      Atomics.store(grown, COUNT, ++this.#count);
-      grown.copyWithin(TABLE + 2 * (at + 1), TABLE + 2 * at, TABLE + 2 * (this.#count - 1));
-      this.#store(at, location, target);
-      return;
-    }
-    grown[TABLE + 2 * at] = location;
-    grown[TABLE + 2 * at + 1] = target;
-    Atomics.store(grown, COUNT, ++this.#count);
-  }
-
-  #store(index: number, location: number, target: number): void {
-    const pair = (BigInt(target) << 32n) | BigInt.asUintN(32, BigInt(location));
-    const at = TABLE_START + 8 * index;
-    const words = this.#header.u8;
-    Atomics.store(new BigInt64Array(words.buffer, words.byteOffset + at, 1), 0, pair);
-  }
-
-  #locationAt(index: number): number {
-    return this.#header.i32[TABLE + 2 * index] ?? 0;
-  }
-
-  #targetAt(index: number): number {
-    return this.#header.i32[TABLE + 2 * index + 1] ?? 0;
-  }
-
-  #isDead(index: number): boolean {
-    return this.#targetAt(index) === this.#nothing + this.#recordsFromHeader;
-  }
-
-  /** True when the next entry says the same. */
-  #isRepeated(index: number): boolean {
-    return (
-      index + 1 < this.#count &&
-      this.#locationAt(index) === this.#locationAt(index + 1) &&
-      this.#targetAt(index) === this.#targetAt(index + 1)
-    );
-  }
-
-  /** Dead entries at the top are simply no longer counted. */
-  #trim(): void {
-    let count = this.#count;
-    while (count > 0 && this.#isDead(count - 1)) count--;
-    if (count === this.#count) return;
-    this.#count = count;
-    Atomics.store(this.#header.i32, COUNT, count);
-  }
-
-  /** Closes the gaps that dead and repeated entries are, from the top down. False when there was none. */
-  #compact(): boolean {
-    const entries = this.#header.i32;
-    const isGap = (index: number): boolean => this.#isDead(index) || this.#isRepeated(index);
-    const before = this.#count;
-    for (let end = this.#count; end > 0; ) {
-      let start = end;
-      while (start > 0 && isGap(start - 1)) start--;
-      if (start < end) {
-        entries.copyWithin(TABLE + 2 * start, TABLE + 2 * end, TABLE + 2 * this.#count);
-        this.#count -= end - start;
-        Atomics.store(entries, COUNT, this.#count);
-      }
-      end = start - 1;
-    }
-    return this.#count < before;
   }
 }

@@ -95,7 +95,7 @@ function encodeHeaderPage(prototype: Prototype): Uint8Array {
       size: to - from,
       align: PAGE,
     });
-  load(0, end(layout.ehFrame), PF.PF_R);
+  load(0, end(layout.ehFrameHdr), PF.PF_R);
   load(layout.text.offset, end(layout.text), PF.PF_R | PF.PF_X);
   load(layout.rodata.offset, end(layout.rodata), PF.PF_R);
   load(layout.dynamic.offset, layout.size, PF.PF_R | PF.PF_W);

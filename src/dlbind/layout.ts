@@ -9,6 +9,8 @@
  * capacities are fixed here; the file behind the image is sparse, so what is never used is never there.
  */
 
+import { GRANULE } from "./arena.ts";
+
 /** Regions, and first pages of segments, begin at multiples of this: a page on every Linux machine. */
 export const REGION_ALIGN = 0x1_0000;
 
@@ -87,10 +89,13 @@ export function layOut(capacities: Capacities, versionBytes: number): Layout {
   const versym = place(versionBytes === 0 ? 0 : 2 * slots, 64);
   const dynsym = place(SYM_SIZE * slots, 64);
   const dynstr = place(capacities.names, 64);
-  // The table behind the 12-byte header is then 8-aligned, so that an entry is replaced by one store.
-  place(4, 64);
-  const ehFrameHdr = place(EH_FRAME_HDR_HEADER + EH_FRAME_HDR_ENTRY * capacities.frames, 1);
   const ehFrame = place(EH_FRAME_RECORD * (capacities.frames + 1), 64);
+  // The table behind the 12-byte header is then 8-aligned.
+  place(4, 64);
+  const ehFrameHdr = place(
+    EH_FRAME_HDR_HEADER + EH_FRAME_HDR_ENTRY * Math.ceil(capacities.text / GRANULE),
+    1,
+  );
   const text = place(capacities.text, REGION_ALIGN);
   const rodata = place(capacities.rodata, REGION_ALIGN);
   const dynamic = place(DYNAMIC_SIZE, REGION_ALIGN);

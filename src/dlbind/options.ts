@@ -54,8 +54,9 @@ export function checkCapacities(name: string, options: CreateOptions): Capacitie
     }
     asked[key] = value;
   }
-  const total =
-    asked.text + asked.rodata + asked.data + asked.names + asked.symbols * 38 + asked.frames * 72 + (1 << 20);
+  // Half of text again is the table that leads unwinders to call frames.
+  const tables = Math.ceil(asked.text / 2) + asked.names + asked.symbols * 38 + asked.frames * 64 + (1 << 20);
+  const total = asked.text + asked.rodata + asked.data + tables;
   if (total > MAX_IMAGE) {
     throw new DlbindError(
       "DLBIND_BAD_ARGUMENT",

@@ -14,6 +14,7 @@ import { bindCode, CALL_WITH_FRAME, CALL_WITHOUT_FRAME, RODATA, TEXT } from "./s
 import { EhFrameTable } from "./support/eh-frame.ts";
 import { liveBytes } from "./support/live-file.ts";
 import { loadHelper, run } from "./support/native.ts";
+import { refused } from "./support/refused.ts";
 
 const c = loadHelper("unwind.cc");
 const catchThrough = c.function<number>("long catch_through(uintptr_t code, long value)");
@@ -231,6 +232,27 @@ function checkWithReadelf(lib: LiveObject, live: readonly Covered[]): void {
   }
 }
 
+describe("call frames of functions inside one allocation", () => {
+  it("are refused for one that shares the 16 bytes of the table's step with another", () => {
+    using lib = LiveObject.create("packed", SMALL);
+    const block = lib.alloc(256, TEXT);
+    const size = CALL_WITH_FRAME.length;
+    const at = (offset: number): bigint => block.address + BigInt(offset);
+    for (const offset of [0, 14, 40, 64, 126]) block.write(CALL_WITH_FRAME, offset);
+    lib.bind("one", at(0), { size, unwind: "frame-pointer" });
+    lib.bind("two", at(40), { size, unwind: "frame-pointer" });
+    lib.bind("three", at(64), { size, unwind: "frame-pointer" });
+    refused("DLBIND_UNSUPPORTED", () => lib.bind("close", at(14), { size, unwind: "frame-pointer" }));
+    refused("DLBIND_UNSUPPORTED", () => lib.bind("close", at(54), { size: 5, unwind: pushedRbx() }));
+    expect(lib.symbol("close")).toBeUndefined();
+    lib.bind("four", at(126), { size, unwind: "frame-pointer" });
+    for (const offset of [0, 40, 64, 126]) expect(catchThrough(at(offset), 3)).toBe(3);
+    lib.unbind("one");
+    lib.bind("close", at(14), { size, unwind: "frame-pointer" });
+    expect(catchThrough(at(14), 3)).toBe(3);
+  });
+});
+
 describe("unwinding in one thread while call frames come and go in another", () => {
   const start = c.function<number>("int thrower_start(uintptr_t code)");
   const stop = c.function<void>("void thrower_stop(void)");
@@ -257,7 +279,7 @@ describe("unwinding in one thread while call frames come and go in another", () 
     let random = 20261121;
     const bound = new Set<number>();
     try {
-      for (let i = 0; i < 40_000 || rounds() < 20_000; i++) {
+      for (let i = 0; i < 200_000 || rounds() < 50_000; i++) {
         random = (Math.imul(random, 1664525) + 1013904223) >>> 0;
         const which = (random >>> 8) % places.length;
         const place = places[which];
