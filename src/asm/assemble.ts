@@ -5,6 +5,7 @@ import { parse } from "./parse.ts";
 import { type Choice, type Decorations, select } from "./select.ts";
 import type { DataStatement, Expression, InstructionStatement, LabelStatement, Statement } from "./syntax.ts";
 
+/** What the assembler may ask its caller. */
 export interface AssembleOptions {
   /**
    * Gives names that the text does not define an address, e.g. from a symbol table.

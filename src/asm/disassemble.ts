@@ -10,6 +10,7 @@ import {
   MemorySizeOptions,
 } from "iced-x86";
 
+/** How to show the instructions. */
 export interface DisassembleOptions {
   /** Names an address, e.g. `add` or `add+0x10`; undefined when it has no name. */
   readonly symbolize?: (address: bigint) => string | undefined;

@@ -140,7 +140,7 @@ class Output {
   }
 
   async until(pattern: RegExp): Promise<RegExpExecArray> {
-    for (;;) {
+    for (let waited = 0; waited < 20_000; waited += 20) {
       const found = pattern.exec(this.text);
       if (found !== null) {
         return found;
@@ -150,8 +150,40 @@ class Output {
       }
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
+    throw new Error(`${pattern} did not come:\n${this.text}`);
   }
 }
+
+test("at a terminal: completion, history, ^C drops the line, errors do not count", async () => {
+  const terminal = spawn("script", ["-qec", `"${process.execPath}" "${MAIN}" live`, "/dev/null"], {
+    stdio: "pipe",
+  });
+  const output = new Output(terminal);
+  const type = async (keys: string, answer: RegExp): Promise<void> => {
+    output.text = "";
+    terminal.stdin.write(keys);
+    await output.until(answer);
+  };
+  const ended = new Promise((resolve) => terminal.once("exit", resolve));
+  try {
+    await output.until(/live> /);
+    await type("asm r", /asm r/);
+    await type("et; cpui", /cpui/);
+    // The one mnemonic that begins so is completed, and only what is new is drawn.
+    await type("\t", /^d$/);
+    await type("\r", /\$1 = .*live> /s);
+    await type("\x1b[A", /asm ret; cpuid/);
+    await type("\r", /\$2 = .*live> /s);
+    await type("bind some", /bind some/);
+    await type("\x03", /live> /);
+    await type("syms\r", /0 names.*live> /s);
+    await type("nonsense\r", /no such command.*live> /s);
+    terminal.stdin.write("quit\r");
+    expect(await ended).toBe(0);
+  } finally {
+    terminal.kill();
+  }
+});
 
 test("a gdb that is attached stops at a function made afterwards, and shows it by name", async () => {
   const live = spawn(process.execPath, [MAIN, "live", "--name", "shown"], { stdio: "pipe" });
