@@ -51,9 +51,14 @@ export class LiveFrames {
     this.#records = records;
     this.#capacity = layout.capacities.frames;
     this.#recordsFromHeader = layout.ehFrame.offset - layout.ehFrameHdr.offset;
-    this.#imageFromHeader = -layout.ehFrameHdr.offset;
+    this.#textFromHeader = layout.text.offset - layout.ehFrameHdr.offset;
+    this.#textStart = layout.text.offset;
     header.ensure(TABLE_START);
-    const encodings = [DW_EH_PE_pcrel | DW_EH_PE_sdata4, DW_EH_PE_udata4, DW_EH_PE_datarel | DW_EH_PE_sdata4];
+    const encodings = [
+      DW_EH_PE.DW_EH_PE_pcrel | DW_EH_PE.DW_EH_PE_sdata4,
+      DW_EH_PE.DW_EH_PE_udata4,
+      DW_EH_PE.DW_EH_PE_datarel | DW_EH_PE.DW_EH_PE_sdata4,
+    ];
     header.u8.set([1, ...encodings], EH_FRAME_HDR_LEAD);
     // Relative to its own place, 4 bytes into the header.
     header.i32[EH_FRAME_HDR_LEAD / 4 + 1] = this.#recordsFromHeader - 4;

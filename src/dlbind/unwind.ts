@@ -1,7 +1,7 @@
 /**
  * Call-frame rules of x86-64 code, for functions that carry them. [AMD64 psABI 3.2.2 and 3.7; DWARF5 6.4]
  */
-import { DW_REG_x86_64_RA, DW_REG_x86_64_rbp, DW_REG_x86_64_rsp } from "../dwarf/constants.ts";
+import { DW_REG_X86_64 } from "../dwarf/constants/register.ts";
 import { type CommonInformation, FrameInstructions } from "../dwarf/write/frame.ts";
 
 const WORD = 8;
@@ -10,10 +10,10 @@ const FACTORS = { codeAlignment: 1, dataAlignment: -WORD };
 /** At a function's first byte: the frame address is `rsp + 8`, and the return address lies below it. */
 export const FRAME_CIE: CommonInformation = {
   ...FACTORS,
-  returnAddressRegister: DW_REG_x86_64_RA,
+  returnAddressRegister: DW_REG_X86_64.rip,
   initialInstructions: new FrameInstructions(FACTORS)
-    .defCfa(DW_REG_x86_64_rsp, WORD)
-    .offset(DW_REG_x86_64_RA, -WORD)
+    .defCfa(DW_REG_X86_64.rsp, WORD)
+    .offset(DW_REG_X86_64.rip, -WORD)
     .finish(),
 };
 
@@ -44,17 +44,17 @@ export function framePointerInstructions(code: Uint8Array): Uint8Array | undefin
   const body = move + 3;
   const rules = frameInstructions()
     .advance(move)
-    .defCfa(DW_REG_x86_64_rsp, 2 * WORD)
-    .offset(DW_REG_x86_64_rbp, -2 * WORD)
+    .defCfa(DW_REG_X86_64.rsp, 2 * WORD)
+    .offset(DW_REG_X86_64.rbp, -2 * WORD)
     .advance(body - move)
-    .defCfaRegister(DW_REG_x86_64_rbp);
+    .defCfaRegister(DW_REG_X86_64.rbp);
   const last = code.length - 1;
   const beforeLast = code[last - 1];
   if (code[last] === RET && last > body && (beforeLast === LEAVE || beforeLast === POP_RBP)) {
     rules
       .advance(last - body)
-      .defCfa(DW_REG_x86_64_rsp, WORD)
-      .restore(DW_REG_x86_64_rbp);
+      .defCfa(DW_REG_X86_64.rsp, WORD)
+      .restore(DW_REG_X86_64.rbp);
   }
   return rules.finish();
 }

@@ -6,21 +6,7 @@
  * record means the same wherever its bytes lie.
  */
 import { DwarfError } from "../../errors.ts";
-import {
-  DW_CFA_advance_loc,
-  DW_CFA_advance_loc1,
-  DW_CFA_advance_loc2,
-  DW_CFA_advance_loc4,
-  DW_CFA_def_cfa,
-  DW_CFA_def_cfa_offset,
-  DW_CFA_def_cfa_register,
-  DW_CFA_nop,
-  DW_CFA_offset,
-  DW_CFA_remember_state,
-  DW_CFA_restore,
-  DW_CFA_restore_state,
-  DW_EH_PE_absptr,
-} from "../constants.ts";
+import { DW_CFA, DW_EH_PE } from "../constants/frame.ts";
 
 /** What frame description entries have in common. */
 export interface CommonInformation {
@@ -61,11 +47,11 @@ export function encodeCie(cie: CommonInformation): Uint8Array {
     out.uleb(1);
   } else {
     out.uleb(11);
-    out.u8(DW_EH_PE_absptr);
+    out.u8(DW_EH_PE.DW_EH_PE_absptr);
     out.u64(cie.personality);
-    out.u8(DW_EH_PE_absptr);
+    out.u8(DW_EH_PE.DW_EH_PE_absptr);
   }
-  out.u8(DW_EH_PE_absptr);
+  out.u8(DW_EH_PE.DW_EH_PE_absptr);
   out.bytes(cie.initialInstructions);
   return out.record();
 }
@@ -111,48 +97,48 @@ export class FrameInstructions {
         `DW_CFA_advance_loc: ${bytes} bytes is no multiple of ${unit} within 32 bits`,
       );
     }
-    if (delta < 0x40) this.#out.u8(DW_CFA_advance_loc | delta);
-    else if (delta < 0x100) this.#out.u8(DW_CFA_advance_loc1).u8(delta);
-    else if (delta < 0x1_0000) this.#out.u8(DW_CFA_advance_loc2).u16(delta);
-    else this.#out.u8(DW_CFA_advance_loc4).u32(delta);
+    if (delta < 0x40) this.#out.u8(DW_CFA.DW_CFA_advance_loc | delta);
+    else if (delta < 0x100) this.#out.u8(DW_CFA.DW_CFA_advance_loc1).u8(delta);
+    else if (delta < 0x1_0000) this.#out.u8(DW_CFA.DW_CFA_advance_loc2).u16(delta);
+    else this.#out.u8(DW_CFA.DW_CFA_advance_loc4).u32(delta);
     return this;
   }
 
   /** The canonical frame address is `register + offset`. */
   defCfa(register: number, offset: number): this {
-    this.#out.u8(DW_CFA_def_cfa).uleb(register).uleb(offset);
+    this.#out.u8(DW_CFA.DW_CFA_def_cfa).uleb(register).uleb(offset);
     return this;
   }
 
   defCfaRegister(register: number): this {
-    this.#out.u8(DW_CFA_def_cfa_register).uleb(register);
+    this.#out.u8(DW_CFA.DW_CFA_def_cfa_register).uleb(register);
     return this;
   }
 
   defCfaOffset(offset: number): this {
-    this.#out.u8(DW_CFA_def_cfa_offset).uleb(offset);
+    this.#out.u8(DW_CFA.DW_CFA_def_cfa_offset).uleb(offset);
     return this;
   }
 
   /** `register` (below 64) was saved at canonical frame address + `offset`; the offset is usually negative. */
   offset(register: number, offset: number): this {
-    this.#out.u8(DW_CFA_offset | register).uleb(offset / this.#cie.dataAlignment);
+    this.#out.u8(DW_CFA.DW_CFA_offset | register).uleb(offset / this.#cie.dataAlignment);
     return this;
   }
 
   /** `register` (below 64) is again as the CIE says. */
   restore(register: number): this {
-    this.#out.u8(DW_CFA_restore | register);
+    this.#out.u8(DW_CFA.DW_CFA_restore | register);
     return this;
   }
 
   rememberState(): this {
-    this.#out.u8(DW_CFA_remember_state);
+    this.#out.u8(DW_CFA.DW_CFA_remember_state);
     return this;
   }
 
   restoreState(): this {
-    this.#out.u8(DW_CFA_restore_state);
+    this.#out.u8(DW_CFA.DW_CFA_restore_state);
     return this;
   }
 
@@ -214,7 +200,7 @@ class FrameWriter {
     const size = (4 + this.#bytes.length + 7) & ~7;
     const out = new Uint8Array(size);
     out.set(this.#bytes, 4);
-    out.fill(DW_CFA_nop, 4 + this.#bytes.length);
+    out.fill(DW_CFA.DW_CFA_nop, 4 + this.#bytes.length);
     new DataView(out.buffer).setUint32(0, size - 4, true);
     return out;
   }
