@@ -38,6 +38,8 @@ export interface OpenBacking<T extends Contents> {
   /** What dlopen was given, and what the link map says. */
   readonly path: string;
   readonly handle: Handle;
+  /** True when it is in memory, where nobody else finds it by a path. */
+  readonly inMemory: boolean;
   /** Closes the descriptor and removes the name. The loader's mappings are the loader's. */
   close(): void;
 }
@@ -78,6 +80,7 @@ interface NewFile {
   readonly fd: number;
   readonly path: string;
   readonly onDisk: boolean;
+  readonly inMemory: boolean;
   readonly ownName: string | undefined;
   readonly keep: boolean;
 }
@@ -86,7 +89,7 @@ function createMemfd(name: string, size: number): NewFile {
   const fd = memfdCreate(`bindery:${name}`, size);
   const target = `/proc/${process.pid}/fd/${fd}`;
   const link = linkTo(target, name);
-  return { fd, path: link ?? target, onDisk: false, ownName: link, keep: false };
+  return { fd, path: link ?? target, onDisk: false, inMemory: true, ownName: link, keep: false };
 }
 
 function createFile(name: string, size: number, way: Exclude<Backing, "memfd">): NewFile {
@@ -96,7 +99,7 @@ function createFile(name: string, size: number, way: Exclude<Backing, "memfd">):
     ftruncateSync(fd, size);
     const TMPFS_MAGIC = 0x0102_1994;
     const onDisk = statfsSync(way.directory).type !== TMPFS_MAGIC;
-    return { fd, path, onDisk, ownName: path, keep: way.keep === true };
+    return { fd, path, onDisk, inMemory: false, ownName: path, keep: way.keep === true };
   } catch (error) {
     release(fd, path);
     throw error;
@@ -109,7 +112,7 @@ function load<T extends Contents>(file: NewFile, flags: number, fill: Fill<T>): 
     contents = fill(file.fd, file.onDisk);
     const handle = dlopen(file.path, flags);
     const close = (): void => release(file.fd, file.keep ? undefined : file.ownName);
-    return { contents, path: file.path, handle, close };
+    return { contents, path: file.path, handle, inMemory: file.inMemory, close };
   } catch (error) {
     contents?.close();
     release(file.fd, file.ownName);

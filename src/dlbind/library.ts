@@ -115,7 +115,9 @@ export class LiveObject {
           quiesce,
         }),
     );
-    return new LiveObject(name, backing, options);
+    const live = new LiveObject(name, backing, options);
+    if (backing.inMemory && options.perf?.includes("map") === true) live.#memory.takeTextOffFile();
+    return live;
   }
 
   /** Path under which the loader opened it, as link maps show it. */
@@ -189,6 +191,16 @@ export class LiveObject {
   symbol(name: string, options: { readonly version?: string } = {}): BoundSymbol | undefined {
     const slot = this.#binder.find(name, options.version);
     return slot === 0 ? undefined : this.#binder.describe(slot);
+  }
+
+  /**
+   * Offset of a symbol's first byte in the file at {@link path}, as the kernel's uprobes want it. [kernel
+   * Documentation/trace/uprobetracer.rst] @throws DlbindError DLBIND_NOT_BOUND
+   */
+  fileOffset(name: string, options: { readonly version?: string } = {}): number {
+    const symbol = this.symbol(name, options);
+    if (symbol === undefined) throw new DlbindError("DLBIND_NOT_BOUND", this.name, `${name}: not bound`);
+    return Number(symbol.address - this.base);
   }
 
   /** All symbols, in the order of the table. */

@@ -8,7 +8,7 @@
  */
 import { SHF } from "../elf/constants/section.ts";
 import { DlbindError } from "../errors.ts";
-import { pokeMemory } from "../host/memory.ts";
+import { pokeMemory, replaceByAnonymous } from "../host/memory.ts";
 import { NativeRegion } from "../host/region.ts";
 import { Allocation, type AllocationOwner } from "./allocation.ts";
 import { GRANULE } from "./arena.ts";
@@ -69,6 +69,14 @@ export class LiveMemory implements AllocationOwner {
 
   get isDeleted(): boolean {
     return this.#deleted;
+  }
+
+  /**
+   * Lets text run from memory without a file behind it, into which all that is stored is copied. To be called while
+   * nothing is stored. perf looks into its map of generated code only for such memory; the kernel's uprobes need a file.
+   */
+  takeTextOffFile(): void {
+    replaceByAnonymous(this.#running.address, this.#running.capacity);
   }
 
   /** @throws DlbindError DLBIND_BAD_ARGUMENT, DLBIND_UNSUPPORTED (write and execute), DLBIND_NO_SPACE */
@@ -218,15 +226,19 @@ export class LiveMemory implements AllocationOwner {
     const stored = this.text.memory.u8;
     const running = this.#running.u8;
     if (sameBytes(stored, running, offset, end)) return;
+    const isKept = (at: number): boolean => keepBreakpoints && running[at] === INT3;
     for (let from = offset; from < end; ) {
-      if (differs(stored, running, from, keepBreakpoints)) {
-        let to = from + 1;
-        while (to < end && differs(stored, running, to, keepBreakpoints)) to++;
-        pokeMemory(this.base + BigInt(this.text.span.offset + from), stored.subarray(from, to));
-        from = to;
-      } else {
+      if (stored[from] === running[from] || isKept(from)) {
         from++;
+        continue;
       }
+      // In one go up to what must stay: code has bytes in between that happen to agree.
+      let to = from + 1;
+      while (to < end && !isKept(to)) to++;
+      const next = to;
+      while (stored[to - 1] === running[to - 1]) to--;
+      pokeMemory(this.base + BigInt(this.text.span.offset + from), stored.subarray(from, to));
+      from = next;
     }
   }
 
@@ -270,9 +282,4 @@ export class LiveMemory implements AllocationOwner {
 
 function sameBytes(a: Uint8Array, b: Uint8Array, from: number, to: number): boolean {
   return Buffer.compare(a.subarray(from, to), b.subarray(from, to)) === 0;
-}
-
-function differs(stored: Uint8Array, running: Uint8Array, at: number, keepBreakpoints: boolean): boolean {
-  const runs = running[at];
-  return stored[at] !== runs && !(keepBreakpoints && runs === INT3);
 }

@@ -9,7 +9,15 @@ import type { Backing } from "./backing.ts";
 import { type Capacities, MAX_IMAGE } from "./layout.ts";
 import { MAX_NAME } from "./strings.ts";
 
-/** Profiler outputs that each publish feeds; see perf-report(1) and perf-inject(1). */
+/**
+ * Profiler outputs that each publish feeds; see perf-report(1) and perf-inject(1).
+ *
+ * - `"map"`: `/tmp/perf-PID.map`. perf consults it only for code in memory without a file. So an object on a memfd then
+ *   runs its text from such memory: storing code costs system calls, and uprobes can't be set on it. For an object on a
+ *   file, perf reads the file's own symbols instead.
+ * - `"jitdump"`: `jit-PID.dump` in the temporary directory, for `perf record -k mono` and `perf inject --jit`. It serves
+ *   any backing, and names rightly what runs where other code was before.
+ */
 export type PerfOutput = "map" | "jitdump";
 
 export interface CreateOptions extends Partial<Capacities> {

@@ -11,6 +11,9 @@ const PROT_WRITE = 2;
 const PROT_EXEC = 4;
 const MAP_SHARED = 1;
 const MAP_PRIVATE = 2;
+const MAP_FIXED = 0x10;
+const MAP_ANONYMOUS = 0x20;
+const MAP_NORESERVE = 0x4000;
 const MFD_CLOEXEC = 1;
 /** Linux 6.3 and later want to be told; older kernels refuse the flag with EINVAL. */
 const MFD_EXEC = 0x10;
@@ -72,6 +75,16 @@ export function mapExecutable(fd: number, length: number): bigint {
   const address = toAddress(c.mmap(0, length, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0));
   if (address === MAP_FAILED) throw systemError("mmap", `${length} bytes`);
   return address;
+}
+
+/**
+ * Puts private memory without a file, all zeros, readable and executable, in the place of what is mapped at
+ * `[address, address + length)`. {@link pokeMemory} writes to it.
+ */
+export function replaceByAnonymous(address: bigint, length: number): void {
+  const flags = MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_NORESERVE;
+  const mapped = toAddress(c.mmap(address, length, PROT_READ | PROT_EXEC, flags, -1, 0));
+  if (mapped === MAP_FAILED) throw systemError("mmap", `${length} bytes at 0x${address.toString(16)}`);
 }
 
 /** Undoes {@link mapShared} and {@link mapExecutable}. */

@@ -110,12 +110,6 @@ export class Session {
     await this.#ended;
   }
 
-  /** Ends the program now. */
-  async kill(): Promise<void> {
-    this.#child.kill("SIGKILL");
-    await this.#ended;
-  }
-
   #receive(text: string): void {
     this.#transcript += text;
     this.#pending += text;

@@ -2,9 +2,10 @@
  * What perf(1) reads: the map file, and the jitdump file. [Linux tools/perf/Documentation/jit-interface.txt and
  * jitdump-specification.txt]
  *
- * Both belong to the process, not to an object: all live objects append to the same two files.
+ * Both belong to the process, not to an object: all live objects append to the same two files. They stay when the
+ * process ends, since perf reads them afterwards.
  */
-import { appendFileSync, closeSync, openSync, writeSync } from "node:fs";
+import { appendFileSync, closeSync, openSync, rmSync, statSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { EM } from "../../elf/constants/machine.ts";
@@ -40,6 +41,7 @@ export class PerfFeed {
     this.#tables = tables;
     this.#base = base;
     this.#outputs = outputs;
+    if (outputs.includes("map")) removeStaleMap();
     // perf learns of the file when it is mapped, so that must be before the first sample of interest.
     if (outputs.includes("jitdump")) Jitdump.open();
   }
@@ -74,6 +76,12 @@ export class PerfFeed {
       bytes: text.u8.subarray(offset, offset + symbols.sizeOf(slot)),
     };
   }
+}
+
+/** Removes the map of an earlier process that had our number. V8 may have begun one for this process. */
+function removeStaleMap(): void {
+  const found = statSync(mapPath(), { throwIfNoEntry: false });
+  if (found !== undefined && found.mtimeMs < performance.timeOrigin) rmSync(mapPath());
 }
 
 function mapLine({ name, address, bytes }: Code): string {

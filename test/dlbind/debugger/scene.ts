@@ -1,11 +1,21 @@
 /**
  * A process and debuggers around it for the length of one test.
  */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll } from "vitest";
 import { Gdb } from "../../support/gdb.ts";
 import { Lldb } from "../../support/lldb.ts";
 import { compileCaller, Target } from "./target.ts";
 
-let library: string | undefined;
+let directory: string;
+let library: string;
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), "bindery-test-"));
+  library = compileCaller(directory);
+});
+afterAll(() => rmSync(directory, { recursive: true }));
 
 export class Scene {
   readonly #players: { readonly transcript: string; close(): Promise<void> }[] = [];
@@ -24,7 +34,6 @@ export class Scene {
   }
 
   async target(): Promise<Target> {
-    library ??= compileCaller();
     return this.#enter(await Target.start(library));
   }
 

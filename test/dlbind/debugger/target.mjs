@@ -8,7 +8,7 @@ const SHF_WRITE = 1;
 const SHF_EXECINSTR = 4;
 const objects = new Map();
 const blocks = new Map();
-const helper = process.argv[2] === undefined ? undefined : koffi.load(process.argv[2], { global: true });
+const helper = !process.argv[2] ? undefined : koffi.load(process.argv[2], { global: true });
 const native = {
   pause: helper?.func("void c_pause(void)"),
   caller: helper?.func("int c_caller(uintptr_t, uintptr_t, int, int)"),

@@ -2,48 +2,37 @@
  * The process that debuggers and profilers are let loose on: `target.mjs`, told what to do line by line.
  */
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Session } from "../../support/session.ts";
 
-/** Compiles the C functions that call generated code. @returns path of the library, in a directory of its own */
-export function compileCaller(): string {
-  const directory = mkdtempSync(join(tmpdir(), "bindery-test-"));
-  process.once("exit", () => rmSync(directory, { recursive: true, force: true }));
+/** Compiles the C functions that call generated code into a directory. @returns path of the library */
+export function compileCaller(directory: string): string {
   const library = join(directory, "libcaller.so");
   const source = join(import.meta.dirname, "caller.c");
-  execFileSync("gcc", [
-    "-g",
-    "-O0",
-
-    "-shared",
-    "-fPIC",
-    "-o",
-    library,
-    source,
-  ]);
+  execFileSync("gcc", ["-g", "-O0", "-shared", "-fPIC", "-o", library, source]);
   return library;
 }
 
 export class Target {
+  readonly pid: number;
   readonly #session: Session;
 
-  private constructor(session: Session) {
+  private constructor(session: Session, pid: number) {
     this.#session = session;
+    this.pid = pid;
   }
 
-  /** Starts the process. @param library what {@link compileCaller} made */
-  static async start(library?: string): Promise<Target> {
+  /**
+   * Starts the process.
+   * @param library what {@link compileCaller} made
+   * @param under a program that runs it, with arguments
+   */
+  static async start(library = "", under: readonly string[] = []): Promise<Target> {
     const script = join(import.meta.dirname, "target.mjs");
-    const args = library === undefined ? [script] : [script, library];
-    const target = new Target(new Session("target", process.execPath, args));
-    await target.#session.line("its process id");
-    return target;
-  }
-
-  get pid(): number {
-    return this.#session.pid;
+    const [command = process.execPath, ...args] = [...under, process.execPath, script, library];
+    const session = new Session("target", command, args);
+    const { pid } = JSON.parse(await session.line("its process id")) as { pid: number };
+    return new Target(session, pid);
   }
 
   /** Gives a command and waits for the answer; addresses are hexadecimal text. Fails with the process's own error. */
@@ -57,8 +46,9 @@ export class Target {
     return answer.value;
   }
 
+  /** Has the process end, and the program that it runs under. */
   async close(): Promise<void> {
-    await this.#session.kill();
+    await this.#session.close();
   }
 
   get transcript(): string {
