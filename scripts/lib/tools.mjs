@@ -1,7 +1,7 @@
 /** The programs that the tests drive or compare with, and how to get them. */
 import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from "node:fs";
 import { release } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { root, run, succeeds, which } from "./run.mjs";
 
 /**
@@ -16,6 +16,12 @@ const TOOLS = [
   { commands: ["clang"], packages: ["clang"], why: "objects for machines that gcc here does not make" },
   { commands: ["ld.lld"], packages: ["lld"], why: "links those objects" },
   { commands: ["llvm-readelf", "llvm-dwarfdump"], packages: ["llvm"], why: "a reader to compare with" },
+  {
+    files: ["/usr/include/llvm-*/llvm/BinaryFormat/Dwarf.def"],
+    packages: ["llvm-dev"],
+    why: "LLVM's DWARF constants, to compare ours with",
+  },
+  { files: ["/usr/include/dwarf.h"], packages: ["libdw-dev"], why: "elfutils' DWARF constants, likewise" },
   { commands: ["gdb"], packages: ["gdb"], why: "sees live objects: attached before and after" },
   { commands: ["lldb"], packages: ["lldb"], why: "the same for the other debugger" },
   {
@@ -40,11 +46,22 @@ const LINKS = join(root, ".cache/bin");
 /** PATH for the tests: as it is, and before it the links of {@link findHiddenPerf}. */
 export const testPath = `${LINKS}:${process.env.PATH ?? ""}`;
 
+/** A `*` stands for one directory's name of any version. */
+function fileExists(file) {
+  const [before, after] = file.split("*");
+  if (after === undefined) return existsSync(file);
+  const parent = dirname(before);
+  if (!existsSync(parent)) return false;
+  return readdirSync(parent).some(
+    (entry) => existsSync(join(parent, entry, after)) && `${parent}/${entry}`.startsWith(before),
+  );
+}
+
 function present(tool) {
   const commands = tool.commands ?? [];
   const files = tool.files ?? [];
   return (
-    files.every((file) => existsSync(file)) &&
+    files.every(fileExists) &&
     commands.every((command) => {
       const path = which(command, testPath);
       return path !== undefined && (tool.runs === undefined || succeeds(path, tool.runs));
