@@ -57,6 +57,16 @@ export class Workshop {
     return `${result.stdout}${result.stderr}`.trim();
   }
 
+  /** What eu-elflint says of `path` and does not say of `original`, section numbers aside. */
+  newComplaints(path: string, original: string): string[] {
+    const said = (of: string) =>
+      this.lint(of)
+        .split("\n")
+        .map((line) => line.replace(/^section \[ *\d+\] /, ""));
+    const old = new Set([...said(original), "No errors"]);
+    return said(path).filter((line) => !old.has(line));
+  }
+
   [Symbol.dispose](): void {
     rmSync(this.directory, { recursive: true, force: true });
   }
