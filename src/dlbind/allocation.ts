@@ -62,7 +62,7 @@ export class Allocation {
   /**
    * The bytes themselves: what is stored here is what runs and what native code reads. Becomes empty when the object is
    * deleted. Text that is changed through it takes effect for sure with the next bind, {@link flush} or publish, since
-   * a debugger may have made a copy of the page.
+   * a debugger may have made a copy of the page. Stores after a publish need it taken anew, or {@link flush}.
    * @throws DlbindError once freed
    */
   get bytes(): Uint8Array {

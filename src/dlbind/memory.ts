@@ -155,11 +155,11 @@ export class LiveMemory implements AllocationOwner {
   }
 
   /**
-   * Settles a whole block. Where it has a name already and a debugger is there, a breakpoint instruction that runs but
-   * is not stored is the debugger's, and stays.
+   * Settles a whole block if the caller may have written to it. Where it has a name already and a debugger is there, a
+   * breakpoint instruction that runs but is not stored is the debugger's, and stays.
    */
   settleBlock(segment: LiveSegment, block: number): void {
-    if (segment !== this.text) return;
+    if (segment !== this.text || !this.#lent.has(block)) return;
     const keepBreakpoints = segment.nameAt(block) !== 0 && this.#watcher.isDebugged();
     this.#settle(block, segment.roomAt(block), keepBreakpoints);
   }

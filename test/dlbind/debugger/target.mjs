@@ -91,6 +91,9 @@ const commands = {
   rebind(name, fn, to) {
     return object(name).rebind(fn, object(name).symbol(to).address);
   },
+  alias(name, alias, fn) {
+    return object(name).bind(alias, object(name).symbol(fn).address);
+  },
   unbind(name, ...fns) {
     for (const fn of fns) object(name).unbind(fn);
   },

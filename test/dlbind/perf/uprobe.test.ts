@@ -92,7 +92,9 @@ describe("the kernel's uprobes", () => {
           expect(BigInt(second) >> 12n).toBe(BigInt(first) >> 12n);
           await target.ask("publish", "live");
           expect(await target.ask("call", "live", "jit_later")).toBe(22);
-          expect(await target.ask("call", "live", "jit_add", 5, 100)).toBe(105);
+          // Another name leaves the probe alone.
+          expect(await target.ask("alias", "live", "jit_plus", "jit_add")).toBe(first);
+          expect(await target.ask("call", "live", "jit_plus", 5, 100)).toBe(105);
         });
         expect(lines.map((line) => /a=(\d+) b=(\d+)/.exec(line)?.slice(1).join())).toEqual(
           [0, 1, 2, 3, 4, 5].map((i) => `${i},100`),
