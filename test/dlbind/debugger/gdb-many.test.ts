@@ -77,4 +77,30 @@ describe("gdb over many functions and many publishes", () => {
       expect(await registeredObjects(gdb)).toBeLessThan(40);
       expect(gdb.complaints).toEqual([]);
     }));
+
+  it("keeps one breakpoint in each function while the objects that tell of them are merged", () =>
+    Scene.play(async (scene) => {
+      const target = await scene.target();
+      await target.ask("create", "live");
+      const gdb = await scene.gdb(target);
+      for (const name of ["each0", "each17", "each90"]) await gdb.run(`break ${name}`);
+      await gdb.continue();
+      await target.ask("defineEach", "live", "each", 0, 100);
+      for (const number of [0, 17, 90]) {
+        const result = target.ask<number>("call", "live", `each${number}`);
+        expect(await gdb.stopped()).toEqual({ reason: "breakpoint-hit", func: `each${number}` });
+        const breakpoints = await gdb.run("info breakpoints");
+        expect(breakpoints.match(/<each\d+(\+\d+)?>/g)).toEqual(["<each0>", "<each17>", "<each90>"]);
+        await gdb.continue();
+        expect(await result).toBe(number);
+      }
+      await target.ask("unbind", "live", "each17");
+      await target.ask("publish", "live");
+      const result = target.ask<number>("call", "live", "each90");
+      expect(await gdb.stopped()).toEqual({ reason: "breakpoint-hit", func: "each90" });
+      expect(await gdb.run("info breakpoints")).toMatch(/<PENDING>\s+each17/);
+      await gdb.continue();
+      expect(await result).toBe(90);
+      expect(gdb.complaints).toEqual([]);
+    }));
 });

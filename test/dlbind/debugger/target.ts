@@ -31,7 +31,10 @@ export class Target {
     const script = join(import.meta.dirname, "target.mjs");
     const [command = process.execPath, ...args] = [...under, process.execPath, script, library];
     const session = new Session("target", command, args);
-    const { pid } = JSON.parse(await session.line("its process id")) as { pid: number };
+    const pid = await session.take("its process id", (text) => {
+      const found = /\{"pid":(\d+)\}\n/.exec(text);
+      return found === null ? undefined : { value: Number(found[1]), used: found.index + found[0].length };
+    });
     return new Target(session, pid);
   }
 
