@@ -15,7 +15,6 @@ import {
   readdirSync,
   readlinkSync,
   rmSync,
-  statfsSync,
   symlinkSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -79,7 +78,7 @@ export function openBacking<T extends Contents>(
 interface NewFile {
   readonly fd: number;
   readonly path: string;
-  readonly onDisk: boolean;
+  /** True for a memfd: it has no file system that could be full. */
   readonly inMemory: boolean;
   readonly ownName: string | undefined;
   readonly keep: boolean;
@@ -89,7 +88,7 @@ function createMemfd(name: string, size: number): NewFile {
   const fd = memfdCreate(`bindery:${name}`, size);
   const target = `/proc/${process.pid}/fd/${fd}`;
   const link = linkTo(target, name);
-  return { fd, path: link ?? target, onDisk: false, inMemory: true, ownName: link, keep: false };
+  return { fd, path: link ?? target, inMemory: true, ownName: link, keep: false };
 }
 
 function createFile(name: string, size: number, way: Exclude<Backing, "memfd">): NewFile {
@@ -97,9 +96,7 @@ function createFile(name: string, size: number, way: Exclude<Backing, "memfd">):
   const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o755);
   try {
     ftruncateSync(fd, size);
-    const TMPFS_MAGIC = 0x0102_1994;
-    const onDisk = statfsSync(way.directory).type !== TMPFS_MAGIC;
-    return { fd, path, onDisk, inMemory: false, ownName: path, keep: way.keep === true };
+    return { fd, path, inMemory: false, ownName: path, keep: way.keep === true };
   } catch (error) {
     release(fd, path);
     throw error;
@@ -109,7 +106,7 @@ function createFile(name: string, size: number, way: Exclude<Backing, "memfd">):
 function load<T extends Contents>(file: NewFile, flags: number, fill: Fill<T>): OpenBacking<T> {
   let contents: T | undefined;
   try {
-    contents = fill(file.fd, file.onDisk);
+    contents = fill(file.fd, !file.inMemory);
     const handle = dlopen(file.path, flags);
     const close = (): void => release(file.fd, file.keep ? undefined : file.ownName);
     return { contents, path: file.path, handle, inMemory: file.inMemory, close };

@@ -205,9 +205,13 @@ export class Binder {
   #commit(name: string, old: number, fields: SymbolFields, place: Located, unwind: Unwind | undefined): void {
     const { symbols, frames } = this.#tables;
     const frame = unwind === undefined ? -1 : this.#addFrame(name, fields, place, unwind);
-    const slot = old === NONE ? symbols.add(this.#name, fields) : this.#replace(old, fields);
+    let slot = NONE;
+    try {
+      slot = old === NONE ? symbols.add(this.#name, fields) : this.#replace(old, fields);
+    } finally {
+      if (slot === NONE && frame >= 0) frames.remove(frame, fields.value);
+    }
     if (slot === NONE) {
-      if (frame >= 0) frames.remove(frame, fields.value);
       this.#fail(
         "DLBIND_TABLE_FULL",
         `bind ${name}: ${symbols.count} symbols; capacities are set at creation`,
@@ -219,6 +223,8 @@ export class Binder {
   }
 
   #replace(old: number, fields: SymbolFields): number {
+    // Nothing of the old one may go before it is certain that the new one can stand.
+    this.#tables.symbols.makeRoom();
     this.#listener.unbinding(old);
     this.#detach(old);
     this.#generation++;

@@ -62,7 +62,9 @@ export class LiveMemory implements AllocationOwner {
     this.#watcher = watcher;
     this.text = new LiveSegment("text", TEXT_SECTION, layout.text, tables.text);
     this.rodata = new LiveSegment("rodata", RODATA_SECTION, layout.rodata, tables.rodata);
-    const data = new NativeRegion(base + BigInt(layout.data.offset), layout.data.size);
+    // A page of data is a copy of the file's, which must be there to be copied.
+    const reserve = tables.reserve?.(layout.data);
+    const data = new NativeRegion(base + BigInt(layout.data.offset), layout.data.size, reserve);
     this.data = new LiveSegment("data", DATA_SECTION, layout.data, data);
     this.#running = new NativeRegion(base + BigInt(layout.text.offset), layout.text.size);
   }

@@ -92,8 +92,8 @@ export class StringSpace {
     if (reused !== undefined) return reused;
     const offset = this.#end;
     if (offset + slots * SLOT > this.#capacity) return -1;
-    this.#end += slots * SLOT;
-    this.#memory.ensure(this.#end);
+    this.#memory.ensure(offset + slots * SLOT);
+    this.#end = offset + slots * SLOT;
     return offset;
   }
 

@@ -121,6 +121,7 @@ export class LiveSymbols {
   /** Adds a symbol. {@link NONE} when the table or the name space is full; then nothing changed. */
   add(name: NameBuffer, fields: SymbolFields): number {
     if (this.count >= this.#limit) return NONE;
+    this.makeRoom();
     const place = this.#takeName(name.length);
     if (place < 0) return NONE;
     const slot = this.#takeEntry();
@@ -248,23 +249,37 @@ export class LiveSymbols {
     if (slot === this.#end - 1) Atomics.store(this.#regions.hash.i32, 1, this.#end);
   }
 
-  /** Room for a name, taken; -1 when there is none. */
+  /** Room for a name, taken; -1 when there is none. @throws HostError when there is, but its memory is refused */
   #takeName(length: number): number {
-    const place = this.#names.take(length);
-    if (place >= 0 || this.#resting.length === 0) return place;
+    try {
+      const place = this.#names.take(length);
+      if (place >= 0 || this.#resting.length === 0) return place;
+    } catch (error) {
+      if (this.#resting.length === 0) throw error;
+    }
     this.#wake();
     return this.#names.take(length);
   }
 
-  /** A free entry, taken. The table has one more than symbols may be bound, so there is one. */
-  #takeEntry(): number {
+  /**
+   * Sees to it that there is a free entry. The table has one more than symbols may be bound, so there is one; but its
+   * memory may be refused.
+   */
+  makeRoom(): void {
+    if (this.#free.length > 0) return;
     const resting = this.#resting.length + this.#replaced.length;
-    if (this.#free.length === 0 && (resting >= RESTING || this.#end > this.#limit + 1)) this.#wake();
-    const free = this.#free.pop();
-    if (free !== undefined) return free;
-    const slot = this.#end++;
-    this.#ensure(this.#end);
-    return slot;
+    if (resting >= RESTING || this.#end > this.#limit + 1) {
+      this.#wake();
+    } else {
+      this.#ensure(this.#end + 1);
+      this.#free.push(this.#end++);
+    }
+  }
+
+  /** A free entry, taken. */
+  #takeEntry(): number {
+    this.makeRoom();
+    return this.#free.pop() ?? NONE;
   }
 
   /** Takes an entry's meaning; its name and value stay, for who is reading them. */

@@ -34,6 +34,8 @@ export class LiveTables {
   readonly frames: LiveFrames;
   /** By symbol: offset of the call-frame record that came with it, plus one; 0 when none did. */
   readonly frameOf = new Column();
+  /** Makes what takes blocks for a span before it is stored to; `undefined` where no disk can be full. */
+  readonly reserve: ((span: Span) => (from: number, to: number) => void) | undefined;
   readonly #alias: bigint;
   readonly #regions: NativeRegion[] = [];
 
@@ -41,9 +43,9 @@ export class LiveTables {
   constructor(fd: number, layout: Layout, name: NameBuffer, options: TableOptions) {
     this.layout = layout;
     this.#alias = mapShared(fd, layout.dynamic.offset);
-    const reserve = options.onDisk ? reserveBlocks(fd) : undefined;
+    this.reserve = options.onDisk ? reserveBlocks(fd) : undefined;
     const region = (span: Span): NativeRegion => {
-      const made = new NativeRegion(this.#alias + BigInt(span.offset), span.size, reserve?.(span));
+      const made = new NativeRegion(this.#alias + BigInt(span.offset), span.size, this.reserve?.(span));
       this.#regions.push(made);
       return made;
     };

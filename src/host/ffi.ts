@@ -62,8 +62,7 @@ const errnoNames = new Map(Object.entries(koffi.os.errno).map(([name, value]) =>
 const strerror = nativeFunction<(errno: number) => string>("const char *strerror(int)");
 
 /** The error of the system call just made, as a {@link HostError}: `mmap: ENOMEM, Cannot allocate memory`. */
-export function systemError(call: string, detail = ""): HostError {
-  const errno = koffi.errno();
+export function systemError(call: string, detail = "", errno = koffi.errno()): HostError {
   const name = errnoNames.get(errno) ?? `errno ${errno}`;
   const where = detail === "" ? "" : `${detail}: `;
   return new HostError("HOST_SYSCALL", call, `${where}${name}, ${strerror(errno)}`, errno);

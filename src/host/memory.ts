@@ -59,7 +59,12 @@ export function memfdCreate(name: string, size: number): number {
     fd = c.memfd_create(name, MFD_CLOEXEC);
     if (fd < 0) throw systemError("memfd_create", name);
   }
-  ftruncateSync(fd, size);
+  try {
+    ftruncateSync(fd, size);
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
   return fd;
 }
 
@@ -98,7 +103,7 @@ export function unmap(address: bigint, length: number): void {
  */
 export function allocateBlocks(fd: number, offset: number, length: number): void {
   const errno = c.posix_fallocate(fd, offset, length);
-  if (errno !== 0) throw new HostError("HOST_SYSCALL", "posix_fallocate", `errno ${errno}`, errno);
+  if (errno !== 0) throw systemError("posix_fallocate", `${length} bytes`, errno);
 }
 
 /** A buffer from the C heap, for bytes that native code keeps a pointer to. The caller frees. */
