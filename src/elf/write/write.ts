@@ -30,6 +30,8 @@ export function writeElf(description: ElfDescription): Uint8Array {
   return new ImageWriter(description).write();
 }
 
+/** More than this is an address or alignment gone wrong: 4 GiB. */
+const LARGEST = 2 ** 32;
 /** The image before its size is known. */
 const NOTHING = new Uint8Array(0);
 
@@ -353,6 +355,13 @@ class ImageWriter {
     const placed = pieces.map((piece) => piece ?? nowhere);
     const headed = sectionNames !== false;
     const layout = layOut(placed, plans, format, baseAddress, headed);
+    if (layout.size > LARGEST) {
+      throw new ElfError(
+        "ELF_BAD_VALUE",
+        placeIn(undefined, "description"),
+        `size of the image: found ${layout.size} bytes, expected at most ${LARGEST}; addresses and alignments make room`,
+      );
+    }
     this.#bytes = new Uint8Array(layout.size);
     this.#view = new DataView(this.#bytes.buffer);
     const view = this.#view;

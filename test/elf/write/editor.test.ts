@@ -150,6 +150,13 @@ describe.each(["shapes.o", "clang.o"])("an edited object still links and runs: %
     expect(members.length).toBe(2);
     const [signature = 0] = symbols.find("_Z7counterv");
     const group = editor.addGroup(signature, members);
+    // The relocations of a member join it in the group.
+    const text = section(editor, ".text._Z7counterv");
+    const old = section(editor, ".rela.text._Z7counterv");
+    const records = editor.relocations(old);
+    editor.removeSections(old);
+    const fresh = editor.addRelocations(text, records);
+    expect(fresh.name).toBe(old.name);
     const path = runs(editor, object, "groups");
     const shown = shop.readelf(path);
     expect(shown.match(/COMDAT group section/g)?.length).toBe(1);
@@ -161,6 +168,17 @@ describe.each(["shapes.o", "clang.o"])("an edited object still links and runs: %
     shop.run("ld", ["-r", path, "-o", shop.path("half.o")]);
     expect(shop.readelf(shop.path("half.o"))).toMatch(/\[_Z7counterv\] contains 2 sections/);
   });
+});
+
+it("keeps the list of symbols whose address matters", () => {
+  const listed = (path: string) =>
+    shop.run("llvm-readelf", ["--addrsig", path]).match(/(?<=^ +\d+: )\S+/gm) ?? [];
+  const before = listed(shop.path("clang.o"));
+  expect(before.length).toBeGreaterThan(3);
+  const editor = open(shop.path("clang.o"));
+  const symbols = editor.symtab();
+  symbols.add({ name: "a_local", binding: STB.STB_LOCAL, section: section(editor, ".mine") });
+  expect(listed(shop.save("addrsig.o", editor.write()))).toEqual(before);
 });
 
 const nm = (path: string) =>

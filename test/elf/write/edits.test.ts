@@ -187,7 +187,7 @@ describe("whatever is edited, symbols stay in their sections and relocations kee
         const path = shop.save("edited.o", pair.editor.write({ relay }));
         expect(describeModel(modelOf(shop, path, symbolShift))).toEqual(describeModel(pair.model));
       }),
-      { numRuns: 40, seed: 20261121 },
+      { numRuns: 25, seed: 20261121 },
     );
   });
 });

@@ -47,7 +47,8 @@ export function writeEdited(state: EditState, relay: boolean): Uint8Array {
   const layout = layOutEdited(state, order, sizes, relay);
   const bytes = new Uint8Array(layout.size);
   bytes.set(state.file.image.read(0, layout.keptEnd, "headers and segments"));
-  for (const [i, content] of contents.entries()) bytes.set(content, layout.offsets[i] ?? 0);
+  for (const [i, content] of contents.entries())
+    if (content.length > 0) bytes.set(content, layout.offsets[i] ?? 0);
   const view = new DataView(bytes.buffer);
   const { format } = state;
   const { shentsize } = layoutOf(format.is64);

@@ -26,6 +26,8 @@ interface Part {
   readonly nobits: boolean;
 }
 
+/** File offsets need not be as aligned as addresses; past this, a malformed alignment would only make holes. */
+const MOST_PADDING = 0x10000;
 const TABLE = -1;
 const HOLE = -2;
 
@@ -55,7 +57,7 @@ export function layOutEdited(
     const was = node.original?.offset;
     if (was !== undefined && staysPut(state, node, size, keptEnd)) {
       offsets[position] = was;
-      if (!node.isNobits) end = Math.max(end, was + size);
+      if (!node.isNobits && size > 0) end = Math.max(end, was + size);
       return;
     }
     const { addralign: align, isNobits: nobits, original } = node;
@@ -88,11 +90,12 @@ export function layOutEdited(
       continue;
     }
     const inPlace = !moved && part.was !== undefined && part.was >= keptEnd;
-    const offset = inPlace && part.was !== undefined ? part.was : alignUp(end, part.align);
+    const offset =
+      inPlace && part.was !== undefined ? part.was : alignUp(end, Math.min(part.align, MOST_PADDING));
     if (part.position === TABLE) shoff = offset;
     else offsets[part.position] = offset;
     if (!inPlace || part.size !== part.oldSize) moved = true;
-    if (!part.nobits) end = Math.max(end, offset + part.size);
+    if (!part.nobits && part.size > 0) end = Math.max(end, offset + part.size);
   }
   return { keptEnd, offsets, shoff, size: end };
 }
