@@ -80,6 +80,15 @@ describe("lldb", () => {
       await target.ask("publish", "live");
       await lldb.interrupt();
       await expectNames(target, lldb, ["jit_add", "jit_outer", "jit_later"], ["jit_count"]);
+
+      await lldb.interrupt();
+      await lldb.detach();
+      await target.ask("unbind", "live", "jit_later");
+      await target.ask("define", "live", "jit_unheard", ADD);
+      await target.ask("publish", "live");
+      await lldb.attach(target.pid);
+      await expectNames(target, lldb, ["jit_add", "jit_outer", "jit_unheard"], ["jit_later"]);
+      await expectStack(target, lldb, "jit_outer");
     }));
 
   it("attached by process number alone: has the names after the next publish", () =>
