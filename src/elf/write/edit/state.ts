@@ -8,7 +8,7 @@ import { placeIn } from "../../place.ts";
 import { RelocationTable } from "../../relocation.ts";
 import type { Format } from "../put.ts";
 import { type EditedSection, isRelocationType, isSymbolType, SectionNode } from "./node.ts";
-import { EditedSymbols, type SymbolHost } from "./symbols.ts";
+import { SymbolEdits, type SymbolHost } from "./symbols.ts";
 
 /** What all verbs of the editor share. */
 export class EditState implements SymbolHost {
@@ -22,7 +22,7 @@ export class EditState implements SymbolHost {
   names: SectionNode | undefined;
   /** Some section's name is new, gone or other than it was. */
   namesChanged = false;
-  readonly #tables = new Map<SectionNode, EditedSymbols>();
+  readonly #tables = new Map<SectionNode, SymbolEdits>();
 
   constructor(file: ElfFile) {
     const { header } = file;
@@ -96,10 +96,10 @@ export class EditState implements SymbolHost {
   }
 
   /** The symbols of a table. Made at first need; from then on the table is theirs. */
-  symbols(node: SectionNode): EditedSymbols {
+  symbols(node: SectionNode): SymbolEdits {
     let symbols = this.#tables.get(node);
     if (symbols === undefined) {
-      symbols = new EditedSymbols(this, node);
+      symbols = new SymbolEdits(this, node);
       this.#tables.set(node, symbols);
     }
     return symbols;

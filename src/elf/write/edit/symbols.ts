@@ -39,6 +39,29 @@ export interface SymbolChange {
   readonly reserved?: number;
 }
 
+/**
+ * The symbols of one table of an `ElfEditor`, by stable ids. When the image is written, local symbols come first,
+ * otherwise ids keep their order.
+ */
+export interface EditedSymbols {
+  /** Number of kept symbols, without the null symbol. */
+  readonly count: number;
+  /** Ids of all kept symbols but the null symbol, ascending. */
+  ids(): IterableIterator<number>;
+  /** Whether there is a symbol with this id; true for 0, the null symbol. */
+  has(id: number): boolean;
+  /** Ids of the symbols called `name`, ascending. */
+  find(name: string): number[];
+  /** Symbol `id`. Throws `ELF_BAD_EDIT` if there is none. */
+  get(id: number): EditedSymbol;
+  /** Adds a symbol and gives its id. Throws `ELF_BAD_EDIT` if the table can't change, or a field is bad. */
+  add(symbol: SymbolChange & { readonly name: string }): number;
+  /** Sets fields of symbol `id`. Throws `ELF_BAD_EDIT` as {@link add} does. */
+  change(id: number, change: SymbolChange): void;
+  /** Removes symbols. Throws `ELF_BAD_EDIT`, and removes none, if a relocation or a group needs one of them. */
+  remove(...ids: readonly number[]): void;
+}
+
 /** What a table asks of the file that it is part of. */
 export interface SymbolHost {
   readonly file: ElfFile;
@@ -66,11 +89,8 @@ export interface SymbolRecord {
   readonly reserved: number;
 }
 
-/**
- * The symbols of one table of an {@link ElfEditor}, by stable ids. Untouched symbols stay in the file's bytes; only
- * new and changed ones are objects. When the image is written, local symbols come first, otherwise ids keep their order.
- */
-export class EditedSymbols {
+/** The editor's own side of {@link EditedSymbols}. Untouched symbols stay in the file's bytes; others are objects. */
+export class SymbolEdits implements EditedSymbols {
   readonly #state: SymbolHost;
   readonly #node: SectionNode;
   readonly #original: SymbolTable | undefined;
@@ -107,34 +127,28 @@ export class EditedSymbols {
     return this.#next;
   }
 
-  /** Ids of all kept symbols but the null symbol, ascending. */
   *ids(): IterableIterator<number> {
     for (let id = 1; id < this.#next; id++) if (!this.#removed.has(id)) yield id;
   }
 
-  /** Number of kept symbols, without the null symbol. */
   get count(): number {
     return Math.max(0, this.#next - 1 - this.#removed.size);
   }
 
-  /** Whether there is a symbol with this id; true for 0, the null symbol. */
   has(id: number): boolean {
     return Number.isInteger(id) && id >= 0 && id < Math.max(1, this.#next) && !this.#removed.has(id);
   }
 
-  /** Ids of the symbols called `name`, ascending. */
   find(name: string): number[] {
     return [...this.ids()].filter((id) => this.nameOf(id) === name);
   }
 
-  /** Symbol `id`. Throws `ELF_BAD_EDIT` if there is none. */
   get(id: number): EditedSymbol {
     const { value, size, info, other, section, reserved } = this.#recordOf(id);
     const name = this.nameOf(id);
     return { id, name, value, size, type: info & 0xf, binding: info >>> 4, other, section, reserved };
   }
 
-  /** Adds a symbol and gives its id. Throws `ELF_BAD_EDIT` if the table can't change, or a field is bad. */
   add(symbol: SymbolChange & { readonly name: string }): number {
     this.#state.checkRenumbering(this.#node);
     const record = this.#merge(symbol, BLANK);
@@ -144,7 +158,6 @@ export class EditedSymbols {
     return id;
   }
 
-  /** Sets fields of symbol `id`. Throws `ELF_BAD_EDIT` as {@link add} does. */
   change(id: number, change: SymbolChange): void {
     this.#state.checkRenumbering(this.#node);
     if (id === 0) throw this.#fail("symbol 0: found the null symbol, expected one that can be changed");
@@ -153,7 +166,6 @@ export class EditedSymbols {
     this.#namesChanged ||= change.name !== undefined;
   }
 
-  /** Removes symbols. Throws `ELF_BAD_EDIT`, and removes none, if a relocation or a group needs one of them. */
   remove(...ids: readonly number[]): void {
     this.#state.checkRenumbering(this.#node);
     for (const id of ids) this.#recordOf(id);
