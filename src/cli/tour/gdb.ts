@@ -1,7 +1,10 @@
 /** Third stop: an unmodified gdb attaches, and stops in code that was made a moment ago. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { createInterface } from "node:readline";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { dlsym, type LiveObject, RTLD_DEFAULT } from "../../dlbind/index.ts";
 import { heading, say, show } from "./print.ts";
 
@@ -12,41 +15,62 @@ export async function showGdb(lib: LiveObject): Promise<void> {
   heading("3. What gdb sees");
   lib.publish();
   say("gdb attaches to this process and stops in compare_numbers. Its own words:");
-  const gdb = spawn(
-    "gdb",
-    [
-      ...["-q", "-nx", "-batch", "-p", String(process.pid)],
-      ...["-ex", "break compare_numbers", "-ex", `echo ${READY}\\n`, "-ex", "continue", "-ex", "bt 12"],
-      ...["-ex", "info symbol $pc", "-ex", "x/3i $pc", "-ex", "delete", "-ex", "detach"],
-    ],
-    { stdio: ["ignore", "pipe", "ignore"], timeout: SECONDS * 1000 },
-  );
-  const failed = once(gdb, "error").then(([error]) => String(error));
-  const ended = once(gdb, "close").then(() => "gdb could not attach (ptrace may be restricted here)");
-  const lines: string[] = [];
-  const ready = new Promise<undefined>((resolve) => {
-    createInterface({ input: gdb.stdout }).on("line", (line) => {
-      lines.push(line);
-      if (line === READY) resolve(undefined);
-    });
-  });
-  const problem = await Promise.race([ready, failed, ended]);
-  if (problem !== undefined) {
-    show(`not shown: ${problem}`);
-    return;
+  const scratch = mkdtempSync(join(tmpdir(), "bindery-tour-"));
+  try {
+    show(await watch(lib, join(scratch, "gdb.out")));
+  } finally {
+    rmSync(scratch, { recursive: true });
   }
-  const numbers = lib.symbol("numbers");
-  const compare = lib.symbol("compare_numbers");
+  say("\nperf, uprobes and unwinders know the names too: see docs/profiling.md.");
+}
+
+/** @returns what gdb printed from the breakpoint on, or why there is nothing */
+async function watch(lib: LiveObject, path: string): Promise<string> {
+  // Into a file: this process, stopped by gdb, could not empty a pipe. And under timeout(1), which is not stopped.
+  const output = openSync(path, "w");
+  const gdb = spawn("timeout", ["--kill-after=2", String(SECONDS), "gdb", ...gdbArguments()], {
+    stdio: ["ignore", output, "ignore"],
+  });
+  closeSync(output);
+  let ended = false;
+  const end = once(gdb, "close").then(() => {
+    ended = true;
+  });
+  const printed = (): string => readFileSync(path, "utf8");
+  while (!printed().includes(READY)) {
+    if (ended)
+      return "not shown: gdb is not installed, or may not attach here (see ptrace_scope in ptrace(2))";
+    await sleep(20);
+  }
+  const qsort = dlsym(RTLD_DEFAULT, "qsort");
+  const [numbers, compare] = [lib.symbol("numbers"), lib.symbol("compare_numbers")];
   lib.call(
     "void sort_numbers(uintptr_t, size_t, uintptr_t, uintptr_t)",
     numbers?.address,
     8,
     compare?.address,
-    dlsym(RTLD_DEFAULT, "qsort"),
+    qsort,
   );
-  await ended;
+  await end;
+  const lines = printed().split("\n");
   const from = lines.findIndex((line) => line.includes("hit Breakpoint"));
-  const wanted = lines.slice(from).filter((line) => !/^\[|^Detaching|^$/.test(line));
-  show(wanted.join("\n"));
-  say("\nThe same names are in perf's and the unwinder's reach: see docs/profiling.md.");
+  return lines
+    .slice(from)
+    .filter((line) => !/^\[|^Detaching|^$/.test(line))
+    .join("\n");
+}
+
+function gdbArguments(): string[] {
+  const commands = [
+    "break compare_numbers",
+    `echo ${READY}\\n`,
+    "continue",
+    "bt 12",
+    "info symbol $pc",
+    "x/3i $pc",
+  ];
+  return [
+    ...["-q", "-nx", "-batch", "-p", String(process.pid)],
+    ...[...commands, "delete", "detach"].flatMap((command) => ["-ex", command]),
+  ];
 }
