@@ -16,6 +16,7 @@ import { HIDDEN_VERSION, NONE, type SymbolFields } from "./symbols.ts";
 import type { LiveTables } from "./tables.ts";
 import { FRAME_CIE, framePointerInstructions } from "./unwind.ts";
 
+const VER_NDX_LOCAL = 0;
 const VER_NDX_GLOBAL = 1;
 
 /** Who wants to know of names that come and go. */
@@ -76,7 +77,8 @@ export class Binder {
     const place = this.#place(target);
     const { segment, offset } = place;
     checkBind(this.#object, name, options, segment.kind === "text");
-    const version = this.#versionIndex(options.version);
+    const local = options.binding === STB.STB_LOCAL && options.version === undefined;
+    const version = local ? VER_NDX_LOCAL : this.#versionIndex(options.version);
     this.#setName(name);
     const room = place.block + segment.roomAt(place.block) - offset;
     const size = options.size ?? (typeof target === "bigint" ? room : target.size);

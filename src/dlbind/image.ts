@@ -19,7 +19,7 @@ import { VER_DEF_CURRENT, VER_FLG } from "../elf/constants/version.ts";
 import { sysvHash } from "../elf/hash.ts";
 import type { NativeRegion } from "../host/region.ts";
 import { HeaderWriter, type SectionHeader, SHDR_SIZE } from "./headers.ts";
-import { type Layout, type Span, SYM_SIZE } from "./layout.ts";
+import { type Layout, REGION_ALIGN, type Span, SYM_SIZE } from "./layout.ts";
 
 /** Section indices that symbols of a live object refer to, the same in the file and in the debugger's headers. */
 export const TEXT_SECTION = 1;
@@ -27,11 +27,12 @@ export const RODATA_SECTION = 2;
 export const DATA_SECTION = 3;
 const DYNSYM_SECTION = 4;
 const DYNSTR_SECTION = 5;
+/** Only where versions were declared. */
+const VERSYM_SECTION = 8;
 
 /** Places in the first page: the section headers follow ELF header and program headers. */
 const SECTION_HEADERS = 0x200;
 const SMALL_TABLES = 0x800;
-const PAGE = 0x1000;
 const HEADER_PAGE = 0x1000;
 
 const VERDEF_SIZE = 20;
@@ -75,11 +76,15 @@ export function encodePrototype(prototype: Prototype): Piece[] {
   return pieces;
 }
 
-/** Stores the sizes of `.dynsym` and `.dynstr` as they have grown, for readers of the file. */
-export function storeTableSizes(headers: NativeRegion, symbols: number, names: number): void {
+/** Stores the sizes of `.dynsym`, `.dynstr` and `.gnu.version` as they have grown, for readers of the file. */
+export function storeTableSizes(headers: NativeRegion, layout: Layout, symbols: number, names: number): void {
   const SH_SIZE = 32;
-  headers.i32[(SECTION_HEADERS + DYNSYM_SECTION * SHDR_SIZE + SH_SIZE) >> 2] = symbols * SYM_SIZE;
-  headers.i32[(SECTION_HEADERS + DYNSTR_SECTION * SHDR_SIZE + SH_SIZE) >> 2] = names;
+  const store = (section: number, size: number): void => {
+    headers.i32[(SECTION_HEADERS + section * SHDR_SIZE + SH_SIZE) >> 2] = size;
+  };
+  store(DYNSYM_SECTION, symbols * SYM_SIZE);
+  store(DYNSTR_SECTION, names);
+  if (layout.versym.size > 0) store(VERSYM_SECTION, symbols * 2);
 }
 
 function encodeHeaderPage(prototype: Prototype): Uint8Array {
@@ -93,7 +98,7 @@ function encodeHeaderPage(prototype: Prototype): Uint8Array {
       offset: from,
       vaddr: BigInt(from),
       size: to - from,
-      align: PAGE,
+      align: REGION_ALIGN,
     });
   load(0, end(layout.ehFrameHdr), PF.PF_R);
   load(layout.text.offset, end(layout.text), PF.PF_R | PF.PF_X);

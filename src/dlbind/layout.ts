@@ -99,7 +99,7 @@ export function layOut(capacities: Capacities, versionBytes: number): Layout {
   const text = place(capacities.text, REGION_ALIGN);
   const rodata = place(capacities.rodata, REGION_ALIGN);
   const dynamic = place(DYNAMIC_SIZE, REGION_ALIGN);
-  const data = place(capacities.data, 64);
+  const data = place(capacities.data, REGION_ALIGN);
   at += -at & (REGION_ALIGN - 1);
   return {
     capacities,

@@ -20,6 +20,9 @@ import type { LiveTables } from "./tables.ts";
 /** Instruction that debuggers plant on x86-64. */
 const INT3 = 0xcc;
 
+/** What every loader aligns objects to. */
+const SMALLEST_PAGE = 4096;
+
 /** A place in a live object. */
 export interface Located {
   readonly segment: LiveSegment;
@@ -88,6 +91,12 @@ export class LiveMemory implements AllocationOwner {
     this.#checkSize(segment.kind, size);
     if (!Number.isInteger(align) || align < 1 || (align & (align - 1)) !== 0 || align > REGION_ALIGN) {
       this.#fail("DLBIND_BAD_ARGUMENT", `align ${align}: expected a power of two up to ${REGION_ALIGN}`);
+    }
+    if (align > SMALLEST_PAGE && this.base % BigInt(align) !== 0n) {
+      this.#fail(
+        "DLBIND_UNSUPPORTED",
+        `align ${align}: this C library's loader aligns objects to pages only`,
+      );
     }
     const offset = segment.take(size, align);
     if (offset < 0) this.#failSpace(segment, size);

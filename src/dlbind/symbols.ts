@@ -171,6 +171,11 @@ export class LiveSymbols {
     this.#resting.push(slot);
   }
 
+  /** Empties the entries of symbols that are gone, so that readers of the file don't see their names. */
+  empty(): void {
+    if (this.#resting.length + this.#replaced.length > 0) this.#wake();
+  }
+
   isNamed(slot: number, name: NameBuffer): boolean {
     return this.#names.is(this.#word(slot, NAME), name);
   }
@@ -288,10 +293,12 @@ export class LiveSymbols {
   }
 
   #wake(): void {
+    const { versym } = this.#regions;
     this.#quiesce();
     for (const slot of this.#resting) this.#names.give(this.#word(slot, NAME));
     for (const slot of this.#resting.concat(this.#replaced)) {
       this.#regions.dynsym.i32.fill(0, slot * SYM_WORDS, (slot + 1) * SYM_WORDS);
+      if (versym !== undefined) versym.u16[slot] = 0;
       this.#free.push(slot);
     }
     this.#resting = [];

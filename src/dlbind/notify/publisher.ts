@@ -56,8 +56,9 @@ export class Publisher implements NameListener {
   }
 
   publish(): void {
-    const { symbols, names, headers } = this.#tables;
-    storeTableSizes(headers, symbols.end, names.end);
+    const { layout, symbols, names, headers } = this.#tables;
+    symbols.empty();
+    storeTableSizes(headers, layout, symbols.end, names.end);
     this.#perf?.publish();
     this.#registrar ??= Registrar.acquire();
     if (this.#registrar.isListening) this.#publishToListener(this.#registrar);

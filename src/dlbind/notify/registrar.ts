@@ -94,7 +94,7 @@ export class Registrar {
       };
       add("__jit_debug_register_code", STT.STT_FUNC, TEXT_SECTION, layout.text.offset, 1);
       add("__jit_debug_descriptor", STT.STT_OBJECT, DATA_SECTION, layout.data.offset, DESCRIPTOR_SIZE);
-      storeTableSizes(tables.headers, tables.symbols.end, tables.names.end);
+      storeTableSizes(tables.headers, layout, tables.symbols.end, tables.names.end);
       return tables;
     });
     const base = linkMapOf(this.#backing.handle).address;
