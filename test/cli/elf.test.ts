@@ -136,6 +136,7 @@ describe("--json", () => {
   test("is one document with exact values", () => {
     const { stdout } = bindery(["elf", "--json", "-a", LIBC, object]);
     const [libc, obj, ...more] = JSON.parse(stdout);
+    expect(stdout).toBe(`${JSON.stringify(JSON.parse(stdout), null, 2)}\n`);
     expect(more).toEqual([]);
     expect(libc.file).toBe(LIBC);
     expect(libc.header.machine).toEqual({ value: 62, name: "EM_X86_64" });

@@ -5,6 +5,7 @@ import { dynamicJson, dynamicText } from "./dynamic.ts";
 import { hashJson, hashText } from "./hash.ts";
 import { headerJson, headerText } from "./header.ts";
 import { type Input, inputsOf } from "./inputs.ts";
+import { jsonPieces } from "./json.ts";
 import { notesJson, notesText } from "./notes.ts";
 import type { ElfOptions } from "./options.ts";
 import { relocsJson, relocsText } from "./relocs.ts";
@@ -148,7 +149,12 @@ function showJson(files: readonly string[], parts: readonly Part[], options: Elf
     }
     documents.push(errors.length === 0 ? document : { ...document, errors });
   }
-  process.stdout.write(`${JSON.stringify(documents, null, 2)}\n`);
+  const out = new Output();
+  for (const piece of jsonPieces(documents)) {
+    out.write(piece);
+  }
+  out.line("");
+  out.flush();
   return status;
 }
 
@@ -169,8 +175,12 @@ class Output {
   #size = 0;
 
   line(text: string): void {
-    this.#pending.push(text, "\n");
-    this.#size += text.length + 1;
+    this.write(`${text}\n`);
+  }
+
+  write(text: string): void {
+    this.#pending.push(text);
+    this.#size += text.length;
     if (this.#size > 1 << 16) {
       this.flush();
     }
