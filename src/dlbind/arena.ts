@@ -28,6 +28,8 @@ export class Arena {
   #tags = new Int32Array(256);
   /** One bit a granule: a used block starts here. Tells a real start from a stale tag. */
   #starts = new Uint32Array(8);
+  /** One bit a word of {@link #starts}: it is not 0. Makes the way back from the middle of a large block short. */
+  #startWords = new Uint32Array(1);
   /** Starts of free blocks by size. An entry may be stale: it counts only if the tag there still agrees. */
   readonly #bins: number[][] = Array.from({ length: BINS }, () => []);
   /** Entries in all bins, stale ones included: while it is 0 there is nothing to search. */
@@ -71,11 +73,23 @@ export class Arena {
   blockHolding(granule: number): number {
     if (granule < 0 || granule >= this.#top) return -1;
     let word = granule >> 5;
-    let bits = (this.#starts[word] ?? 0) & (0xffff_ffff >>> (31 - (granule & 31)));
-    while (bits === 0 && word > 0) bits = this.#starts[--word] ?? 0;
-    if (bits === 0) return -1;
+    let bits = upTo(this.#starts, granule);
+    if (bits === 0) {
+      word = this.#wordWithStart(word - 1);
+      if (word < 0) return -1;
+      bits = this.#starts[word] ?? 0;
+    }
     const start = (word << 5) + 31 - Math.clz32(bits);
     return granule < start + this.sizeOf(start) ? start : -1;
+  }
+
+  /** The last word of {@link #starts} up to `word` that is not 0; -1 when there is none. */
+  #wordWithStart(word: number): number {
+    if (word < 0) return -1;
+    let at = word >> 5;
+    let bits = upTo(this.#startWords, word);
+    while (bits === 0 && at > 0) bits = this.#startWords[--at] ?? 0;
+    return bits === 0 ? -1 : (at << 5) + 31 - Math.clz32(bits);
   }
 
   /** Gives a used block back and joins it with its free neighbours. False when no used block starts there. */
@@ -165,8 +179,8 @@ export class Arena {
 
   #putUsed(start: number, size: number): number {
     this.#setTag(start, size, USED);
-    const word = start >> 5;
-    this.#starts[word] = (this.#starts[word] ?? 0) | (1 << (start & 31));
+    setBit(this.#starts, start);
+    setBit(this.#startWords, start >> 5);
     this.#usedGranules += size;
     this.#blocks++;
     return start;
@@ -241,8 +255,8 @@ export class Arena {
   }
 
   #clearStart(granule: number): void {
-    const word = granule >> 5;
-    this.#starts[word] = (this.#starts[word] ?? 0) & ~(1 << (granule & 31));
+    clearBit(this.#starts, granule);
+    if (this.#starts[granule >> 5] === 0) clearBit(this.#startWords, granule >> 5);
   }
 
   #ensure(granules: number): void {
@@ -254,7 +268,23 @@ export class Arena {
     const starts = new Uint32Array((length + 31) >> 5);
     starts.set(this.#starts);
     this.#starts = starts;
+    const words = new Uint32Array((starts.length + 31) >> 5);
+    words.set(this.#startWords);
+    this.#startWords = words;
   }
+}
+
+/** Bits of the word that holds bit `index`, those above it left out. */
+function upTo(bits: Uint32Array, index: number): number {
+  return (bits[index >> 5] ?? 0) & (0xffff_ffff >>> (31 - (index & 31)));
+}
+
+function setBit(bits: Uint32Array, index: number): void {
+  bits[index >> 5] = (bits[index >> 5] ?? 0) | (1 << (index & 31));
+}
+
+function clearBit(bits: Uint32Array, index: number): void {
+  bits[index >> 5] = (bits[index >> 5] ?? 0) & ~(1 << (index & 31));
 }
 
 function binOf(size: number): number {

@@ -221,11 +221,31 @@ describe("the arena", () => {
         owner.fill(-1, block.start, block.start + block.size);
       }
     }
+    const holder = new Int32Array(arena.capacity).fill(-1);
+    for (const { start, size } of live) holder.fill(start, start, start + size);
+    const wrong = Array.from(holder.keys()).filter((at) => arena.blockHolding(at) !== holder[at]);
+    expect(wrong).toEqual([]);
     for (const { start } of live) arena.give(start);
     expect({ top: arena.top, blocks: arena.blocks, used: arena.usedBytes }).toEqual({
       top: 0,
       blocks: 0,
       used: 0,
     });
+  });
+
+  it("knows the block around a place far from both its ends", () => {
+    const arena = new Arena(1 << 26);
+    const before = arena.take(3, 1);
+    const large = arena.take(4_000_000, 1);
+    const after = arena.take(5, 1);
+    expect([before, large, after]).toEqual([0, 3, 4_000_003]);
+    for (const at of [3, 40, 2000, 70_000, 3_999_999, 4_000_002]) expect(arena.blockHolding(at)).toBe(large);
+    expect(arena.blockHolding(2)).toBe(before);
+    expect(arena.blockHolding(4_000_003)).toBe(after);
+    arena.give(large);
+    for (const at of [3, 40, 2000, 70_000, 3_999_999, 4_000_002]) expect(arena.blockHolding(at)).toBe(-1);
+    arena.give(before);
+    expect(arena.blockHolding(3_000_000)).toBe(-1);
+    expect(arena.blockHolding(4_000_007)).toBe(after);
   });
 });
