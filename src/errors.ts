@@ -35,6 +35,7 @@ export class BinderyError<Code extends string = string> extends Error {
   }
 }
 
+/** Kinds of {@link ElfError}. */
 export type ElfErrorCode =
   /** Not an ELF file or `ar` archive at all. */
   | "ELF_BAD_MAGIC"
@@ -67,15 +68,41 @@ export class ElfError extends BinderyError<ElfErrorCode> {
   }
 }
 
-/** Malformed DWARF, or DWARF that can't be written as asked; `place` says where. */
-export class DwarfError extends BinderyError<"DWARF_BAD_VALUE"> {
-  override readonly name = "DwarfError";
+/** Kinds of {@link DwarfError}. */
+export type DwarfErrorCode =
+  /** A header, table, entry or string runs past the end of what holds it. */
+  | "DWARF_TRUNCATED"
+  /** A field holds a value that contradicts another one or the specification. */
+  | "DWARF_BAD_VALUE"
+  /** An offset, code or index that points at nothing. */
+  | "DWARF_BAD_REFERENCE"
+  /** A version, form or kind that Bindery does not know. */
+  | "DWARF_UNSUPPORTED"
+  /** A relocation whose type is unknown or illegal where it stands. */
+  | "DWARF_BAD_RELOCATION"
+  /** References that lead back to where they began. */
+  | "DWARF_LOOP"
+  /** An address that depends on where a section is placed, and nobody said where. */
+  | "DWARF_RELOCATION_REQUIRED";
+
+/** Malformed DWARF, or DWARF that can't be read or written as asked; `place` says where. */
+export class DwarfError extends BinderyError<DwarfErrorCode> {
+  override readonly name: string = "DwarfError";
   readonly place: Place;
 
-  constructor(code: "DWARF_BAD_VALUE", place: Place, what: string) {
+  constructor(code: DwarfErrorCode, place: Place, what: string) {
     const where = formatPlace(place);
     super(code, where === "" ? what : `${where}: ${what}`);
     this.place = place;
+  }
+}
+
+/** A final address was asked for where only a relocatable one is known: no resolver places the section it refers to. */
+export class RelocationRequiredError extends DwarfError {
+  override readonly name = "RelocationRequiredError";
+
+  constructor(place: Place, target: string) {
+    super("DWARF_RELOCATION_REQUIRED", place, `value requires relocation: it counts from ${target}`);
   }
 }
 
@@ -99,6 +126,7 @@ export class HostError extends BinderyError<"HOST_SYSCALL" | "HOST_LOADER" | "HO
   }
 }
 
+/** Kinds of {@link DlbindError}; each says what was wrong with the request. */
 export type DlbindErrorCode =
   | "DLBIND_BAD_ARGUMENT"
   | "DLBIND_NO_BACKING"
@@ -126,6 +154,7 @@ export class DlbindError extends BinderyError<DlbindErrorCode> {
   }
 }
 
+/** What can be wrong with assembly text. */
 export type AsmErrorCode =
   /** A character, number or operand that is not assembly text. */
   | "ASM_SYNTAX"

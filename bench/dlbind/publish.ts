@@ -13,7 +13,7 @@ import { ET } from "../../src/elf/constants/header.ts";
 import { EM } from "../../src/elf/constants/machine.ts";
 import { SHF, SHT } from "../../src/elf/constants/section.ts";
 import { STT } from "../../src/elf/constants/symbol.ts";
-import { writeElf } from "../../src/elf/write/index.ts";
+import { writeElf } from "../../src/elf/write/write.ts";
 import { copyTo, malloc } from "../../src/host/memory.ts";
 import { bindOne, median, type Row } from "./support.ts";
 

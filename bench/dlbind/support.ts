@@ -9,7 +9,7 @@ import { callableAt } from "../../src/host/call.ts";
 import { dlopen, dlsym, RTLD_NOW } from "../../src/host/dl.ts";
 
 /** `lea eax, [rdi+rsi]; ret` */
-export const ADD = Uint8Array.from([0x8d, 0x04, 0x37, 0xc3]);
+const ADD = Uint8Array.from([0x8d, 0x04, 0x37, 0xc3]);
 
 /** Allocates and binds one function, as a JIT compiler does. */
 export function bindOne(lib: LiveObject, name: string): Allocation {

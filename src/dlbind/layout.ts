@@ -57,11 +57,11 @@ export interface Layout {
 
 /** Sizes of ELF64 records (gABI, "ELF Header", "Symbol Table", "Dynamic Section"). */
 export const SYM_SIZE = 24;
-export const DYN_SIZE = 16;
+const DYN_SIZE = 16;
 const HASH_HEADER = 8;
 /** version, three encodings, eh_frame_ptr, fde_count (LSB 5.0, 10.6.2). */
 export const EH_FRAME_HDR_HEADER = 12;
-export const EH_FRAME_HDR_ENTRY = 8;
+const EH_FRAME_HDR_ENTRY = 8;
 /** Room for a call-frame record: 32 bytes of header and about as many of instructions. */
 const EH_FRAME_RECORD = 64;
 const DYNAMIC_SIZE = 0x200;

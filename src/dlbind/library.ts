@@ -60,6 +60,10 @@ export interface Usage {
   readonly data: number;
 }
 
+/**
+ * A live object: an ELF shared object of this process that grows and shrinks while it runs. Belongs to the thread that
+ * made it, until {@link LiveObject.delete}; native threads may look up, call and unwind through it at any time.
+ */
 export class LiveObject {
   readonly name: string;
   readonly #backing: OpenBacking<LiveTables>;
@@ -278,6 +282,7 @@ export class LiveObject {
     this.#backing.close();
   }
 
+  /** As {@link delete}, for `using`. */
   [Symbol.dispose](): void {
     this.delete();
   }

@@ -20,6 +20,7 @@ import { MAX_NAME } from "./strings.ts";
  */
 export type PerfOutput = "map" | "jitdump";
 
+/** How a live object is made: capacities in bytes or counts, and who shall see it. */
 export interface CreateOptions extends Partial<Capacities> {
   /** Version names that symbols may be bound under, as the loader must know them from the start. */
   readonly versions?: readonly string[];
@@ -104,6 +105,7 @@ export type Unwind =
   /** Call frame instructions by the caller, under {@link FRAME_CIE} or a common part of its own. */
   | { readonly instructions: Uint8Array; readonly cie?: CommonInformation; readonly lsda?: bigint };
 
+/** What is said of a name when it is bound. */
 export interface BindOptions {
   /** Bytes that the name covers. Default: from the address to the end of what was allocated. */
   readonly size?: number;

@@ -1,6 +1,6 @@
 /** What decompresses sections, and how a host gives faster ways. */
-import { decodeZlib } from "../bytes/inflate.ts";
-import { decodeZstd } from "../bytes/zstd/decode.ts";
+import { decodeZlib } from "../bytes/zlib.ts";
+import { decodeZstd } from "../bytes/zstd.ts";
 
 /**
  * Decompresses `input`, which is expected to give `size` bytes, and throws if it can't; must not allocate much more
@@ -19,5 +19,8 @@ export interface Decompressors {
   readonly limit: number;
 }
 
-/** Decompressors written in JavaScript; a section may grow to 2 GiB. */
+/**
+ * Decompressors of JavaScript and WebAssembly; a section may grow to 2 GiB with zlib, and with Zstandard to 1 GiB,
+ * its compressed bytes included.
+ */
 export const PURE_DECOMPRESSORS: Decompressors = { zlib: decodeZlib, zstd: decodeZstd, limit: 2 ** 31 };

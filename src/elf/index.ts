@@ -1,4 +1,4 @@
-/** `bindery/elf`: reading ELF files and `ar` archives. Pure: no Node built-ins, nothing native. */
+/** `bindery/elf`: reading, writing and editing ELF files, and reading `ar` archives. Pure: no Node built-ins, nothing native. */
 export {
   type ByteSource,
   bufferSource,
@@ -113,3 +113,38 @@ export type { ElfSegment } from "./segment.ts";
 export type { StringTable } from "./strings.ts";
 export type { ElfSymbol, SymbolTable } from "./symbol.ts";
 export type { SymbolVersion, VersionDefinition, VersionNeed, VersionTable } from "./version.ts";
+export type {
+  BytesSection,
+  DerivedSection,
+  DynamicDescription,
+  DynamicSection,
+  ElfDescription,
+  GroupSection,
+  NobitsSection,
+  RelocationColumns,
+  RelocationDescription,
+  RelocationSection,
+  RelrSection,
+  SectionDescription,
+  SectionHead,
+  SectionRef,
+  SegmentDescription,
+  StringSection,
+  SymbolColumns,
+  SymbolDescription,
+  SymbolRef,
+  SymbolSection,
+} from "./write/description.ts";
+export type { EditedSection } from "./write/edit/node.ts";
+export type { EditedRelocation, NewRelocations } from "./write/edit/records.ts";
+export type { EditedSymbol, EditedSymbols, SymbolChange } from "./write/edit/symbols.ts";
+export {
+  ElfEditor,
+  type NewSection,
+  type SectionContents,
+  type SectionReplacement,
+  type WriteOptions,
+} from "./write/editor.ts";
+export type { Integer } from "./write/put.ts";
+export type { StringSharing } from "./write/string-table.ts";
+export { writeElf } from "./write/write.ts";

@@ -7,7 +7,7 @@ import { type NativeInteger, nativeFunction, nativeView, toAddress } from "./ffi
 // Values of glibc's and musl's <dlfcn.h>.
 export const RTLD_LAZY = 1;
 export const RTLD_NOW = 2;
-export const RTLD_NOLOAD = 4;
+const RTLD_NOLOAD = 4;
 export const RTLD_LOCAL = 0;
 export const RTLD_GLOBAL = 0x100;
 /** Handle for the default search order. */
@@ -93,7 +93,7 @@ export function dladdr(address: bigint): AddressInfo | undefined {
 }
 
 /** Reads a NUL-terminated string of this process; empty for a null pointer. */
-export function cString(address: bigint): string {
+function cString(address: bigint): string {
   if (address === 0n) return "";
   const length = c.strlen(address);
   return length === 0 ? "" : new TextDecoder().decode(new Uint8Array(nativeView(address, length)).slice());

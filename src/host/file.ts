@@ -1,14 +1,14 @@
 /** ELF files and archives on disk: read a piece at a time, and through whole-file compression. */
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import * as zlib from "node:zlib";
+import { gunzipSync, inflateSync } from "node:zlib";
 import { type ByteSource, bufferSource, checkRange } from "../bytes/source.ts";
-import { decodeXz, isXz } from "../bytes/xz/decode.ts";
-import { decodeZstd, isZstd } from "../bytes/zstd/decode.ts";
+import { decodeZstdWhole, isZstd } from "../bytes/zstd.ts";
 import { Archive } from "../elf/archive.ts";
-import type { Decompressors } from "../elf/decompressors.ts";
+import { type Decompressors, PURE_DECOMPRESSORS } from "../elf/decompressors.ts";
 import { ElfFile } from "../elf/file.ts";
 import { ElfError, HostError } from "../errors.ts";
+import { decodeXz, isXz } from "./xz.ts";
 
 /** Largest file that whole-file decompression may make, unless the caller says otherwise: 2 GiB. */
 const DEFAULT_LIMIT = 2 ** 31;
@@ -170,12 +170,12 @@ export function openArchive(path: string, options: OpenPathOptions = {}): Opened
   }
 }
 
-/** Decompressors of sections that use Node's own zlib, and its Zstandard where it has it. */
+/** Decompressors of sections that use Node's own zlib. */
 export function hostDecompressors(limit = DEFAULT_LIMIT): Decompressors {
   return {
+    ...PURE_DECOMPRESSORS,
     limit,
-    zlib: (input, size) => zlib.inflateSync(input, { maxOutputLength: size + 1 }),
-    zstd: (input, size) => unzstd(input, size),
+    zlib: (input, size) => inflateSync(input, { maxOutputLength: size + 1 }),
   };
 }
 
@@ -192,26 +192,15 @@ function wholeFileCompression(start: Uint8Array): "gzip" | "xz" | "zstd" | undef
 function decompressFile(file: FileSource, compression: "gzip" | "xz" | "zstd", limit: number): Uint8Array {
   const input = file.read(0, file.size);
   try {
-    if (compression === "gzip") return zlib.gunzipSync(input, { maxOutputLength: limit });
-    // Node's own Zstandard takes data that just ends for complete, and nothing here tells how much there should be.
-    return compression === "xz" ? decodeXz(input, limit) : decodeZstd(input, limit);
+    if (compression === "gzip") return gunzipSync(input, { maxOutputLength: limit });
+    return compression === "xz" ? decodeXz(input, limit) : decodeZstdWhole(input, limit);
   } catch (cause) {
+    if (cause instanceof HostError) throw cause;
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new ElfError("ELF_BAD_COMPRESSION", { file: file.name, offset: 0 }, `${compression} data: ${why}`, {
       cause,
     });
   }
-}
-
-/** Node has Zstandard since 22.15; before that, plain JavaScript. The caller checks the size. */
-function unzstd(input: Uint8Array, limit: number): Uint8Array {
-  const native: unknown = Reflect.get(zlib, "zstdDecompressSync");
-  if (typeof native !== "function") return decodeZstd(input, limit);
-  const output: unknown = native(input, { maxOutputLength: limit + 1 });
-  if (!(output instanceof Uint8Array)) throw new Error("zstd: found no bytes from the decompressor");
-  if (output.length > limit)
-    throw new Error(`found more than ${limit} decompressed bytes, expected at most that many`);
-  return output;
 }
 
 function syscall<T>(call: string, path: string, run: () => T): T {

@@ -1,7 +1,7 @@
 /**
  * Memory of the running process: files in memory, mappings, and views on them.
  */
-import { closeSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
+import { closeSync, ftruncateSync, openSync, writeSync } from "node:fs";
 import { HostError } from "../errors.ts";
 import { type NativeInteger, nativeFunction, nativeView, systemError, toAddress } from "./ffi.ts";
 
@@ -164,17 +164,6 @@ export function pokeMemory(address: bigint, bytes: Uint8Array): void {
         `/proc/self/mem took ${written} of ${bytes.length} bytes`,
       );
     }
-  } finally {
-    closeSync(fd);
-  }
-}
-
-/** Reads this process's memory; short where a page is not mapped. */
-export function peekMemory(address: bigint, length: number): Uint8Array {
-  const fd = openSync("/proc/self/mem", "r");
-  try {
-    const bytes = new Uint8Array(length);
-    return bytes.subarray(0, readSync(fd, bytes, 0, length, address));
   } finally {
     closeSync(fd);
   }

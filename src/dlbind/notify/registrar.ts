@@ -9,7 +9,7 @@ import { writeSync } from "node:fs";
 import { ET } from "../../elf/constants/header.ts";
 import { EM } from "../../elf/constants/machine.ts";
 import { STB, STT, STV } from "../../elf/constants/symbol.ts";
-import { writeElf } from "../../elf/write/index.ts";
+import { writeElf } from "../../elf/write/write.ts";
 import { callableAt } from "../../host/call.ts";
 import { dlclose, linkMapOf, RTLD_LOCAL, RTLD_NOW } from "../../host/dl.ts";
 import { copyTo, free, malloc } from "../../host/memory.ts";

@@ -5,7 +5,8 @@
 import { ET } from "../../elf/constants/header.ts";
 import { EM } from "../../elf/constants/machine.ts";
 import { SHF, SHT } from "../../elf/constants/section.ts";
-import { type NobitsSection, type SectionDescription, writeElf } from "../../elf/write/index.ts";
+import type { NobitsSection, SectionDescription } from "../../elf/write/description.ts";
+import { writeElf } from "../../elf/write/write.ts";
 import { DATA_SECTION, RODATA_SECTION, TEXT_SECTION } from "../image.ts";
 import type { Layout } from "../layout.ts";
 import type { LiveTables } from "../tables.ts";

@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ElfFile, R_X86_64, SHF, SHN, SHT, STB, STT } from "../../../src/elf/index.ts";
-import { type EditedSection, ElfEditor } from "../../../src/elf/write/index.ts";
+import type { EditedSection } from "../../../src/elf/write/edit/node.ts";
+import { ElfEditor } from "../../../src/elf/write/editor.ts";
 import { ElfError } from "../../../src/errors.ts";
 import { sectionNames, symbolSections, Workshop } from "./support.ts";
 

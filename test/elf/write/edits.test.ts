@@ -3,7 +3,8 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import { ElfFile, SHF, SHT, STB } from "../../../src/elf/index.ts";
-import { type EditedSection, ElfEditor } from "../../../src/elf/write/index.ts";
+import type { EditedSection } from "../../../src/elf/write/edit/node.ts";
+import { ElfEditor } from "../../../src/elf/write/editor.ts";
 import { ElfError } from "../../../src/errors.ts";
 import {
   describeModel,

@@ -3,7 +3,8 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import { ElfFile, SHT, STB } from "../../../src/elf/index.ts";
-import { ElfEditor, writeElf } from "../../../src/elf/write/index.ts";
+import { ElfEditor } from "../../../src/elf/write/editor.ts";
+import { writeElf } from "../../../src/elf/write/write.ts";
 import { ElfError } from "../../../src/errors.ts";
 import { Workshop } from "./support.ts";
 

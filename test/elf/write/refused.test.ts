@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { EM } from "../../../src/elf/constants/machine.ts";
 import { ET, PF, PT, SHF, SHT } from "../../../src/elf/index.ts";
-import { type ElfDescription, type SectionDescription, writeElf } from "../../../src/elf/write/index.ts";
+import type { ElfDescription, SectionDescription } from "../../../src/elf/write/description.ts";
+import { writeElf } from "../../../src/elf/write/write.ts";
 
 const EXIT_42 = Uint8Array.of(0xbf, 42, 0, 0, 0, 0xb8, 60, 0, 0, 0, 0x0f, 0x05);
 const text = (bytes: Uint8Array): SectionDescription => ({

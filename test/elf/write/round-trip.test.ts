@@ -2,7 +2,7 @@ import { existsSync, readFileSync, realpathSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { ElfFile, ET } from "../../../src/elf/index.ts";
-import { ElfEditor } from "../../../src/elf/write/index.ts";
+import { ElfEditor } from "../../../src/elf/write/editor.ts";
 import { TARGETS } from "../../support/elf-clang.ts";
 import { Workshop } from "./support.ts";
 

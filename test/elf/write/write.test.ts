@@ -1,7 +1,8 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { EM } from "../../../src/elf/constants/machine.ts";
 import { DT, ElfFile, ET, PF, PT, R_X86_64, SHF, SHN, SHT, STB, STT } from "../../../src/elf/index.ts";
-import { type ElfDescription, type SectionDescription, writeElf } from "../../../src/elf/write/index.ts";
+import type { ElfDescription, SectionDescription } from "../../../src/elf/write/description.ts";
+import { writeElf } from "../../../src/elf/write/write.ts";
 import { Workshop } from "./support.ts";
 
 const shop = new Workshop();

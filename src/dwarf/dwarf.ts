@@ -1,0 +1,166 @@
+/** The debug information of one file: its units, and what they share. */
+import { decodeUtf8, findNul } from "../bytes/text.ts";
+import type { ElfFile } from "../elf/file.ts";
+import { DW_AT } from "./constants/attribute.ts";
+import { DW_FORM } from "./constants/form.ts";
+import { FieldReader } from "./field.ts";
+import { dwarfError } from "./place.ts";
+import { AbbrevTable } from "./read/abbrev.ts";
+import { EntryCursor } from "./read/cursor.ts";
+import { readUnitHeader, type UnitHeader } from "./read/unit.ts";
+import { type DebugSection, DebugSections } from "./section.ts";
+
+/** A unit of `.debug_info` or `.debug_types`. Made when it is come to; its entries are read through cursors. */
+export class DwarfUnit {
+  readonly dwarf: Dwarf;
+  readonly header: UnitHeader;
+  readonly reader: FieldReader;
+  #abbrevs: AbbrevTable | undefined;
+  #stringOffsets: number | undefined;
+
+  /** Made by {@link Dwarf.units}. */
+  constructor(dwarf: Dwarf, reader: FieldReader, header: UnitHeader) {
+    this.dwarf = dwarf;
+    this.reader = reader;
+    this.header = header;
+  }
+
+  /** The unit's abbreviation table; units that share one get the same object. */
+  get abbrevs(): AbbrevTable {
+    if (this.#abbrevs === undefined) {
+      const { abbrevField, offsetSize } = this.header;
+      this.#abbrevs = this.dwarf.abbrevTable(this.reader.offset(abbrevField, offsetSize));
+    }
+    return this.#abbrevs;
+  }
+
+  /** A cursor before the unit's root entry. */
+  entries(): EntryCursor {
+    return new EntryCursor(this.reader, this.header, this.abbrevs);
+  }
+
+  /** Where the unit's contribution to `.debug_str_offsets` begins: `DW_AT_str_offsets_base`. */
+  get stringOffsets(): number {
+    if (this.#stringOffsets === undefined) {
+      const root = this.entries();
+      let base = 0;
+      if (root.next()) {
+        while (root.nextAttribute()) if (root.attribute === DW_AT.DW_AT_str_offsets_base) base = root.low;
+      }
+      this.#stringOffsets = base;
+    }
+    return this.#stringOffsets;
+  }
+}
+
+export class Dwarf {
+  readonly sections: DebugSections;
+  readonly #readers = new Map<DebugSection, FieldReader>();
+  readonly #abbrevs = new Map<number, AbbrevTable>();
+
+  private constructor(elf: ElfFile) {
+    this.sections = new DebugSections(elf);
+  }
+
+  /** The debug information of a file. Reads section headers only. */
+  static open(elf: ElfFile): Dwarf {
+    return new Dwarf(elf);
+  }
+
+  /** The reader of a section's fields; one for each section. */
+  reader(section: DebugSection): FieldReader {
+    let reader = this.#readers.get(section);
+    if (reader === undefined) {
+      reader = new FieldReader(section);
+      this.#readers.set(section, reader);
+    }
+    return reader;
+  }
+
+  /** All units, those of `.debug_info` first, in the order of the file. @throws DwarfError at one whose header is bad */
+  *units(): IterableIterator<DwarfUnit> {
+    for (const name of ["debug_info", "debug_types"]) {
+      for (const section of this.sections.named(name)) {
+        const reader = this.reader(section);
+        for (let offset = 0; offset < reader.bytes.length; ) {
+          const header = readUnitHeader(section, offset, name === "debug_types");
+          yield new DwarfUnit(this, reader, header);
+          offset = header.end;
+        }
+      }
+    }
+  }
+
+  /** The abbreviation table at an offset, read once. */
+  abbrevTable(offset: number): AbbrevTable {
+    let table = this.#abbrevs.get(offset);
+    if (table === undefined) {
+      const section = this.#need("debug_abbrev");
+      table = AbbrevTable.read(section.bytes, offset, section);
+      this.#abbrevs.set(offset, table);
+    }
+    return table;
+  }
+
+  /**
+   * The string that the cursor's current attribute is.
+   * @returns `undefined` when the form is no string, or one of a supplementary file
+   */
+  string(unit: DwarfUnit, at: EntryCursor): string | undefined {
+    switch (at.form) {
+      case DW_FORM.DW_FORM_string:
+        return decodeUtf8(at.reader.bytes, at.low, at.low + at.high);
+      case DW_FORM.DW_FORM_strp:
+        return this.#stringAt("debug_str", at.low);
+      case DW_FORM.DW_FORM_line_strp:
+        return this.#stringAt("debug_line_str", at.low);
+      case DW_FORM.DW_FORM_strx:
+      case DW_FORM.DW_FORM_strx1:
+      case DW_FORM.DW_FORM_strx2:
+      case DW_FORM.DW_FORM_strx3:
+      case DW_FORM.DW_FORM_strx4:
+      case DW_FORM.DW_FORM_GNU_str_index:
+        return this.#indexedString(unit, at.low);
+      default:
+        return undefined;
+    }
+  }
+
+  #indexedString(unit: DwarfUnit, index: number): string {
+    const section = this.#need("debug_str_offsets");
+    const { offsetSize } = unit.header;
+    const at = unit.stringOffsets + index * offsetSize;
+    const reader = this.reader(section);
+    if (at + offsetSize > reader.bytes.length) {
+      throw dwarfError(
+        section,
+        "DWARF_BAD_REFERENCE",
+        at,
+        `string index ${index}: past the end of the section`,
+      );
+    }
+    return this.#stringAt("debug_str", reader.offset(at, offsetSize));
+  }
+
+  #stringAt(name: string, offset: number): string {
+    const section = this.#need(name);
+    const end = findNul(section.bytes, offset);
+    if (offset >= section.bytes.length || end < 0) {
+      throw dwarfError(section, "DWARF_BAD_REFERENCE", offset, "string: no end within the section");
+    }
+    return decodeUtf8(section.bytes, offset, end);
+  }
+
+  #need(name: string): DebugSection {
+    const section = this.sections.first(name);
+    if (section === undefined) {
+      throw dwarfError(
+        { file: this.sections.elf.name, section: `.${name}` },
+        "DWARF_BAD_REFERENCE",
+        0,
+        "no such section",
+      );
+    }
+    return section;
+  }
+}

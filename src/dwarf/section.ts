@@ -1,0 +1,105 @@
+/** The debug sections of one file, found at opening and read at first need. [seed: libdw's lazy relocation] */
+import { ET } from "../elf/constants/header.ts";
+import { SHT } from "../elf/constants/section.ts";
+import type { ElfFile } from "../elf/file.ts";
+import type { ElfSection } from "../elf/section.ts";
+import type { SymbolTable } from "../elf/symbol.ts";
+import { dwarfError, type Located } from "./place.ts";
+import { SectionRelocations } from "./relocation-table.ts";
+
+/** One debug section with the relocations that apply to it, neither read before it is needed. */
+export class DebugSection implements Located {
+  readonly elf: ElfFile;
+  readonly elfSection: ElfSection;
+  /** Relocations that apply here; only of relocatable files, since those kept in a linked one were applied. */
+  readonly relocations: SectionRelocations | undefined;
+  readonly #sources: readonly ElfSection[];
+  #bytes: Uint8Array | undefined;
+
+  constructor(elf: ElfFile, elfSection: ElfSection, sources: readonly ElfSection[]) {
+    this.elf = elf;
+    this.#sources = sources;
+    this.elfSection = elfSection;
+    this.relocations = sources.length === 0 ? undefined : new SectionRelocations(elf, sources);
+  }
+
+  get file(): string | undefined {
+    return this.elf.name;
+  }
+
+  get section(): string {
+    return this.elfSection.name;
+  }
+
+  /** The contents, decompressed, relocations not applied. */
+  get bytes(): Uint8Array {
+    this.#bytes ??= this.elfSection.bytes();
+    return this.#bytes;
+  }
+
+  get little(): boolean {
+    return this.elf.image.little;
+  }
+
+  /** The symbol table that the relocations refer to. */
+  symbols(): SymbolTable {
+    const [first] = this.#sources;
+    const table = first === undefined ? this.elf.symtab() : this.elf.symbols(this.elf.section(first.link));
+    if (table === undefined) {
+      throw dwarfError(this, "DWARF_BAD_REFERENCE", 0, "relocations: the file has no symbol table");
+    }
+    return table;
+  }
+}
+
+/** All debug sections of a file, by the name without its `.` or `.z`: `debug_info`. Several may have one name. */
+export class DebugSections {
+  readonly elf: ElfFile;
+  readonly #byName = new Map<string, DebugSection[]>();
+
+  /** Reads section headers only. */
+  constructor(elf: ElfFile) {
+    this.elf = elf;
+    const relocatable = elf.header.type === ET.ET_REL;
+    const sources = relocatable ? relocationSections(elf) : new Map<number, ElfSection[]>();
+    for (const section of elf.sections) {
+      const name = debugName(section.name);
+      if (name === undefined || section.type === SHT.SHT_NOBITS) continue;
+      const made = new DebugSection(elf, section, sources.get(section.index) ?? []);
+      const same = this.#byName.get(name);
+      if (same === undefined) this.#byName.set(name, [made]);
+      else same.push(made);
+    }
+  }
+
+  /** All sections of that name, in order. */
+  named(name: string): readonly DebugSection[] {
+    return this.#byName.get(name) ?? [];
+  }
+
+  /** The first section of that name. */
+  first(name: string): DebugSection | undefined {
+    return this.#byName.get(name)?.[0];
+  }
+}
+
+/** `debug_info` for `.debug_info`, `.zdebug_info` and `.debug_info.dwo`; `eh_frame` and the links for theirs. */
+function debugName(name: string): string | undefined {
+  const match =
+    /^\.z?(debug_\w+)(?:\.dwo)?$|^\.(eh_frame|gnu_debugaltlink|debug_sup|gnu_debuglink|gdb_index)$/.exec(
+      name,
+    );
+  return match?.[1] ?? match?.[2];
+}
+
+/** Relocation sections by the section that they apply to; none of them is read. */
+function relocationSections(elf: ElfFile): Map<number, ElfSection[]> {
+  const byTarget = new Map<number, ElfSection[]>();
+  for (const section of elf.sections) {
+    if (section.type !== SHT.SHT_REL && section.type !== SHT.SHT_RELA) continue;
+    const same = byTarget.get(section.info);
+    if (same === undefined) byTarget.set(section.info, [section]);
+    else same.push(section);
+  }
+  return byTarget;
+}
