@@ -1,11 +1,11 @@
 /** The decompressors, against the tools that compress; and bounded, whatever they are given. */
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { deflateSync } from "node:zlib";
+import { crc32, deflateSync, gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { decodeZlib } from "../../src/bytes/inflate.ts";
-import { decodeXz, isXz } from "../../src/bytes/xz/decode.ts";
-import { decodeZstd, isZstd } from "../../src/bytes/zstd/decode.ts";
+import { decodeZlib } from "../../src/bytes/zlib.ts";
+import { decodeZstd, decodeZstdWhole, isZstd } from "../../src/bytes/zstd.ts";
+import { decodeXz, isXz } from "../../src/host/xz.ts";
 import { mutate } from "../support/elf-mutate.ts";
 import { Random } from "../support/elf-random.ts";
 
@@ -33,6 +33,7 @@ describe.each(INPUTS)("%s", (_, input) => {
     const packed = run(`zstd -q -c ${flags}`, input);
     expect(isZstd(packed)).toBe(true);
     expect(same(decodeZstd(packed, input.length), input)).toBe(true);
+    if (input.length > 0) expect(same(decodeZstdWhole(packed, 1e6), input)).toBe(true);
   });
 
   it.each([
@@ -60,7 +61,7 @@ describe("several pieces in one file", () => {
   it("zstd: frames, with a skippable one between", () => {
     const frame = run("zstd -q -c", text);
     const skippable = Uint8Array.of(0x53, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3);
-    const both = decodeZstd(Buffer.concat([frame, skippable, frame]), 1000);
+    const both = decodeZstdWhole(Buffer.concat([frame, skippable, frame]), 1000);
     expect(same(both, Buffer.concat([text, text]))).toBe(true);
   });
 
@@ -76,7 +77,7 @@ describe("damage", () => {
   const decoders: [string, (input: Uint8Array, limit: number) => Uint8Array, Uint8Array][] = [
     ["zlib", decodeZlib, deflateSync(text)],
     ["zstd", decodeZstd, run("zstd -q -c", text)],
-    ["zstd -19", decodeZstd, run("zstd -q -c -19", text)],
+    ["zstd -19", decodeZstdWhole, run("zstd -q -c -19", text)],
     ["xz", decodeXz, run("xz -c", text)],
   ];
 
@@ -105,21 +106,69 @@ describe("damage", () => {
 
   it("stops at the limit, before it has filled memory", () => {
     const bomb = new Uint8Array(64 * 2 ** 20);
-    for (const [decode, packed] of [
-      [decodeZstd, run("zstd -q -c", bomb)],
-      [decodeXz, run("xz -1 -c", bomb)],
-      [decodeZlib, deflateSync(bomb)],
+    for (const [decode, packed, message] of [
+      [decodeZstd, run("zstd -q -c", bomb), "no complete, undamaged frames of 100000 decompressed bytes"],
+      [decodeZstdWhole, run("zstd -q -c", bomb), "frames of 1 to 100000 decompressed bytes"],
+      [decodeXz, run("xz -1 -c", bomb), "found more than 100000 decompressed bytes"],
+      [decodeZlib, deflateSync(bomb), "found more than 100000 decompressed bytes"],
     ] as const) {
       expect(packed.length).toBeLessThan(100_000);
-      expect(() => decode(packed, 100_000)).toThrow("found more than 100000 decompressed bytes");
+      expect(() => decode(packed, 100_000)).toThrow(message);
     }
+  });
+
+  it("refuses data that just ends, wherever it does, with or without a checksum", () => {
+    for (const [decode, packed] of [
+      [decodeZlib, deflateSync(text)],
+      [decodeZstd, run("zstd -q -c", text)],
+      [decodeZstdWhole, run("zstd -q -c --no-check", text)],
+      [decodeXz, run("xz -c --check=none", text)],
+    ] as const) {
+      for (let left = 1; left < packed.length; left += left < 30 || left > packed.length - 30 ? 1 : 97) {
+        expect(() => decode(packed.subarray(0, packed.length - left), text.length)).toThrow(
+          /^(zlib|zstd|xz|io|lz)/,
+        );
+      }
+    }
+  });
+
+  it("zstd: spends no more on sequences than their output may take", () => {
+    // A kilobyte, then blocks of 98,047 sequences in 10 bytes, each repeating 34 bytes from 1 back: 3.3 MB a block.
+    const header = (last: number, type: number, size: number) => [
+      last | (type << 1) | ((size << 3) & 255),
+      size >> 5,
+      0,
+    ];
+    const block = [0x09, 0x41, 0xff, 0xff, 0xff, 0x54, 0, 0, 31, 1];
+    const blocks = Array.from({ length: 20_000 }, (_, i) => [
+      ...header(i === 19_999 ? 1 : 0, 2, block.length),
+      ...block,
+    ]);
+    const head = [0x28, 0xb5, 0x2f, 0xfd, 0xa0, 0, 0, 16, 0, ...header(0, 1, 1000), 0x42];
+    const frame = Uint8Array.from(head.concat(...blocks));
+    expect(() => decodeZstd(frame, 2 ** 20)).toThrow("zstd: found no complete");
+    expect(() => decodeZstdWhole(frame, 2 ** 20)).toThrow("zstd: found no complete");
+  });
+
+  it("xz: is not deceived by an index that lies", () => {
+    const packed = run("xz -1 -c", new Uint8Array(64 * 2 ** 20));
+    const view = new DataView(packed.buffer, packed.byteOffset, packed.length);
+    const footer = packed.length - 12;
+    const index = footer - (view.getUint32(footer + 4, true) + 1) * 4;
+    // The last number is the size of the only block, 2^26, in four bytes; make it 2^21, and the sum right.
+    const size = packed.indexOf(0x20, index);
+    expect([...packed.subarray(size - 3, size + 1)]).toEqual([0x80, 0x80, 0x80, 0x20]);
+    packed[size] = 1;
+    view.setUint32(footer - 4, crc32(packed.subarray(index, footer - 4)), true);
+    expect(() => decodeXz(packed, 2 ** 21)).toThrow("found more than 2097152 decompressed bytes");
+    expect(() => decodeXz(packed, 2 ** 26)).toThrow(/index/i);
   });
 
   it("says what it does not do", () => {
     expect(() => decodeXz(run("xz -c --x86 --lzma2", text), 1e6)).toThrow("xz: found a filter before LZMA2");
-    expect(() => decodeXz(run("xz -c --check=sha256", text), 1e6)).toThrow("xz: found check 10");
-    expect(() => decodeZstd(Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8), 10)).toThrow(
-      "expected the mark of a frame",
-    );
+    expect(() => decodeXz(run("xz -c --check=sha256", text), 1e6)).toThrow("Unsupported SHA-256 checksum");
+    expect(() => decodeZstd(Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8), 10)).toThrow("zstd: found no complete");
+    expect(() => decodeZstd(new Uint8Array(100), 2 ** 30)).toThrow("expected at most 1073741824 together");
+    expect(() => decodeZlib(gzipSync(text), text.length)).toThrow("zlib: incorrect header check");
   });
 });
