@@ -55,9 +55,8 @@ export interface Layout {
   readonly size: number;
 }
 
-/** Sizes of ELF64 records (gABI, "ELF Header", "Symbol Table", "Dynamic Section"). */
+/** Sizes of ELF64 records (gABI, "Symbol Table"). */
 export const SYM_SIZE = 24;
-const DYN_SIZE = 16;
 const HASH_HEADER = 8;
 /** version, three encodings, eh_frame_ptr, fde_count (LSB 5.0, 10.6.2). */
 export const EH_FRAME_HDR_HEADER = 12;
