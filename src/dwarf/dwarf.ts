@@ -107,20 +107,29 @@ export class Dwarf {
    * @returns `undefined` when the form is no string, or one of a supplementary file
    */
   string(unit: DwarfUnit, at: EntryCursor): string | undefined {
-    switch (at.form) {
-      case DW_FORM.DW_FORM_string:
-        return decodeUtf8(at.reader.bytes, at.low, at.low + at.high);
+    return at.form === DW_FORM.DW_FORM_string
+      ? decodeUtf8(at.reader.bytes, at.low, at.low + at.high)
+      : this.stringOf(at.form, at.low, unit);
+  }
+
+  /**
+   * The string that a form with this value is, unless it stands in place.
+   * @param unit whose string offsets count; without one, strings by index are not known
+   * @returns `undefined` when the form is no such string, or one of a supplementary file
+   */
+  stringOf(form: number, value: number, unit?: DwarfUnit): string | undefined {
+    switch (form) {
       case DW_FORM.DW_FORM_strp:
-        return this.#stringAt("debug_str", at.low);
+        return this.#stringAt("debug_str", value);
       case DW_FORM.DW_FORM_line_strp:
-        return this.#stringAt("debug_line_str", at.low);
+        return this.#stringAt("debug_line_str", value);
       case DW_FORM.DW_FORM_strx:
       case DW_FORM.DW_FORM_strx1:
       case DW_FORM.DW_FORM_strx2:
       case DW_FORM.DW_FORM_strx3:
       case DW_FORM.DW_FORM_strx4:
       case DW_FORM.DW_FORM_GNU_str_index:
-        return this.#indexedString(unit, at.low);
+        return unit === undefined ? undefined : this.#indexedString(unit, value);
       default:
         return undefined;
     }

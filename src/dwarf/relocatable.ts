@@ -24,6 +24,16 @@ export interface RelocationInfo {
   readonly addend: bigint;
 }
 
+/** Where a relocatable value lies, in a form that can be compared: two are in one order when all but `offset` agree. */
+export interface RelocatablePlace {
+  /** Section that holds it; `undefined` of absolute values, and where only `symbol` says. */
+  readonly section: number | undefined;
+  /** Index of the undefined or common symbol that it counts from; 0 elsewhere. */
+  readonly symbol: number;
+  /** From the start of the section, from the symbol, or the absolute value. */
+  readonly offset: bigint;
+}
+
 /** Who knows where sections and undefined symbols are. `undefined` from either: not known. */
 export interface Resolver {
   /** Final address of a section of the file. Asked at the first need of that section. */
@@ -73,13 +83,25 @@ export class Relocatable {
     };
   }
 
+  /** Section and offset in it; or symbol and offset where there is no section. @throws DwarfError DWARF_BAD_RELOCATION */
+  place(): RelocatablePlace {
+    const { target, addend } = this.info();
+    if (target === undefined) return { section: undefined, symbol: 0, offset: addend };
+    const { index, sectionIndex, special, value } = target.symbol;
+    if (special && sectionIndex === SHN.SHN_ABS) {
+      return { section: undefined, symbol: 0, offset: value + addend };
+    }
+    if (special || sectionIndex === SHN.SHN_UNDEF) return { section: undefined, symbol: index, offset: addend };
+    return { section: sectionIndex, symbol: 0, offset: value + addend };
+  }
+
   /**
    * Offset of one value from another: negative when this one comes first.
    * @returns `undefined` when they count from different sections, so that no order is known
    */
   minus(other: Relocatable): bigint | undefined {
-    const mine = place(this.info());
-    const theirs = place(other.info());
+    const mine = this.place();
+    const theirs = other.place();
     return mine.section === theirs.section && mine.symbol === theirs.symbol
       ? mine.offset - theirs.offset
       : undefined;
@@ -122,16 +144,6 @@ export class Relocatable {
 function sectionBase(resolver: Resolver, elf: ElfFile, symbol: ElfSymbol): bigint | undefined {
   const start = resolver.sectionAddress(elf, symbol.sectionIndex);
   return start === undefined ? undefined : start + symbol.value;
-}
-
-/** Section and offset in it, or symbol and offset where there is no section. */
-function place({ target, addend }: RelocationInfo): { section: number; symbol: number; offset: bigint } {
-  if (target === undefined) return { section: SHN.SHN_ABS, symbol: 0, offset: addend };
-  const { symbol } = target;
-  if (symbol.special || symbol.sectionIndex === SHN.SHN_UNDEF) {
-    return { section: symbol.sectionIndex, symbol: symbol.index, offset: addend };
-  }
-  return { section: symbol.sectionIndex, symbol: 0, offset: symbol.value + addend };
 }
 
 function targetName({ symbol, sectionName }: RelocationTarget): string {

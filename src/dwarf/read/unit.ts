@@ -23,7 +23,7 @@ export interface InitialLength {
  * Reads an initial length.
  * @throws DwarfError DWARF_TRUNCATED, DWARF_BAD_VALUE for a reserved value
  */
-function readInitialLength(section: DebugSection, offset: number): InitialLength {
+export function readInitialLength(section: DebugSection, offset: number): InitialLength {
   const { bytes, little } = section;
   const fail = (what: string): never => {
     throw dwarfError(section, "DWARF_TRUNCATED", offset, what);
