@@ -120,6 +120,7 @@ export class FieldReader {
     const { table, index } = relocations.recordAt(position);
     const row = this.#rowOf(table, index, at, size);
     if (row.formula === "none") return raw;
+    if (row.formula === "S + A" && row.size === size) this.#plainType = table.type(index);
     const addend =
       table.kind === "RELA" ? table.addendHigh(index) * TWO_32 + (table.addendLow(index) >>> 0) : raw;
     return this.#symbolValue(table.symbol(index)) + addend;

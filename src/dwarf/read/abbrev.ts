@@ -46,6 +46,52 @@ const FIXED_SIZES = new Map<number, number>([
   [DW_FORM.DW_FORM_ref_addr, REFERENCE_SIZED],
 ]);
 
+/**
+ * How a value is decoded: forms that are read the same way share a number. The cursor switches on these, small and dense
+ * as they are; 0 is what compilers seldom use, and looked at by form.
+ */
+const DECODINGS: readonly (readonly [decoding: number, ...forms: number[]])[] = [
+  [1, DW_FORM.DW_FORM_data1, DW_FORM.DW_FORM_flag, DW_FORM.DW_FORM_strx1, DW_FORM.DW_FORM_addrx1],
+  [2, DW_FORM.DW_FORM_data2, DW_FORM.DW_FORM_strx2, DW_FORM.DW_FORM_addrx2],
+  [3, DW_FORM.DW_FORM_data4],
+  [4, DW_FORM.DW_FORM_strx4, DW_FORM.DW_FORM_addrx4, DW_FORM.DW_FORM_ref_sup4],
+  [5, DW_FORM.DW_FORM_ref4],
+  [
+    6,
+    DW_FORM.DW_FORM_strp,
+    DW_FORM.DW_FORM_line_strp,
+    DW_FORM.DW_FORM_sec_offset,
+    DW_FORM.DW_FORM_strp_sup,
+    DW_FORM.DW_FORM_GNU_ref_alt,
+    DW_FORM.DW_FORM_GNU_strp_alt,
+  ],
+  [7, DW_FORM.DW_FORM_flag_present],
+  [
+    8,
+    DW_FORM.DW_FORM_udata,
+    DW_FORM.DW_FORM_strx,
+    DW_FORM.DW_FORM_addrx,
+    DW_FORM.DW_FORM_loclistx,
+    DW_FORM.DW_FORM_rnglistx,
+    DW_FORM.DW_FORM_GNU_addr_index,
+    DW_FORM.DW_FORM_GNU_str_index,
+  ],
+  [9, DW_FORM.DW_FORM_sdata],
+  [10, DW_FORM.DW_FORM_exprloc, DW_FORM.DW_FORM_block],
+  [11, DW_FORM.DW_FORM_block1],
+  [12, DW_FORM.DW_FORM_addr],
+  [13, DW_FORM.DW_FORM_string],
+  [14, DW_FORM.DW_FORM_implicit_const],
+];
+const decodings = new Map(
+  DECODINGS.flatMap(([decoding, ...forms]) => forms.map((form) => [form, decoding] as const)),
+);
+
+/** How values of a form are decoded; see {@link AbbrevTable.decodings}. */
+export function decodingOf(form: number): number {
+  return decodings.get(form) ?? 0;
+}
+
 /** What sizes in a unit depend on. */
 export interface Encoding {
   readonly version: number;
@@ -67,6 +113,8 @@ export class AbbrevTable {
   readonly attributes: Uint16Array;
   /** `DW_FORM_`, beside {@link attributes}. */
   readonly forms: Uint16Array;
+  /** How the value of each is decoded, beside {@link attributes}. */
+  readonly decodings: Uint8Array;
   /** Values of `DW_FORM_implicit_const` in halves, beside {@link attributes}; 0 elsewhere. */
   readonly constantLow: Uint32Array;
   readonly constantHigh: Uint32Array;
@@ -76,15 +124,18 @@ export class AbbrevTable {
   readonly #sizes = new Map<number, Int32Array>();
 
   private constructor(parts: AbbrevParts) {
-    this.tags = Uint16Array.from(parts.tags);
-    this.children = Uint8Array.from(parts.children);
-    this.first = Int32Array.from(parts.first);
-    this.attributes = Uint16Array.from(parts.attributes);
-    this.forms = Uint16Array.from(parts.forms);
-    this.constantLow = Uint32Array.from(parts.constants, (value) => Number(BigInt.asUintN(32, value)));
-    this.constantHigh = Uint32Array.from(parts.constants, (value) =>
-      Number(BigInt.asUintN(32, value >> 32n)),
-    );
+    this.tags = new Uint16Array(parts.tags);
+    this.children = new Uint8Array(parts.children);
+    this.first = new Int32Array(parts.first);
+    this.attributes = new Uint16Array(parts.attributes);
+    this.forms = new Uint16Array(parts.forms);
+    this.decodings = new Uint8Array(parts.forms.map(decodingOf));
+    this.constantLow = new Uint32Array(parts.forms.length);
+    this.constantHigh = new Uint32Array(parts.forms.length);
+    for (const [index, value] of parts.constants) {
+      this.constantLow[index] = Number(BigInt.asUintN(32, value));
+      this.constantHigh[index] = Number(BigInt.asUintN(32, value >> 32n));
+    }
     const near = parts.codes.filter((code) => code <= 4 * parts.codes.length + 64);
     const length = near.reduce((max, code) => Math.max(max, code), 0) + 1;
     this.#byCode = parts.codes.length < 0xffff ? new Uint16Array(length) : new Uint32Array(length);
@@ -109,7 +160,7 @@ export class AbbrevTable {
       first: [0],
       attributes: [],
       forms: [],
-      constants: [],
+      constants: new Map(),
     };
     let position = offset;
     const uleb = (): number => {
@@ -153,10 +204,9 @@ export class AbbrevTable {
         const here = position;
         const attribute = uleb();
         const form = uleb();
-        let constant = 0n;
         if (form === DW_FORM.DW_FORM_implicit_const) {
           if (leb128Length(bytes, position) === 0) uleb();
-          constant = readSleb128(bytes, position);
+          parts.constants.set(parts.attributes.length, readSleb128(bytes, position));
           position += leb128Length(bytes, position);
         }
         if (attribute === 0 && form === 0) break;
@@ -170,7 +220,6 @@ export class AbbrevTable {
         }
         parts.attributes.push(attribute);
         parts.forms.push(form);
-        parts.constants.push(constant);
       }
       parts.codes.push(code);
       parts.tags.push(tag);
@@ -223,7 +272,7 @@ interface AbbrevParts {
   readonly first: number[];
   readonly attributes: number[];
   readonly forms: number[];
-  readonly constants: bigint[];
+  readonly constants: Map<number, bigint>;
 }
 
 /** Bytes of a form in a unit; -1 when they depend on the value. */

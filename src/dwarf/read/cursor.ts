@@ -6,7 +6,7 @@ import { leb128Length } from "../../bytes/leb128.ts";
 import { DW_FORM, formName } from "../constants/form.ts";
 import type { FieldReader } from "../field.ts";
 import { dwarfError } from "../place.ts";
-import { type AbbrevTable, formSize } from "./abbrev.ts";
+import { type AbbrevTable, decodingOf, formSize } from "./abbrev.ts";
 import type { UnitHeader } from "./unit.ts";
 
 /** `DW_FORM_indirect` may name `DW_FORM_indirect`; nobody needs more than one. */
@@ -39,6 +39,13 @@ export class EntryCursor {
   /** High 32 bits of what has 64. Of blocks and strings in place: how many bytes. */
   high = 0;
 
+  /** Of the attributes that {@link decode} decoded: {@link low}, {@link high} and {@link valueOffset} of each. */
+  lows = new Float64Array(32);
+  highs = new Uint32Array(32);
+  offsets = new Float64Array(32);
+  /** Index in {@link AbbrevTable.attributes} of the current entry's first attribute. */
+  firstAttribute = 0;
+
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   readonly #little: boolean;
@@ -52,6 +59,8 @@ export class EntryCursor {
   #next = 0;
   #last = 0;
   #nextDepth = 0;
+  /** Attributes of the current entry that are decoded; -1 while none is. */
+  #decoded = -1;
 
   constructor(reader: FieldReader, unit: UnitHeader, abbrevs: AbbrevTable, from = unit.entries, depth = 0) {
     const { bytes } = reader;
@@ -105,7 +114,9 @@ export class EntryCursor {
       this.hasChildren = abbrevs.children[declaration] === 1;
       this.depth = depth;
       this.#declaration = declaration;
-      this.#next = abbrevs.first[declaration] ?? 0;
+      this.firstAttribute = abbrevs.first[declaration] ?? 0;
+      this.#next = this.firstAttribute;
+      this.#decoded = -1;
       this.#last = abbrevs.first[declaration + 1] ?? 0;
       this.#position = at;
       this.#nextDepth = this.hasChildren ? depth + 1 : depth;
@@ -117,27 +128,119 @@ export class EntryCursor {
   }
 
   /**
-   * Moves to the next attribute of the current entry and decodes its value.
-   * @returns false when there is none
+   * Decodes all attributes of the current entry into {@link lows}, {@link highs} and {@link offsets}. For who reads
+   * millions of entries: nothing but columns is written, and {@link AbbrevTable.attributes} and `forms` from
+   * {@link firstAttribute} on say what they are.
+   * @returns how many there are
    * @throws DwarfError DWARF_TRUNCATED, DWARF_UNSUPPORTED for an unknown form, DWARF_BAD_RELOCATION
+   */
+  decode(): number {
+    const { abbrevs, lows, highs, offsets } = this;
+    const { decodings } = abbrevs;
+    const bytes = this.#bytes;
+    const view = this.#view;
+    const little = this.#little;
+    const { reader, unit } = this;
+    const unitOffset = unit.offset;
+    const { offsetSize } = unit;
+    const slowOffsets = this.#relocated || offsetSize !== 4;
+    const first = this.firstAttribute;
+    const count = this.#last - first;
+    if (count > lows.length) return this.#widen(count);
+    // Fields of fixed size are bounded by the end of the section here, and by that of the unit behind the loop.
+    let at = this.#position;
+    for (let i = 0; i < count; i++) {
+      offsets[i] = at;
+      let low = 0;
+      let high = 0;
+      switch (decodings[first + i]) {
+        case 1: // DW_FORM_data1
+          low = bytes[at++] ?? 0;
+          break;
+        case 2: // DW_FORM_data2
+          low = at + 2 <= bytes.length ? view.getUint16(at, little) : this.#failEnd(at);
+          at += 2;
+          break;
+        case 5: // DW_FORM_ref4
+          low = unitOffset + (at + 4 <= bytes.length ? view.getUint32(at, little) : this.#failEnd(at));
+          at += 4;
+          break;
+        case 7: // DW_FORM_flag_present
+          low = 1;
+          break;
+        case 8: {
+          // DW_FORM_udata, of which most take one byte or two
+          const byte = bytes[at] ?? 0;
+          const more = bytes[at + 1] ?? 0;
+          if (byte < 0x80) {
+            low = byte;
+            at++;
+            break;
+          }
+          if (more < 0x80) {
+            low = (byte & 0x7f) | (more << 7);
+            at += 2;
+            break;
+          }
+          this.#position = at;
+          this.#uleb();
+          ({ low, high } = this);
+          at = this.#position;
+          break;
+        }
+        case 10: // DW_FORM_exprloc
+          high = bytes[at] ?? 0;
+          if (high < 0x80) {
+            low = at + 1;
+            at = low + high;
+            break;
+          }
+          at = this.#decodeAt(first + i, at);
+          ({ low, high } = this);
+          break;
+        case 6: // DW_FORM_strp, DW_FORM_sec_offset
+          if (slowOffsets) {
+            low = reader.offset(at, offsetSize);
+            at += offsetSize;
+          } else {
+            low = at + 4 <= bytes.length ? view.getUint32(at, little) : this.#failEnd(at);
+            at += 4;
+          }
+          break;
+        case 14: // DW_FORM_implicit_const
+          low = abbrevs.constantLow[first + i] ?? 0;
+          high = abbrevs.constantHigh[first + i] ?? 0;
+          break;
+        default:
+          at = this.#decodeAt(first + i, at);
+          ({ low, high } = this);
+      }
+      lows[i] = low;
+      highs[i] = high;
+    }
+    this.#position = at;
+    this.#decoded = count;
+    if (at > this.#end) this.#fail(this.offset, "entry: runs past the end of the unit");
+    return count;
+  }
+
+  /**
+   * Moves to the next attribute of the current entry.
+   * @returns false when there is none
+   * @throws DwarfError as {@link decode}, at the first attribute
    */
   nextAttribute(): boolean {
     const index = this.#next;
     if (index >= this.#last) return false;
+    if (this.#decoded < 0) this.decode();
+    const i = index - this.firstAttribute;
     this.#next = index + 1;
-    const { abbrevs } = this;
-    this.attribute = abbrevs.attributes[index] ?? 0;
-    const form = abbrevs.forms[index] ?? 0;
-    if (form === DW_FORM.DW_FORM_implicit_const) {
-      this.form = form;
-      this.valueOffset = this.#position;
-      this.low = abbrevs.constantLow[index] ?? 0;
-      this.high = abbrevs.constantHigh[index] ?? 0;
-      return true;
-    }
-    this.#decode(form);
-    if (this.#position > this.#end)
-      this.#fail(this.valueOffset, `${formName(form)}: runs past the end of the unit`);
+    this.attribute = this.abbrevs.attributes[index] ?? 0;
+    const form = this.abbrevs.forms[index] ?? 0;
+    this.form = form === DW_FORM.DW_FORM_indirect ? this.#indirectForm(this.offsets[i] ?? 0) : form;
+    this.valueOffset = this.offsets[i] ?? 0;
+    this.low = this.lows[i] ?? 0;
+    this.high = this.highs[i] ?? 0;
     return true;
   }
 
@@ -158,87 +261,64 @@ export class EntryCursor {
     return this.#bytes.subarray(this.low, this.low + this.high);
   }
 
-  #decode(form: number): void {
+  /** Decodes the value at the position; the numbers are those of {@link AbbrevTable.decodings}. */
+  #decode(decoding: number): void {
     const bytes = this.#bytes;
     const at = this.#position;
-    this.form = form;
-    this.valueOffset = at;
-    switch (form) {
-      case DW_FORM.DW_FORM_data1:
-      case DW_FORM.DW_FORM_flag:
-      case DW_FORM.DW_FORM_strx1:
-      case DW_FORM.DW_FORM_addrx1:
+    switch (decoding) {
+      case 1: // DW_FORM_data1
         this.low = bytes[at] ?? 0;
         this.high = 0;
         this.#position = at + 1;
         return;
-      case DW_FORM.DW_FORM_data2:
-      case DW_FORM.DW_FORM_strx2:
-      case DW_FORM.DW_FORM_addrx2:
+      case 2: // DW_FORM_data2
         this.low = this.#u16(at);
         this.high = 0;
         this.#position = at + 2;
         return;
-      case DW_FORM.DW_FORM_data4:
+      case 3: // DW_FORM_data4, an offset before DWARF 4
         this.low = this.#relocated ? this.reader.offset(at, 4) : this.#u32(at);
         this.high = 0;
         this.#position = at + 4;
         return;
-      case DW_FORM.DW_FORM_strx4:
-      case DW_FORM.DW_FORM_addrx4:
-      case DW_FORM.DW_FORM_ref_sup4:
+      case 4: // DW_FORM_strx4
         this.low = this.#u32(at);
         this.high = 0;
         this.#position = at + 4;
         return;
-      case DW_FORM.DW_FORM_ref4:
+      case 5: // DW_FORM_ref4
         this.low = this.unit.offset + this.#u32(at);
         this.high = 0;
         this.#position = at + 4;
         return;
-      case DW_FORM.DW_FORM_strp:
-      case DW_FORM.DW_FORM_line_strp:
-      case DW_FORM.DW_FORM_sec_offset:
-      case DW_FORM.DW_FORM_strp_sup:
-      case DW_FORM.DW_FORM_GNU_ref_alt:
-      case DW_FORM.DW_FORM_GNU_strp_alt:
+      case 6: // DW_FORM_strp, DW_FORM_sec_offset
         this.#offset(at, this.unit.offsetSize);
         return;
-      case DW_FORM.DW_FORM_ref_addr:
-        this.#offset(at, this.unit.version === 2 ? this.unit.addressSize : this.unit.offsetSize);
-        return;
-      case DW_FORM.DW_FORM_flag_present:
+      case 7: // DW_FORM_flag_present
         this.low = 1;
         this.high = 0;
         return;
-      case DW_FORM.DW_FORM_udata:
-      case DW_FORM.DW_FORM_strx:
-      case DW_FORM.DW_FORM_addrx:
-      case DW_FORM.DW_FORM_loclistx:
-      case DW_FORM.DW_FORM_rnglistx:
-      case DW_FORM.DW_FORM_GNU_addr_index:
-      case DW_FORM.DW_FORM_GNU_str_index:
+      case 8: // DW_FORM_udata
         this.#uleb();
         return;
-      case DW_FORM.DW_FORM_sdata:
+      case 9: // DW_FORM_sdata
         this.#sleb();
         return;
-      case DW_FORM.DW_FORM_exprloc:
-      case DW_FORM.DW_FORM_block:
+      case 10: // DW_FORM_exprloc
         this.#uleb();
         this.#block(this.#position, this.low);
         return;
-      case DW_FORM.DW_FORM_block1:
+      case 11: // DW_FORM_block1
         this.#block(at + 1, bytes[at] ?? 0);
         return;
-      case DW_FORM.DW_FORM_addr:
+      case 12: // DW_FORM_addr
         this.#word(at, this.unit.addressSize);
         return;
-      case DW_FORM.DW_FORM_string:
+      case 13: // DW_FORM_string
         this.#string(at);
         return;
       default:
-        this.#decodeRare(form, at);
+        this.#decodeRare(this.form, at);
     }
   }
 
@@ -246,6 +326,9 @@ export class EntryCursor {
   #decodeRare(form: number, at: number): void {
     const { unit } = this;
     switch (form) {
+      case DW_FORM.DW_FORM_ref_addr:
+        this.#offset(at, unit.version === 2 ? unit.addressSize : unit.offsetSize);
+        return;
       case DW_FORM.DW_FORM_data8:
         // Before DWARF 4 an offset in the 64-bit format looks like a constant; only its relocation tells.
         if (this.#relocated && this.reader.isRelocated(at)) this.#offset(at, 8);
@@ -298,6 +381,15 @@ export class EntryCursor {
   }
 
   #decodeIndirect(at: number): void {
+    const form = this.#indirectForm(at);
+    this.form = form;
+    this.#decode(decodingOf(form));
+  }
+
+  /** The form that `DW_FORM_indirect` at `at` leads to; the position is behind its code then. */
+  #indirectForm(at: number): number {
+    const before = this.#position;
+    this.#position = at;
     let form: number = DW_FORM.DW_FORM_indirect;
     for (let depth = 0; form === DW_FORM.DW_FORM_indirect; depth++) {
       if (depth === INDIRECTIONS) {
@@ -314,28 +406,40 @@ export class EntryCursor {
         "DW_FORM_indirect: leads to DW_FORM_implicit_const",
       );
     }
-    this.#decode(form);
+    if (this.#decoded >= 0) this.#position = before;
+    return form;
   }
 
   #skipAttributes(): void {
-    const declaration = this.#declaration;
-    if (this.#next === (this.abbrevs.first[declaration] ?? 0)) {
-      const size = this.#sizes[declaration] ?? -1;
-      if (size >= 0) {
-        this.#position += size;
-        this.#next = this.#last;
-        if (this.#position > this.#end) this.#fail(this.offset, "entry: runs past the end of the unit");
-        return;
-      }
-    }
-    while (this.#next < this.#last) this.#skipOne(this.abbrevs.forms[this.#next++] ?? 0);
+    if (this.#decoded >= 0) return;
+    const size = this.#sizes[this.#declaration] ?? -1;
+    if (size >= 0) this.#position += size;
+    else for (let index = this.firstAttribute; index < this.#last; index++) this.#skipOne(index);
     if (this.#position > this.#end) this.#fail(this.offset, "entry: runs past the end of the unit");
   }
 
-  #skipOne(form: number): void {
-    const size = formSize(form, this.unit);
+  #widen(count: number): number {
+    this.lows = new Float64Array(count);
+    this.highs = new Uint32Array(count);
+    this.offsets = new Float64Array(count);
+    return this.decode();
+  }
+
+  /** Decodes one value at `at` into {@link low} and {@link high}. @returns where it ends */
+  #decodeAt(index: number, at: number): number {
+    this.#position = at;
+    this.form = this.abbrevs.forms[index] ?? 0;
+    this.valueOffset = at;
+    this.#decode(this.abbrevs.decodings[index] ?? 0);
+    return this.#position;
+  }
+
+  #skipOne(index: number): void {
+    this.form = this.abbrevs.forms[index] ?? 0;
+    this.valueOffset = this.#position;
+    const size = formSize(this.form, this.unit);
     if (size >= 0) this.#position += size;
-    else this.#decode(form);
+    else this.#decode(this.abbrevs.decodings[index] ?? 0);
   }
 
   #offset(at: number, size: number): void {
