@@ -80,7 +80,8 @@ function introduce(object: LiveObject, print: (text: string) => void): void {
   print(`live object '${object.name}' in process ${pid}, at 0x${object.base.toString(16)}, ${object.path}`);
   print("from another terminal:");
   print(`  gdb -p ${pid}`);
-  print(`  lldb -p ${pid}`);
+  // With a plain -p, lldb forgets what was published before it attached.
+  print(`  lldb -o 'target create ${process.execPath}' -o 'process attach -p ${pid}'`);
   print(`  perf record -g -p ${pid}`);
   if (onlyChildrenMayBeTraced()) {
     print("this system lets only root attach: put sudo before these");
