@@ -91,7 +91,8 @@ export class Relocatable {
     if (special && sectionIndex === SHN.SHN_ABS) {
       return { section: undefined, symbol: 0, offset: value + addend };
     }
-    if (special || sectionIndex === SHN.SHN_UNDEF) return { section: undefined, symbol: index, offset: addend };
+    if (special || sectionIndex === SHN.SHN_UNDEF)
+      return { section: undefined, symbol: index, offset: addend };
     return { section: sectionIndex, symbol: 0, offset: value + addend };
   }
 
