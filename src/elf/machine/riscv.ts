@@ -63,6 +63,9 @@ export const R_RISCV = {
   R_RISCV_SET32: 56,
   R_RISCV_32_PCREL: 57,
   R_RISCV_IRELATIVE: 58,
+  R_RISCV_PLT32: 59,
+  R_RISCV_SET_ULEB128: 60,
+  R_RISCV_SUB_ULEB128: 61,
 } as const;
 export type R_RISCV = (typeof R_RISCV)[keyof typeof R_RISCV];
 
