@@ -17,7 +17,7 @@ export async function runLive(options: LiveOptions): Promise<number> {
     process.stdout.write(`${text}\n`);
   };
   const session = new Session(object, print);
-  introduce(object, print);
+  introduce(object, options, print);
   const terminal = process.stdin.isTTY === true;
   const lines = createInterface({
     input: process.stdin,
@@ -75,14 +75,23 @@ function told(action: () => void): boolean {
   }
 }
 
-function introduce(object: LiveObject, print: (text: string) => void): void {
+/** How perf comes to names, which depends on where the code is; see docs/profiling.md. */
+function perfHint({ directory, perf }: LiveOptions, pid: number): string {
+  if (perf === "jitdump")
+    return `perf record -k mono -g -p ${pid}, then perf inject --jit -i perf.data -o jit.data`;
+  if (perf === "map") return `perf record -g -p ${pid}`;
+  if (directory !== undefined) return `perf record -g -p ${pid}, and perf report while this runs`;
+  return "perf: begin with --perf map or --perf jitdump to have names in its reports";
+}
+
+function introduce(object: LiveObject, options: LiveOptions, print: (text: string) => void): void {
   const { pid } = process;
   print(`live object '${object.name}' in process ${pid}, at 0x${object.base.toString(16)}, ${object.path}`);
   print("from another terminal:");
   print(`  gdb -p ${pid}`);
   // With a plain -p, lldb forgets what was published before it attached.
   print(`  lldb -o 'target create ${process.execPath}' -o 'process attach -p ${pid}'`);
-  print(`  perf record -g -p ${pid}`);
+  print(`  ${perfHint(options, pid)}`);
   if (onlyChildrenMayBeTraced()) {
     print("this system lets only root attach: put sudo before these");
   }
