@@ -18,11 +18,7 @@ export class EntryCursor {
   readonly abbrevs: AbbrevTable;
   /** Of the current entry, in the section. */
   offset = -1;
-  /** `DW_TAG_` of the current entry. */
-  tag = 0;
-  /** Whether the current entry owns entries. */
-  hasChildren = false;
-  /** Levels below the unit's root, which is at 0. */
+  /** Levels of the current entry below the unit's root, which is at 0. */
   depth = 0;
 
   /** Of the current attribute: its `DW_AT_`. */
@@ -43,8 +39,6 @@ export class EntryCursor {
   lows = new Float64Array(32);
   highs = new Uint32Array(32);
   offsets = new Float64Array(32);
-  /** Index in {@link AbbrevTable.attributes} of the current entry's first attribute. */
-  firstAttribute = 0;
 
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
@@ -54,11 +48,10 @@ export class EntryCursor {
   readonly #end: number;
   /** Where reading goes on. */
   #position: number;
-  /** The current entry's declaration, its next attribute, and where its attributes end. */
+  /** The current entry's declaration; -1 before the first entry and behind the last. */
   #declaration = -1;
-  #next = 0;
-  #last = 0;
-  #nextDepth = 0;
+  /** Attributes of the current entry that {@link nextAttribute} has passed. */
+  #passed = 0;
   /** Attributes of the current entry that are decoded; -1 while none is. */
   #decoded = -1;
 
@@ -74,7 +67,22 @@ export class EntryCursor {
     this.#sizes = abbrevs.sizes(unit);
     this.#end = unit.end;
     this.#position = from;
-    this.#nextDepth = depth;
+    this.depth = depth;
+  }
+
+  /** `DW_TAG_` of the current entry. */
+  get tag(): number {
+    return this.abbrevs.tags[this.#declaration] ?? 0;
+  }
+
+  /** Whether the current entry owns entries. */
+  get hasChildren(): boolean {
+    return this.abbrevs.children[this.#declaration] === 1;
+  }
+
+  /** Index in {@link AbbrevTable.attributes} of the current entry's first attribute. */
+  get firstAttribute(): number {
+    return this.abbrevs.first[this.#declaration] ?? 0;
   }
 
   /**
@@ -82,11 +90,15 @@ export class EntryCursor {
    * @returns false at the end of the unit
    */
   next(): boolean {
-    if (this.#declaration >= 0) this.#skipAttributes();
+    const { abbrevs } = this;
+    let { depth } = this;
+    if (this.#declaration >= 0) {
+      if (this.#decoded < 0) this.#skipAttributes();
+      depth += abbrevs.children[this.#declaration] ?? 0;
+    }
     const bytes = this.#bytes;
     const end = this.#end;
     let at = this.#position;
-    let depth = this.#nextDepth;
     while (at < end) {
       const start = at;
       let code = bytes[at++] ?? 0;
@@ -106,20 +118,14 @@ export class EntryCursor {
         if (depth > 0) depth--;
         continue;
       }
-      const declaration = this.abbrevs.indexOf(code);
+      const declaration = abbrevs.indexOf(code);
       if (declaration < 0) this.#failCode(start, code);
-      const { abbrevs } = this;
       this.offset = start;
-      this.tag = abbrevs.tags[declaration] ?? 0;
-      this.hasChildren = abbrevs.children[declaration] === 1;
       this.depth = depth;
       this.#declaration = declaration;
-      this.firstAttribute = abbrevs.first[declaration] ?? 0;
-      this.#next = this.firstAttribute;
-      this.#decoded = -1;
-      this.#last = abbrevs.first[declaration + 1] ?? 0;
       this.#position = at;
-      this.#nextDepth = this.hasChildren ? depth + 1 : depth;
+      this.#decoded = -1;
+      this.#passed = 0;
       return true;
     }
     this.#position = end;
@@ -141,11 +147,10 @@ export class EntryCursor {
     const view = this.#view;
     const little = this.#little;
     const { reader, unit } = this;
-    const unitOffset = unit.offset;
-    const { offsetSize } = unit;
+    const { offset: unitOffset, offsetSize } = unit;
     const slowOffsets = this.#relocated || offsetSize !== 4;
-    const first = this.firstAttribute;
-    const count = this.#last - first;
+    const first = abbrevs.first[this.#declaration] ?? 0;
+    const count = (abbrevs.first[this.#declaration + 1] ?? 0) - first;
     if (count > lows.length) return this.#widen(count);
     // Fields of fixed size are bounded by the end of the section here, and by that of the unit behind the loop.
     let at = this.#position;
@@ -230,11 +235,11 @@ export class EntryCursor {
    * @throws DwarfError as {@link decode}, at the first attribute
    */
   nextAttribute(): boolean {
-    const index = this.#next;
-    if (index >= this.#last) return false;
     if (this.#decoded < 0) this.decode();
-    const i = index - this.firstAttribute;
-    this.#next = index + 1;
+    const i = this.#passed;
+    if (i >= this.#decoded) return false;
+    this.#passed = i + 1;
+    const index = this.firstAttribute + i;
     this.attribute = this.abbrevs.attributes[index] ?? 0;
     const form = this.abbrevs.forms[index] ?? 0;
     this.form = form === DW_FORM.DW_FORM_indirect ? this.#indirectForm(this.offsets[i] ?? 0) : form;
@@ -411,10 +416,14 @@ export class EntryCursor {
   }
 
   #skipAttributes(): void {
-    if (this.#decoded >= 0) return;
-    const size = this.#sizes[this.#declaration] ?? -1;
+    const { abbrevs } = this;
+    const declaration = this.#declaration;
+    const size = this.#sizes[declaration] ?? -1;
     if (size >= 0) this.#position += size;
-    else for (let index = this.firstAttribute; index < this.#last; index++) this.#skipOne(index);
+    else {
+      const last = abbrevs.first[declaration + 1] ?? 0;
+      for (let index = abbrevs.first[declaration] ?? 0; index < last; index++) this.#skipOne(index);
+    }
     if (this.#position > this.#end) this.#fail(this.offset, "entry: runs past the end of the unit");
   }
 
