@@ -1,15 +1,14 @@
 /**
- * Fields of one debug section, each read together with the relocation that applies to it. The bytes are never patched.
+ * Fields of one debug section, each read together with the relocations that apply to it. The bytes are never patched.
  * [architecture: relocation is a view]
+ *
+ * What fields mostly hold, one `S + A` in a table that serves as it lies, is read here; all else by {@link FieldRelocator}.
  */
-import { readU16, readU32, readU64 } from "../bytes/endian.ts";
-import { SHN } from "../elf/constants/section.ts";
-import { relocationTypeName } from "../elf/machine/registry.ts";
-import type { RelocationTable } from "../elf/relocation.ts";
-import type { SymbolTable } from "../elf/symbol.ts";
-import { dwarfError } from "./place.ts";
-import { Relocatable, type RelocationInfo, type RelocationTarget } from "./relocatable.ts";
-import { type RelocationRow, relocationRow } from "./relocation-rows.ts";
+import { readU16, readU32 } from "../bytes/endian.ts";
+import { readUleb128Number } from "../bytes/leb128.ts";
+import { FieldRelocator } from "./field-relocator.ts";
+import type { Placement } from "./placement.ts";
+import { Relocatable, type RelocationInfo } from "./relocatable.ts";
 import { RELA64_WORDS, type SectionRelocations } from "./relocation-table.ts";
 import type { DebugSection } from "./section.ts";
 
@@ -21,23 +20,31 @@ export class FieldReader {
   readonly section: DebugSection;
   readonly bytes: Uint8Array;
   readonly little: boolean;
-  /** By symbol: value of one that lies in a section that is not loaded; NaN while not looked at. */
-  #symbolValues = new Float64Array(0);
-  #symbols: SymbolTable | undefined;
-  /** A type that is known to be a plain `S + A` of the size asked for last. */
-  #plainType = -1;
+  /** Halves of the address that {@link finalAddress} found. */
+  low = 0;
+  high = 0;
+  readonly #relocations: SectionRelocations | undefined;
+  readonly #placement: Placement;
+  readonly #relocator: FieldRelocator | undefined;
   readonly #words: Uint32Array | undefined;
   /** Word of the first record that is not below the last question. */
   #next = 0;
-  /** The type looked at last, and its row. */
-  #lastType = -1;
-  #lastRow: RelocationRow | undefined;
+  /** Types known to be a plain `S + A` of the size beside them: of offsets, and of addresses. */
+  #offsetType = -1;
+  #offsetSize = 0;
+  #addressType = -1;
+  #addressSize = 0;
 
+  /** Looks at the section's relocations, if it has any. @throws DwarfError DWARF_BAD_RELOCATION */
   constructor(section: DebugSection) {
+    const { bytes, relocations } = section;
     this.section = section;
-    this.bytes = section.bytes;
+    this.bytes = bytes;
     this.little = section.little;
-    this.#words = section.relocations?.words;
+    this.#relocations = relocations;
+    this.#placement = section.placement;
+    this.#relocator = relocations === undefined ? undefined : new FieldRelocator(section, relocations);
+    this.#words = relocations?.words;
   }
 
   /** An unsigned field of 1, 2, 4 or 8 bytes as it stands, exact below 2^53. */
@@ -53,45 +60,96 @@ export class FieldReader {
   }
 
   /**
-   * A field that holds an offset in a debug section. Its relocation, if it has one, is to a section that is not loaded,
-   * so it resolves by itself.
+   * A field that holds an offset in a debug section, a length, or another number that is known without a resolver: what
+   * its relocations count from is not loaded, or they are a distance within one section. Exact below 2^53.
    * @throws DwarfError DWARF_BAD_RELOCATION
+   * @throws RelocationRequiredError where it counts from a loaded section after all, and no resolver knows that
    */
   offset(at: number, size: number): number {
     const raw = size === 4 ? readU32(this.bytes, at, this.little) : this.raw(at, size);
-    const { relocations } = this.section;
+    const relocations = this.#relocations;
     if (relocations === undefined) return raw;
     const words = this.#words;
-    if (words === undefined) return this.#offsetBySearch(relocations, at, size, raw);
-    // Fields are mostly asked for in order: step over the records between, and search only for a jump.
-    let next = this.#next;
-    let steps = NEAR;
-    while ((words[next] ?? at) < at && steps > 0) {
-      next += RELA64_WORDS;
-      steps--;
-    }
-    if ((steps === 0 && (words[next] ?? at) < at) || (next > 0 && (words[next - RELA64_WORDS] ?? 0) >= at)) {
-      const position = relocations.lowerBound(at);
-      next = position * RELA64_WORDS;
-    }
-    this.#next = next;
+    if (words === undefined) return relocations.find(at) < 0 ? raw : this.#composedOffset(at, size);
+    const next = this.#seek(words, relocations, at);
     if (words[next] !== at) return raw;
-    const type = words[next + 2] ?? 0;
-    const value = this.#symbolValues[words[next + 3] ?? 0];
-    if (type !== this.#plainType || value === undefined || Number.isNaN(value)) {
-      return this.#relocatedOffset(next / RELA64_WORDS, raw, size, at);
+    const symbol = words[next + 3] ?? 0;
+    if (
+      words[next + 2] !== this.#offsetType ||
+      size !== this.#offsetSize ||
+      words[next + RELA64_WORDS] === at ||
+      !this.#placement.isKnown(symbol)
+    ) {
+      return this.#composedOffset(at, size);
     }
-    return value + (words[next + 4] ?? 0) + (words[next + 5] ?? 0) * TWO_32;
+    const { lows, highs } = this.#placement;
+    const sum = (lows[symbol] ?? 0) + (words[next + 4] ?? 0);
+    if (size === 4) return sum >>> 0;
+    return sum + (((highs[symbol] ?? 0) + (words[next + 5] ?? 0)) >>> 0) * TWO_32;
   }
 
-  #offsetBySearch(relocations: SectionRelocations, at: number, size: number, raw: number): number {
-    const position = relocations.find(at);
-    return position < 0 ? raw : this.#relocatedOffset(position, raw, size, at);
+  /**
+   * The final value of a field that holds an address, in {@link low} and {@link high}, by the resolver in force.
+   * Allocates nothing.
+   * @throws RelocationRequiredError when it does not know a place
+   * @throws DwarfError DWARF_BAD_RELOCATION
+   */
+  finalAddress(at: number, size: number): void {
+    const words = this.#words;
+    const relocations = this.#relocations;
+    if (relocations === undefined || (words === undefined && relocations.find(at) < 0)) {
+      this.#readHalves(at, size);
+      return;
+    }
+    if (words !== undefined) {
+      const next = this.#seek(words, relocations, at);
+      if (words[next] !== at) {
+        this.#readHalves(at, size);
+        return;
+      }
+      const symbol = words[next + 3] ?? 0;
+      if (
+        words[next + 2] === this.#addressType &&
+        size === this.#addressSize &&
+        words[next + RELA64_WORDS] !== at &&
+        this.#placement.isKnown(symbol)
+      ) {
+        const { lows, highs } = this.#placement;
+        const sum = (lows[symbol] ?? 0) + (words[next + 4] ?? 0);
+        this.low = sum >>> 0;
+        this.high =
+          size === 8 ? ((highs[symbol] ?? 0) + (words[next + 5] ?? 0) + (sum < TWO_32 ? 0 : 1)) >>> 0 : 0;
+        return;
+      }
+    }
+    const relocator = this.#composed(at, size);
+    if (relocator.plainType >= 0) {
+      this.#addressType = relocator.plainType;
+      this.#addressSize = size;
+    }
+    this.low = relocator.low;
+    this.high = relocator.high;
+  }
+
+  /** The same, as one number. */
+  final(at: number, size: number): bigint {
+    this.finalAddress(at, size);
+    return (BigInt(this.high) << 32n) | BigInt(this.low);
+  }
+
+  /**
+   * An unsigned LEB128 number together with its relocations, which keep its length. Exact below 2^53.
+   * @throws DwarfError DWARF_BAD_RELOCATION
+   * @throws RelocationRequiredError as {@link offset} does
+   */
+  uleb128(at: number): number {
+    if (this.isRelocated(at)) return this.#composedOffset(at, 0);
+    return readUleb128Number(this.bytes, at);
   }
 
   /** Whether a relocation applies to the field at `at`. */
   isRelocated(at: number): boolean {
-    return (this.section.relocations?.find(at) ?? -1) >= 0;
+    return (this.#relocations?.find(at) ?? -1) >= 0;
   }
 
   /** A field that holds an address: nothing of its relocation is looked at yet. */
@@ -101,83 +159,52 @@ export class FieldReader {
 
   /** What the field at `at` counts from. @throws DwarfError DWARF_BAD_RELOCATION */
   infoAt(at: number, size: number): RelocationInfo {
-    const { little, bytes } = this;
-    const raw = size === 8 ? readU64(bytes, at, little) : BigInt(this.raw(at, size));
-    const { relocations } = this.section;
-    const position = relocations?.find(at) ?? -1;
-    if (relocations === undefined || position < 0) return { target: undefined, addend: raw };
-    const { table, index } = relocations.recordAt(position);
-    const row = this.#rowOf(table, index, at, size);
-    const addend = table.addend(index) ?? BigInt.asIntN(8 * size, raw);
-    if (row.formula === "none") return { target: undefined, addend: raw };
-    const target = this.#target(table.symbol(index));
-    return target === undefined ? { target, addend: BigInt.asUintN(8 * size, addend) } : { target, addend };
+    const relocator = this.#relocator;
+    if (relocator !== undefined && this.isRelocated(at)) return relocator.info(at, size);
+    this.#readHalves(at, size);
+    return { target: undefined, addend: (BigInt(this.high) << 32n) | BigInt(this.low) };
   }
 
-  #relocatedOffset(position: number, raw: number, size: number, at: number): number {
-    const { relocations } = this.section;
-    if (relocations === undefined) return raw;
-    const { table, index } = relocations.recordAt(position);
-    const row = this.#rowOf(table, index, at, size);
-    if (row.formula === "none") return raw;
-    if (row.formula === "S + A" && row.size === size) this.#plainType = table.type(index);
-    const addend =
-      table.kind === "RELA" ? table.addendHigh(index) * TWO_32 + (table.addendLow(index) >>> 0) : raw;
-    return this.#symbolValue(table.symbol(index)) + addend;
+  #readHalves(at: number, size: number): void {
+    const { bytes, little } = this;
+    if (size === 8) {
+      this.low = readU32(bytes, little ? at : at + 4, little);
+      this.high = readU32(bytes, little ? at + 4 : at, little);
+    } else {
+      this.low = this.raw(at, size);
+      this.high = 0;
+    }
   }
 
-  #rowOf(table: RelocationTable, index: number, at: number, size: number): RelocationRow {
-    const type = table.type(index);
-    if (type !== this.#lastType) {
-      this.#lastRow = relocationRow(table.machine, type);
-      this.#lastType = type;
+  /** Word of the first record at or after `at`. */
+  #seek(words: Uint32Array, relocations: SectionRelocations, at: number): number {
+    // Fields are mostly asked for in order: step over the records between, and search only for a jump.
+    let next = this.#next;
+    let steps = NEAR;
+    while ((words[next] ?? at) < at && steps > 0) {
+      next += RELA64_WORDS;
+      steps--;
     }
-    const row = this.#lastRow;
-    if (row === undefined) {
-      const name = relocationTypeName(table.machine, type);
-      throw dwarfError(
-        this.section,
-        "DWARF_BAD_RELOCATION",
-        at,
-        `${name}: has no meaning in a debug section`,
-      );
+    if ((steps === 0 && (words[next] ?? at) < at) || (next > 0 && (words[next - RELA64_WORDS] ?? 0) >= at)) {
+      next = relocations.lowerBound(at) * RELA64_WORDS;
     }
-    if (row.size > size) {
-      const name = relocationTypeName(table.machine, type);
-      throw dwarfError(
-        this.section,
-        "DWARF_BAD_RELOCATION",
-        at,
-        `${name}: ${row.size} bytes on a field of ${size}`,
-      );
-    }
-    return row;
+    this.#next = next;
+    return next;
   }
 
-  /** Value of a symbol in a section that is not loaded, or absolute. */
-  #symbolValue(symbol: number): number {
-    if (symbol === 0) return 0;
-    if (symbol >= this.#symbolValues.length) {
-      this.#symbolValues = new Float64Array(this.#symbolTable().length).fill(Number.NaN);
+  #composedOffset(at: number, size: number): number {
+    const relocator = this.#composed(at, size);
+    if (relocator.plainType >= 0) {
+      this.#offsetType = relocator.plainType;
+      this.#offsetSize = size;
     }
-    let value = this.#symbolValues[symbol] ?? 0;
-    if (Number.isNaN(value)) {
-      value = Number(this.#symbolTable().at(symbol).value);
-      this.#symbolValues[symbol] = value;
-    }
-    return value;
+    return relocator.high * TWO_32 + relocator.low;
   }
 
-  #target(index: number): RelocationTarget | undefined {
-    if (index === 0) return undefined;
-    const symbol = this.#symbolTable().at(index);
-    const { elf } = this.section;
-    const inSection = !symbol.special && symbol.sectionIndex !== SHN.SHN_UNDEF;
-    return { symbol, sectionName: inSection ? elf.section(symbol.sectionIndex).name : undefined };
-  }
-
-  #symbolTable(): SymbolTable {
-    this.#symbols ??= this.section.symbols();
-    return this.#symbols;
+  #composed(at: number, size: number): FieldRelocator {
+    const relocator = this.#relocator;
+    if (relocator === undefined) throw new RangeError("field: has no relocations");
+    relocator.resolve(at, size);
+    return relocator;
   }
 }

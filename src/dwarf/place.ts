@@ -1,5 +1,5 @@
 /** Places in DWARF, and errors that name them. */
-import { DwarfError, type DwarfErrorCode } from "../errors.ts";
+import { DwarfError, type DwarfErrorCode, type Place, RelocationRequiredError } from "../errors.ts";
 
 /** What a reader of a debug section needs to make an error of something it found. */
 export interface Located {
@@ -11,6 +11,14 @@ export interface Located {
 
 /** An error about the bytes at `offset` of a section. */
 export function dwarfError(at: Located, code: DwarfErrorCode, offset: number, what: string): DwarfError {
-  const place = { section: at.section, offset };
-  return new DwarfError(code, at.file === undefined ? place : { ...place, file: at.file }, what);
+  return new DwarfError(code, placeOf(at, offset), what);
+}
+
+/** An error about the value at `offset`, which counts from `target`, of which nobody said where it is. */
+export function relocationRequired(at: Located, offset: number, target: string): RelocationRequiredError {
+  return new RelocationRequiredError(placeOf(at, offset), target);
+}
+
+function placeOf({ file, section }: Located, offset: number): Place {
+  return file === undefined ? { section, offset } : { file, section, offset };
 }

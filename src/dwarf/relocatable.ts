@@ -5,16 +5,20 @@
  * asked; in a linked file there is just an addend.
  */
 import { SHN } from "../elf/constants/section.ts";
-import type { ElfFile } from "../elf/file.ts";
 import type { ElfSymbol } from "../elf/symbol.ts";
-import { RelocationRequiredError } from "../errors.ts";
+import { relocationRequired } from "./place.ts";
+import { type Resolver, sectionStart, symbolValue } from "./resolver.ts";
 import type { DebugSection } from "./section.ts";
+
+export type { Resolver } from "./resolver.ts";
 
 /** What a relocatable value counts from: an entry of the symbol table, in handy form. */
 export interface RelocationTarget {
   readonly symbol: ElfSymbol;
   /** Name of the section that holds it; `undefined` for undefined, absolute and common symbols. */
   readonly sectionName: string | undefined;
+  /** The value is an offset in a thread's block of variables, not an address. */
+  readonly threadLocal?: true;
 }
 
 /** A relocatable value taken apart. Without a target it is absolute, and the addend is all. */
@@ -22,24 +26,11 @@ export interface RelocationInfo {
   readonly target: RelocationTarget | undefined;
   /** Two's complement, 64 bits. */
   readonly addend: bigint;
-}
-
-/** Where a relocatable value lies, in a form that can be compared: two are in one order when all but `offset` agree. */
-export interface RelocatablePlace {
-  /** Section that holds it; `undefined` of absolute values, and where only `symbol` says. */
-  readonly section: number | undefined;
-  /** Index of the undefined or common symbol that it counts from; 0 elsewhere. */
-  readonly symbol: number;
-  /** From the start of the section, from the symbol, or the absolute value. */
-  readonly offset: bigint;
-}
-
-/** Who knows where sections and undefined symbols are. `undefined` from either: not known. */
-export interface Resolver {
-  /** Final address of a section of the file. Asked at the first need of that section. */
-  sectionAddress(elf: ElfFile, index: number): bigint | undefined;
-  /** Final address of a symbol that the file does not define. */
-  symbolAddress(elf: ElfFile, symbol: ElfSymbol): bigint | undefined;
+  /**
+   * What is subtracted, where the value is a distance: a symbol of another section, or the address of the place itself.
+   * (A distance within one section is absolute.)
+   */
+  readonly minus?: RelocationTarget | "place";
 }
 
 /** Where a relocatable datum lies, and who looks its relocation up. */
@@ -75,25 +66,10 @@ export class Relocatable {
 
   /** Looks the relocation up. @throws DwarfError DWARF_BAD_RELOCATION */
   info(): RelocationInfo {
-    const { target, addend } = this.#reader.infoAt(this.#offset, this.#size);
-    const mask = this.#size >= 8 ? 64 : 8 * this.#size;
-    return {
-      target,
-      addend: target === undefined ? BigInt.asUintN(mask, addend + this.#more) : addend + this.#more,
-    };
-  }
-
-  /** Section and offset in it; or symbol and offset where there is no section. @throws DwarfError DWARF_BAD_RELOCATION */
-  place(): RelocatablePlace {
-    const { target, addend } = this.info();
-    if (target === undefined) return { section: undefined, symbol: 0, offset: addend };
-    const { index, sectionIndex, special, value } = target.symbol;
-    if (special && sectionIndex === SHN.SHN_ABS) {
-      return { section: undefined, symbol: 0, offset: value + addend };
-    }
-    if (special || sectionIndex === SHN.SHN_UNDEF)
-      return { section: undefined, symbol: index, offset: addend };
-    return { section: sectionIndex, symbol: 0, offset: value + addend };
+    const info = this.#reader.infoAt(this.#offset, this.#size);
+    const addend = info.addend + this.#more;
+    const absolute = info.target === undefined && info.minus === undefined;
+    return { ...info, addend: absolute ? this.#wrap(addend) : BigInt.asIntN(64, addend) };
   }
 
   /**
@@ -101,52 +77,84 @@ export class Relocatable {
    * @returns `undefined` when they count from different sections, so that no order is known
    */
   minus(other: Relocatable): bigint | undefined {
-    const mine = this.place();
-    const theirs = other.place();
-    return mine.section === theirs.section && mine.symbol === theirs.symbol
-      ? mine.offset - theirs.offset
-      : undefined;
+    const mine = place(this.info());
+    const theirs = place(other.info());
+    return mine !== undefined && mine.from === theirs?.from ? mine.offset - theirs.offset : undefined;
   }
 
-  /** The final value. @throws RelocationRequiredError when the resolver does not know a place */
-  resolve(resolver: Resolver): bigint {
-    const { target, addend } = this.info();
-    if (target === undefined) return addend;
-    const { elf } = this.#reader.section;
-    const { symbol } = target;
-    const base = symbol.special
-      ? symbol.sectionIndex === SHN.SHN_ABS
-        ? symbol.value
-        : resolver.symbolAddress(elf, symbol)
-      : symbol.sectionIndex === SHN.SHN_UNDEF
-        ? resolver.symbolAddress(elf, symbol)
-        : sectionBase(resolver, elf, symbol);
-    if (base === undefined) {
-      const { file, section } = this.#reader.section;
-      const at = { section, offset: this.#offset };
-      throw new RelocationRequiredError(file === undefined ? at : { ...at, file }, targetName(target));
-    }
-    return BigInt.asUintN(8 * this.#size, base + addend);
+  /**
+   * Order of two values: negative when this one comes first, 0 when they are the same.
+   * @returns `undefined` when they count from different sections, so that no order is known
+   */
+  compare(other: Relocatable): -1 | 0 | 1 | undefined {
+    const distance = this.minus(other);
+    if (distance === undefined) return undefined;
+    return distance < 0n ? -1 : distance > 0n ? 1 : 0;
+  }
+
+  /**
+   * The final value.
+   * @param resolver who knows places; the resolver in force if none is given
+   * @throws RelocationRequiredError when it does not know a place
+   */
+  resolve(resolver: Resolver = this.#reader.section.placement): bigint {
+    const { target, addend, minus } = this.info();
+    let value = addend;
+    if (target !== undefined) value += this.#valueOf(target, resolver);
+    if (minus === "place") value -= this.#placeAddress(resolver);
+    else if (minus !== undefined) value -= this.#valueOf(minus, resolver);
+    return this.#wrap(value);
   }
 
   /** `.text+0x10`, `printk+0x0`, or the number where there is nothing it counts from. */
   toString(): string {
-    const { target, addend } = this.info();
-    if (target === undefined) return `0x${addend.toString(16)}`;
-    const { symbol, sectionName } = target;
-    const [name, offset] =
-      sectionName !== undefined && !symbol.special
-        ? [sectionName, symbol.value + addend]
-        : [symbol.name, addend];
-    return `${name}${offset < 0n ? "-" : "+"}0x${(offset < 0n ? -offset : offset).toString(16)}`;
+    const { target, addend, minus } = this.info();
+    const start = target === undefined ? `0x${addend.toString(16)}` : from(target, addend);
+    if (minus === undefined) return start;
+    return `${start}-${minus === "place" ? "." : `(${from(minus, 0n)})`}`;
+  }
+
+  #wrap(value: bigint): bigint {
+    return BigInt.asUintN(8 * this.#size, value);
+  }
+
+  #valueOf({ symbol, threadLocal, sectionName }: RelocationTarget, resolver: Resolver): bigint {
+    const { section } = this.#reader;
+    const value = symbolValue(section.elf, symbol, threadLocal === true, resolver);
+    if (value !== undefined) return value;
+    throw relocationRequired(section, this.#offset, targetName(symbol, sectionName));
+  }
+
+  #placeAddress(resolver: Resolver): bigint {
+    const { section } = this.#reader;
+    const start = sectionStart(section.elf, section.elfSection.index, resolver);
+    if (start === undefined) throw relocationRequired(section, this.#offset, section.section);
+    return start + BigInt(this.#offset);
   }
 }
 
-function sectionBase(resolver: Resolver, elf: ElfFile, symbol: ElfSymbol): bigint | undefined {
-  const start = resolver.sectionAddress(elf, symbol.sectionIndex);
-  return start === undefined ? undefined : start + symbol.value;
+/** Section and offset in it, or symbol and offset where there is no section; `undefined` of a distance. */
+function place({
+  target,
+  addend,
+  minus,
+}: RelocationInfo): { readonly from: string; readonly offset: bigint } | undefined {
+  if (minus !== undefined) return undefined;
+  if (target === undefined) return { from: "absolute", offset: addend };
+  const { special, sectionIndex, index, value } = target.symbol;
+  if (special && sectionIndex === SHN.SHN_ABS) return { from: "absolute", offset: value + addend };
+  if (special || sectionIndex === SHN.SHN_UNDEF) return { from: `symbol ${index}`, offset: addend };
+  return { from: `section ${sectionIndex}`, offset: value + addend };
 }
 
-function targetName({ symbol, sectionName }: RelocationTarget): string {
+function from({ symbol, sectionName }: RelocationTarget, addend: bigint): string {
+  const inSection = sectionName !== undefined && !symbol.special;
+  const offset = inSection ? symbol.value + addend : addend;
+  const sign = offset < 0n ? "-" : "+";
+  return `${inSection ? sectionName : symbol.name}${sign}0x${(offset < 0n ? -offset : offset).toString(16)}`;
+}
+
+/** What messages call the target of a relocation. */
+export function targetName(symbol: ElfSymbol, sectionName: string | undefined): string {
   return symbol.name === "" ? (sectionName ?? "an unnamed symbol") : symbol.name;
 }

@@ -6,14 +6,22 @@
  * search begins.
  */
 import { HOST_LITTLE } from "../bytes/endian.ts";
+import { EM } from "../elf/constants/machine.ts";
 import type { ElfFile } from "../elf/file.ts";
 import type { RelocationTable } from "../elf/relocation.ts";
 import type { ElfSection } from "../elf/section.ts";
+import { dwarfError, type Located } from "./place.ts";
 
 /** Words of an `Elf64_Rela`, of which the first is the low half of `r_offset`. */
 export const RELA64_WORDS = 6;
 /** Records looked at one by one before the search widens its steps. */
 const NEAR = 4;
+
+/** The section that relocations apply to. */
+export interface Relocated extends Located {
+  readonly elf: ElfFile;
+  readonly bytes: Uint8Array;
+}
 
 /** Where a record is: which table, which record. */
 export interface RecordPlace {
@@ -22,7 +30,7 @@ export interface RecordPlace {
 }
 
 export class SectionRelocations {
-  readonly #elf: ElfFile;
+  readonly #target: Relocated;
   readonly #sources: readonly ElfSection[];
   #tables: readonly RelocationTable[] | undefined;
   /** Offsets, `#stride` words apart, ascending. */
@@ -30,13 +38,13 @@ export class SectionRelocations {
   #stride = 1;
   #count = 0;
   /** By position in `#offsets`, where they are digested: the table, and the record in it. */
-  #tableOf: Uint8Array | undefined;
+  #tableOf: Uint32Array | undefined;
   #indexOf: Uint32Array | undefined;
   #next = 0;
 
-  /** @param sources the relocation sections that apply to the section; not read here */
-  constructor(elf: ElfFile, sources: readonly ElfSection[]) {
-    this.#elf = elf;
+  /** @param sources the relocation sections that apply to `target`; not read here */
+  constructor(target: Relocated, sources: readonly ElfSection[]) {
+    this.#target = target;
     this.#sources = sources;
   }
 
@@ -49,9 +57,14 @@ export class SectionRelocations {
     return this.#stride === RELA64_WORDS ? this.#offsets : undefined;
   }
 
-  /** True once records were read. */
-  get isDigested(): boolean {
+  /** True once records were looked at. */
+  get isRead(): boolean {
     return this.#tables !== undefined;
+  }
+
+  /** Records that were sorted into columns so far: none of a table that serves as it lies. */
+  get digested(): number {
+    return this.#tableOf === undefined ? 0 : this.#count;
   }
 
   /** Number of records. */
@@ -96,29 +109,52 @@ export class SectionRelocations {
     return position < this.#count ? (this.#offsets[position * this.#stride] ?? -1) : -1;
   }
 
-  /** Where the record at a position is. */
-  recordAt(position: number): RecordPlace {
+  /** The table that holds the record at a position. */
+  tableAt(position: number): RelocationTable {
     const table = this.#tables?.[this.#tableOf?.[position] ?? 0];
     if (table === undefined) throw new RangeError("relocations: asked for a record before any was found");
-    return { table, index: this.#indexOf?.[position] ?? position };
+    return table;
+  }
+
+  /** Index in its table of the record at a position. */
+  indexAt(position: number): number {
+    return this.#indexOf?.[position] ?? position;
+  }
+
+  /** Where the record at a position is. */
+  recordAt(position: number): RecordPlace {
+    return { table: this.tableAt(position), index: this.indexAt(position) };
   }
 
   #digest(): void {
-    const tables = this.#sources.map((section) => this.#elf.relocations(section));
-    this.#tables = tables;
+    const tables = this.#sources.map((section) => this.#target.elf.relocations(section));
     const [only] = tables;
-    if (only !== undefined && tables.length === 1 && only.sorted && this.#useInPlace(only)) return;
-    this.#merge(tables);
+    if (only === undefined || tables.length > 1 || !this.#useInPlace(only)) this.#merge(tables);
+    this.#tables = tables;
   }
 
   #useInPlace(table: RelocationTable): boolean {
-    const { bytes } = table;
-    const { is64, little } = this.#elf.image;
-    if (table.kind !== "RELA" || !is64 || !little || !HOST_LITTLE || bytes.byteOffset % 4 !== 0) return false;
-    this.#offsets = new Uint32Array(bytes.buffer, bytes.byteOffset, table.length * RELA64_WORDS);
+    const { bytes, length, kind } = table;
+    const { is64, little, machine } = this.#target.elf.image;
+    const wordsLie = is64 && little && HOST_LITTLE && bytes.byteOffset % 4 === 0;
+    // The halves of r_info are not where others have them on 64-bit MIPS.
+    if (kind !== "RELA" || !wordsLie || machine === EM.EM_MIPS || !table.sorted) return false;
+    if (length > 0) this.#check(table.offset(length - 1));
+    this.#offsets = new Uint32Array(bytes.buffer, bytes.byteOffset, length * RELA64_WORDS);
     this.#stride = RELA64_WORDS;
-    this.#count = table.length;
+    this.#count = length;
     return true;
+  }
+
+  #check(offset: number): void {
+    const { length } = this.#target.bytes;
+    if (offset < length) return;
+    throw dwarfError(
+      this.#target,
+      "DWARF_BAD_RELOCATION",
+      offset,
+      `relocation: outside of the section, which has ${length} bytes`,
+    );
   }
 
   #merge(tables: readonly RelocationTable[]): void {
@@ -127,27 +163,35 @@ export class SectionRelocations {
     let at = 0;
     // Offset and order in one key: sorting numbers keeps records of one place in the order of the file.
     for (const table of tables) {
-      for (let i = 0; i < table.length; i++, at++) keys[at] = table.offset(i) * count + at;
+      for (let i = 0; i < table.length; i++, at++) {
+        const offset = table.offset(i);
+        this.#check(offset);
+        keys[at] = offset * count + at;
+      }
     }
     keys.sort();
-    this.#offsets = new Uint32Array(count);
-    this.#tableOf = new Uint8Array(count);
-    this.#indexOf = new Uint32Array(count);
-    const starts: number[] = [];
-    let start = 0;
-    for (const table of tables) {
-      starts.push(start);
-      start += table.length;
-    }
+    const offsets = new Uint32Array(count);
+    const tableOf = new Uint32Array(count);
+    const indexOf = new Uint32Array(count);
+    // Where the record of an order in the file went.
+    const positions = new Uint32Array(count);
     for (let position = 0; position < count; position++) {
       const key = keys[position] ?? 0;
       const order = key % count;
-      this.#offsets[position] = (key - order) / count;
-      let table = starts.length - 1;
-      while (table > 0 && (starts[table] ?? 0) > order) table--;
-      this.#tableOf[position] = table;
-      this.#indexOf[position] = order - (starts[table] ?? 0);
+      offsets[position] = (key - order) / count;
+      positions[order] = position;
     }
+    let order = 0;
+    tables.forEach(({ length }, table) => {
+      for (let index = 0; index < length; index++, order++) {
+        const position = positions[order] ?? 0;
+        tableOf[position] = table;
+        indexOf[position] = index;
+      }
+    });
+    this.#offsets = offsets;
+    this.#tableOf = tableOf;
+    this.#indexOf = indexOf;
     this.#stride = 1;
     this.#count = count;
   }

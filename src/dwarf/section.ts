@@ -5,6 +5,7 @@ import type { ElfFile } from "../elf/file.ts";
 import type { ElfSection } from "../elf/section.ts";
 import type { SymbolTable } from "../elf/symbol.ts";
 import { dwarfError, type Located } from "./place.ts";
+import { Placement } from "./placement.ts";
 import { SectionRelocations } from "./relocation-table.ts";
 
 /** One debug section with the relocations that apply to it, neither read before it is needed. */
@@ -13,14 +14,23 @@ export class DebugSection implements Located {
   readonly elfSection: ElfSection;
   /** Relocations that apply here; only of relocatable files, since those kept in a linked one were applied. */
   readonly relocations: SectionRelocations | undefined;
+  /** Where the file's sections and symbols are, by the resolver in force; all sections of a file share it. */
+  readonly placement: Placement;
   readonly #sources: readonly ElfSection[];
   #bytes: Uint8Array | undefined;
 
-  constructor(elf: ElfFile, elfSection: ElfSection, sources: readonly ElfSection[]) {
+  /** @param sources the relocation sections that apply here */
+  constructor(
+    elf: ElfFile,
+    elfSection: ElfSection,
+    sources: readonly ElfSection[],
+    placement = new Placement(elf),
+  ) {
     this.elf = elf;
     this.#sources = sources;
     this.elfSection = elfSection;
-    this.relocations = sources.length === 0 ? undefined : new SectionRelocations(elf, sources);
+    this.placement = placement;
+    this.relocations = sources.length === 0 ? undefined : new SectionRelocations(this, sources);
   }
 
   get file(): string | undefined {
@@ -41,12 +51,17 @@ export class DebugSection implements Located {
     return this.elf.image.little;
   }
 
-  /** The symbol table that the relocations refer to. */
+  /** The symbol table that the relocations refer to: a relocatable file has one. [gABI, "Sections"] */
   symbols(): SymbolTable {
-    const [first] = this.#sources;
-    const table = first === undefined ? this.elf.symtab() : this.elf.symbols(this.elf.section(first.link));
+    const table = this.elf.symtab();
     if (table === undefined) {
       throw dwarfError(this, "DWARF_BAD_REFERENCE", 0, "relocations: the file has no symbol table");
+    }
+    for (const { link, label } of this.#sources) {
+      if (this.elf.section(link).type !== SHT.SHT_SYMTAB) {
+        const what = `${label}: found section ${link} for the symbol table, expected an SHT_SYMTAB section`;
+        throw dwarfError(this, "DWARF_BAD_RELOCATION", 0, what);
+      }
     }
     return table;
   }
@@ -55,17 +70,20 @@ export class DebugSection implements Located {
 /** All debug sections of a file, by the name without its `.` or `.z`: `debug_info`. Several may have one name. */
 export class DebugSections {
   readonly elf: ElfFile;
+  /** Where sections and symbols are, by the resolver in force. */
+  readonly placement: Placement;
   readonly #byName = new Map<string, DebugSection[]>();
 
   /** Reads section headers only. */
   constructor(elf: ElfFile) {
     this.elf = elf;
+    this.placement = new Placement(elf);
     const relocatable = elf.header.type === ET.ET_REL;
     const sources = relocatable ? relocationSections(elf) : new Map<number, ElfSection[]>();
     for (const section of elf.sections) {
       const name = debugName(section.name);
       if (name === undefined || section.type === SHT.SHT_NOBITS) continue;
-      const made = new DebugSection(elf, section, sources.get(section.index) ?? []);
+      const made = new DebugSection(elf, section, sources.get(section.index) ?? [], this.placement);
       const same = this.#byName.get(name);
       if (same === undefined) this.#byName.set(name, [made]);
       else same.push(made);
