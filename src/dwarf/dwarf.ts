@@ -8,6 +8,7 @@ import { dwarfError } from "./place.ts";
 import { AbbrevTable } from "./read/abbrev.ts";
 import { EntryCursor } from "./read/cursor.ts";
 import { readUnitHeader, type UnitHeader } from "./read/unit.ts";
+import type { Resolver } from "./resolver.ts";
 import { type DebugSection, DebugSections } from "./section.ts";
 
 /** A unit of `.debug_info` or `.debug_types`. Made when it is come to; its entries are read through cursors. */
@@ -63,8 +64,18 @@ export class Dwarf {
   }
 
   /** The debug information of a file. Reads section headers only. */
-  static open(elf: ElfFile): Dwarf {
-    return new Dwarf(elf);
+  static open(elf: ElfFile, resolver?: Resolver): Dwarf {
+    const dwarf = new Dwarf(elf);
+    dwarf.place(resolver);
+    return dwarf;
+  }
+
+  /**
+   * Puts a resolver in force, which says where sections and undefined symbols are, or none. It is asked at the first need
+   * of each, and once. What was read and parsed stays.
+   */
+  place(resolver: Resolver | undefined): void {
+    this.sections.placement.place(resolver);
   }
 
   /** The reader of a section's fields; one for each section. */

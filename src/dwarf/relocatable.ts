@@ -6,7 +6,7 @@
  */
 import { SHN } from "../elf/constants/section.ts";
 import type { ElfSymbol } from "../elf/symbol.ts";
-import { relocationRequired } from "./place.ts";
+import { dwarfError, relocationRequired } from "./place.ts";
 import { type Resolver, sectionStart, symbolValue } from "./resolver.ts";
 import type { DebugSection } from "./section.ts";
 
@@ -31,6 +31,16 @@ export interface RelocationInfo {
    * (A distance within one section is absolute.)
    */
   readonly minus?: RelocationTarget | "place";
+}
+
+/** Where a relocatable value lies, in a form that can be compared: two are in one order when all but `offset` agree. */
+export interface RelocatablePlace {
+  /** Section that holds it; `undefined` of absolute values, and where only `symbol` says. */
+  readonly section: number | undefined;
+  /** Index of the undefined or common symbol that it counts from; 0 elsewhere. */
+  readonly symbol: number;
+  /** From the start of the section, from the symbol, or the absolute value. */
+  readonly offset: bigint;
 }
 
 /** Where a relocatable datum lies, and who looks its relocation up. */
@@ -73,13 +83,25 @@ export class Relocatable {
   }
 
   /**
+   * Section and offset in it; or symbol and offset where there is no section.
+   * @throws DwarfError DWARF_BAD_RELOCATION, also of a distance between sections, which lies nowhere
+   */
+  place(): RelocatablePlace {
+    const info = this.info();
+    if (info.minus === undefined) return placeOf(info);
+    const what = `${this.toString()}: found a distance, expected an address`;
+    throw dwarfError(this.#reader.section, "DWARF_BAD_RELOCATION", this.#offset, what);
+  }
+
+  /**
    * Offset of one value from another: negative when this one comes first.
    * @returns `undefined` when they count from different sections, so that no order is known
    */
   minus(other: Relocatable): bigint | undefined {
-    const mine = place(this.info());
-    const theirs = place(other.info());
-    return mine !== undefined && mine.from === theirs?.from ? mine.offset - theirs.offset : undefined;
+    const [mine, theirs] = [this.info(), other.info()];
+    if (mine.minus !== undefined || theirs.minus !== undefined) return undefined;
+    const [to, start] = [placeOf(mine), placeOf(theirs)];
+    return to.section === start.section && to.symbol === start.symbol ? to.offset - start.offset : undefined;
   }
 
   /**
@@ -133,18 +155,16 @@ export class Relocatable {
   }
 }
 
-/** Section and offset in it, or symbol and offset where there is no section; `undefined` of a distance. */
-function place({
-  target,
-  addend,
-  minus,
-}: RelocationInfo): { readonly from: string; readonly offset: bigint } | undefined {
-  if (minus !== undefined) return undefined;
-  if (target === undefined) return { from: "absolute", offset: addend };
+function placeOf({ target, addend }: RelocationInfo): RelocatablePlace {
+  if (target === undefined) return { section: undefined, symbol: 0, offset: addend };
   const { special, sectionIndex, index, value } = target.symbol;
-  if (special && sectionIndex === SHN.SHN_ABS) return { from: "absolute", offset: value + addend };
-  if (special || sectionIndex === SHN.SHN_UNDEF) return { from: `symbol ${index}`, offset: addend };
-  return { from: `section ${sectionIndex}`, offset: value + addend };
+  if (special && sectionIndex === SHN.SHN_ABS) {
+    return { section: undefined, symbol: 0, offset: value + addend };
+  }
+  if (special || sectionIndex === SHN.SHN_UNDEF) {
+    return { section: undefined, symbol: index, offset: addend };
+  }
+  return { section: sectionIndex, symbol: 0, offset: value + addend };
 }
 
 function from({ symbol, sectionName }: RelocationTarget, addend: bigint): string {
