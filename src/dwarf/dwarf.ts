@@ -6,6 +6,7 @@ import { DW_FORM } from "./constants/form.ts";
 import { FieldReader } from "./field.ts";
 import { dwarfError } from "./place.ts";
 import { AbbrevTable } from "./read/abbrev.ts";
+import { EntryBatch } from "./read/batch.ts";
 import { EntryCursor } from "./read/cursor.ts";
 import { readUnitHeader, type UnitHeader } from "./read/unit.ts";
 import type { Resolver } from "./resolver.ts";
@@ -38,6 +39,11 @@ export class DwarfUnit {
   /** A cursor before the unit's root entry. */
   entries(): EntryCursor {
     return new EntryCursor(this.reader, this.header, this.abbrevs);
+  }
+
+  /** All entries with their values, many at a time, for who reads them all. */
+  batch(): EntryBatch {
+    return new EntryBatch(this.reader, this.header, this.abbrevs);
   }
 
   /** Where the unit's contribution to `.debug_str_offsets` begins: `DW_AT_str_offsets_base`. */

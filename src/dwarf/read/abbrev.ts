@@ -234,6 +234,15 @@ export class AbbrevTable {
     return this.tags.length;
   }
 
+  /** Attributes of the declaration that has most. */
+  get longest(): number {
+    let longest = 0;
+    for (let i = 0; i < this.length; i++) {
+      longest = Math.max(longest, (this.first[i + 1] ?? 0) - (this.first[i] ?? 0));
+    }
+    return longest;
+  }
+
   /** The declaration with that code; -1 when there is none. */
   indexOf(code: number): number {
     if (code < this.#byCode.length) return (this.#byCode[code] ?? 0) - 1;

@@ -36,6 +36,8 @@ function readAll(bytes: Uint8Array): number {
   const dwarf = Dwarf.open(ElfFile.open(bytes, { name: "damaged.o" }));
   let values = 0;
   for (const unit of dwarf.units()) {
+    const batch = unit.batch();
+    while (batch.fill() > 0) values += batch.count;
     const at = unit.entries();
     while (at.next()) {
       while (at.nextAttribute()) {

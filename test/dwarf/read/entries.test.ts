@@ -51,6 +51,41 @@ describe.each(BUILDS)("$compiler $options", ({ compiler, options }) => {
     expect(values(ours, expected)).toEqual(values(expected, expected));
   });
 
+  test("has the same entries and values in batches", () => {
+    const object = join(scratch, "c.o");
+    execFileSync(compiler, ["-g", ...options, "-c", join(scratch, "a.c"), "-o", object], { cwd: scratch });
+    const dwarf = Dwarf.open(ElfFile.open(readFileSync(object)));
+    for (const unit of dwarf.units()) {
+      const at = unit.entries();
+      const batch = unit.batch();
+      while (batch.fill() > 0) {
+        for (let entry = 0; entry < batch.count; entry++) {
+          expect(at.next()).toBe(true);
+          const declaration = batch.declarations[entry] ?? -1;
+          expect([batch.offsets[entry], batch.depths[entry], batch.abbrevs.tags[declaration]]).toEqual([
+            at.offset,
+            at.depth,
+            at.tag,
+          ]);
+          for (
+            let value = batch.firstValues[entry] ?? 0;
+            value < (batch.firstValues[entry + 1] ?? 0);
+            value++
+          ) {
+            expect(at.nextAttribute()).toBe(true);
+            expect([batch.places[value], batch.lows[value], batch.highs[value]]).toEqual([
+              at.valueOffset,
+              at.low,
+              at.high,
+            ]);
+          }
+          expect(at.nextAttribute()).toBe(false);
+        }
+      }
+      expect(at.next()).toBe(false);
+    }
+  });
+
   test("has the forms and strings that llvm-dwarfdump prints", () => {
     const object = join(scratch, "b.o");
     execFileSync(compiler, ["-g", ...options, "-c", join(scratch, "a.c"), "-o", object], { cwd: scratch });
