@@ -4,6 +4,7 @@ import { leb128Length, readUleb128 } from "../bytes/leb128.ts";
 import type { ET } from "../elf/constants/header.ts";
 import { EM } from "../elf/constants/machine.ts";
 import { SHN } from "../elf/constants/section.ts";
+import { STT } from "../elf/constants/symbol.ts";
 import { relocationTypeName } from "../elf/machine/registry.ts";
 import type { RelocationTable } from "../elf/relocation.ts";
 import type { SymbolTable } from "../elf/symbol.ts";
@@ -261,7 +262,9 @@ export class FieldRelocator {
     const symbol = this.#symbolTable().at(index);
     const inSection = !symbol.special && symbol.sectionIndex !== SHN.SHN_UNDEF;
     const sectionName = inSection ? this.#section.elf.section(symbol.sectionIndex).name : undefined;
-    return threadLocal ? { symbol, sectionName, threadLocal } : { symbol, sectionName };
+    return threadLocal || symbol.type === STT.STT_TLS
+      ? { symbol, sectionName, threadLocal: true }
+      : { symbol, sectionName };
   }
 
   #symbolTable(): SymbolTable {

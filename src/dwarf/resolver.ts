@@ -1,5 +1,6 @@
 /** Who says where sections and symbols are, and what follows for the final value of a symbol. */
 import { SHF, SHN } from "../elf/constants/section.ts";
+import { STT } from "../elf/constants/symbol.ts";
 import type { ElfFile } from "../elf/file.ts";
 import type { ElfSymbol } from "../elf/symbol.ts";
 
@@ -30,7 +31,9 @@ export function symbolValue(
 ): bigint | undefined {
   const { special, sectionIndex, value } = symbol;
   if (special && sectionIndex === SHN.SHN_ABS) return value;
-  if (threadLocal) return resolver.threadOffset?.(elf, symbol) ?? onlyThreadOffset(elf, symbol);
+  // A thread-local symbol has no address, whatever the type of the relocation says: clang writes R_RISCV_64 for them.
+  if (threadLocal || symbol.type === STT.STT_TLS)
+    return resolver.threadOffset?.(elf, symbol) ?? onlyThreadOffset(elf, symbol);
   if (special || sectionIndex === SHN.SHN_UNDEF) return resolver.symbolAddress(elf, symbol);
   const start = sectionStart(elf, sectionIndex, resolver);
   return start === undefined ? undefined : start + value;
