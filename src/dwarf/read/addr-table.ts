@@ -66,6 +66,7 @@ export class UnitBases {
   #root: ReadonlyMap<number, RootAttribute> | undefined;
   #base: Relocatable | undefined;
   #baseKnown = false;
+  #table: FieldReader | undefined;
 
   /** Reads nothing yet. Made by {@link unitBases}. */
   constructor(unit: DwarfUnit, split?: SplitPlace) {
@@ -89,24 +90,31 @@ export class UnitBases {
     return this.#base;
   }
 
+  /** The section of the unit's addresses: that of its skeleton, if it is split. @throws DwarfError when there is none */
+  addresses(): FieldReader {
+    const owner = this.#owner;
+    owner.#table ??= owner.#section("debug_addr");
+    return owner.#table;
+  }
+
   /**
-   * The address at an index.
+   * Where the address at an index is, in {@link addresses}.
    * @throws DwarfError DWARF_BAD_REFERENCE when there is no table or no such entry
    */
-  indexed(index: number): Relocatable {
-    const owner = this.#owner;
+  indexedField(index: number): number {
+    const { bytes, section } = this.addresses();
     const { addressSize } = this.unit.header;
-    const reader = owner.#section("debug_addr");
-    const at = owner.#addressBase() + index * addressSize;
-    if (!(at + addressSize <= reader.bytes.length)) {
-      throw dwarfError(
-        reader.section,
-        "DWARF_BAD_REFERENCE",
-        at,
-        `address index ${index}: the section has ${reader.bytes.length} bytes`,
-      );
+    const at = this.#owner.#addressBase() + index * addressSize;
+    if (!(at + addressSize <= bytes.length)) {
+      const what = `address index ${index}: the section has ${bytes.length} bytes`;
+      throw dwarfError(section, "DWARF_BAD_REFERENCE", at, what);
     }
-    return reader.address(at, addressSize);
+    return at;
+  }
+
+  /** The address at an index. @throws DwarfError DWARF_BAD_REFERENCE as {@link indexedField} */
+  indexed(index: number): Relocatable {
+    return this.addresses().address(this.indexedField(index), this.unit.header.addressSize);
   }
 
   /** The address that the current attribute of a cursor in the unit is; `undefined` when its form is no address. */

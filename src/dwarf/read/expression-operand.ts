@@ -49,6 +49,7 @@ const LLVM_SUBOPERATIONS: ReadonlyMap<number, readonly [name: string, ...operand
 
 const { u1, s1, u2, s2, u4, s4, u8, s8, uleb, sleb, address, reference, block, block1 } = FORM;
 const NONE: readonly number[] = [];
+const OFFSET: readonly number[] = [sleb];
 
 const WITH_OPERANDS: ReadonlyMap<number, readonly number[]> = new Map<number, readonly number[]>([
   [DW_OP.DW_OP_addr, [address]],
@@ -130,7 +131,10 @@ function table(
   operands: ReadonlyMap<number, readonly number[]>,
 ): readonly (readonly number[] | undefined)[] {
   const rows: (readonly number[] | undefined)[] = new Array(0x100).fill(undefined);
-  for (const operation of operations) rows[operation] = operands.get(operation) ?? NONE;
+  for (const operation of operations) {
+    const isBased = operation >= DW_OP.DW_OP_breg0 && operation <= DW_OP.DW_OP_breg31;
+    rows[operation] = isBased ? OFFSET : (operands.get(operation) ?? NONE);
+  }
   return rows;
 }
 

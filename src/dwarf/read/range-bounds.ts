@@ -4,13 +4,14 @@
  * Walking decodes no bound and looks no relocation up; a bound is a {@link Relocatable} when it is asked for.
  */
 
-import { readU32 } from "../../bytes/endian.ts";
 import { leb128Length, readUleb128, readUleb128Number } from "../../bytes/leb128.ts";
 import type { FieldReader } from "../field.ts";
 import { dwarfError } from "../place.ts";
 import { Relocatable, type RelocatableSource, type RelocationInfo } from "../relocatable.ts";
 import type { DebugSection } from "../section.ts";
 import type { UnitBases } from "./addr-table.ts";
+
+const TWO_32 = 0x1_0000_0000;
 
 /** What the operands of an entry are, whatever kind of list it is in. */
 export const SHAPE = {
@@ -77,8 +78,10 @@ function countedFrom(reader: FieldReader, base: Relocatable): RelocatableSource 
           "address: both the entry and the base it counts from are relocatable, expected one",
         );
       }
-      const sum = mine.addend + theirs.addend;
-      return { target: mine.target ?? theirs.target, addend: BigInt.asIntN(8 * size, sum) };
+      const addend = BigInt.asIntN(8 * size, mine.addend + theirs.addend);
+      const counted = mine.target === undefined ? theirs : mine;
+      const minus = mine.minus ?? theirs.minus;
+      return { target: counted.target, addend, ...(minus && { minus }) };
     },
   };
 }
@@ -93,6 +96,11 @@ export abstract class BoundsCursor {
   kind = 0;
   /** What it is: a value of {@link SHAPE}. */
   shape: number = SHAPE.END;
+  /** Halves of the final bounds that {@link finalBounds} found. */
+  beginLow = 0;
+  beginHigh = 0;
+  endLow = 0;
+  endHigh = 0;
   protected operand: number = OPERAND.FIELDS;
   /** Where its operands are. */
   protected first = 0;
@@ -102,6 +110,11 @@ export abstract class BoundsCursor {
   readonly #addressSize: number;
   #base: Relocatable | undefined;
   #counted: RelocatableSource | undefined;
+  /** Halves of the base's final value, while it is known; and whether it counts from anything. */
+  #baseFinal = false;
+  #baseLow = 0;
+  #baseHigh = 0;
+  #baseRelocatable = false;
   #ended = false;
 
   protected constructor(bases: UnitBases, reader: FieldReader, offset: number) {
@@ -133,6 +146,7 @@ export abstract class BoundsCursor {
     if (this.shape === SHAPE.BASE) {
       this.#base = this.#address(this.first);
       this.#counted = undefined;
+      this.#baseFinal = false;
     }
     this.#ended = this.shape === SHAPE.END;
     return !this.#ended;
@@ -160,22 +174,43 @@ export abstract class BoundsCursor {
 
   /** The address behind the current entry's range. */
   get end(): Relocatable {
-    const { bytes, little } = this.reader;
     switch (this.shape) {
       case SHAPE.PAIR:
         return this.#counting(this.second);
       case SHAPE.START_END:
         return this.#address(this.second);
-      case SHAPE.START_LENGTH: {
-        const { second } = this;
-        const length =
-          this.operand === OPERAND.INDEXED_LENGTH_4
-            ? readU32(bytes, second, little)
-            : readUleb128(bytes, second);
-        return this.#address(this.first).plus(length);
-      }
+      case SHAPE.START_LENGTH:
+        return this.#address(this.first).plus(this.#length());
       default:
         return this.#none();
+    }
+  }
+
+  /**
+   * Finds the final bounds of the current entry by the resolver in force, in {@link beginLow} and the fields beside it.
+   * Allocates nothing, save at the first entry behind a base. Offsets and lengths are exact below 2^53.
+   * @throws RelocationRequiredError when the resolver does not know a place
+   * @throws DwarfError
+   */
+  finalBounds(): void {
+    switch (this.shape) {
+      case SHAPE.PAIR:
+        this.#finalCounting(this.first);
+        this.#setBegin();
+        this.#finalCounting(this.second);
+        break;
+      case SHAPE.START_END:
+        this.#finalAddress(this.first);
+        this.#setBegin();
+        this.#finalAddress(this.second);
+        break;
+      case SHAPE.START_LENGTH:
+        this.#finalAddress(this.first);
+        this.#setBegin();
+        this.#addEnd(this.#length());
+        break;
+      default:
+        this.#none();
     }
   }
 
@@ -281,8 +316,67 @@ export abstract class BoundsCursor {
       this.#counted ??= countedFrom(reader, base);
       return new Relocatable(this.#counted, at, this.#addressSize);
     }
-    const distance = readUleb128(reader.bytes, at);
+    const distance = reader.isRelocated(at) ? BigInt(reader.uleb128(at)) : readUleb128(reader.bytes, at);
     return base?.plus(distance) ?? new Relocatable(zero(reader.section), at, this.#addressSize, distance);
+  }
+
+  /** Of the current entry, the distance from its start to its end. */
+  #length(): number {
+    const { reader, second } = this;
+    return this.operand === OPERAND.INDEXED_LENGTH_4 ? reader.offset(second, 4) : reader.uleb128(second);
+  }
+
+  /** The final address that an operand is, in the halves of the end. */
+  #finalAddress(at: number): void {
+    if (this.operand < OPERAND.INDEXED) this.#finalField(this.reader, at);
+    else {
+      const field = this.bases.indexedField(this.reader.uleb128(at));
+      this.#finalField(this.bases.addresses(), field);
+    }
+  }
+
+  #finalField(reader: FieldReader, at: number): void {
+    reader.finalAddress(at, this.#addressSize);
+    this.endLow = reader.low;
+    this.endHigh = reader.high;
+  }
+
+  #finalCounting(at: number): void {
+    if (!this.#baseFinal) this.#findBase();
+    if (this.operand === OPERAND.FIELDS) {
+      // The slow way says what is wrong.
+      if (this.#baseRelocatable && this.reader.isRelocated(at)) this.#counting(at).info();
+      this.#finalField(this.reader, at);
+      this.#add(this.#baseLow, this.#baseHigh);
+    } else {
+      this.endLow = this.#baseLow;
+      this.endHigh = this.#baseHigh;
+      this.#addEnd(this.reader.uleb128(at));
+    }
+  }
+
+  #findBase(): void {
+    const base = this.#base;
+    const value = base?.resolve() ?? 0n;
+    this.#baseLow = Number(BigInt.asUintN(32, value));
+    this.#baseHigh = Number(value >> 32n);
+    this.#baseRelocatable = base !== undefined && base.info().target !== undefined;
+    this.#baseFinal = true;
+  }
+
+  #setBegin(): void {
+    this.beginLow = this.endLow;
+    this.beginHigh = this.endHigh;
+  }
+
+  #addEnd(distance: number): void {
+    this.#add(distance >>> 0, Math.floor(distance / TWO_32));
+  }
+
+  #add(low: number, high: number): void {
+    const sum = this.endLow + low;
+    this.endLow = sum >>> 0;
+    this.endHigh = this.#addressSize === 8 ? (this.endHigh + high + (sum < TWO_32 ? 0 : 1)) >>> 0 : 0;
   }
 
   #isFilled(at: number, size: number, byte: number): boolean {

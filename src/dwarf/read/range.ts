@@ -100,13 +100,13 @@ export function* entryRanges(unit: DwarfUnit, entry: EntryPlace): IterableIterat
 }
 
 /**
- * The same in final addresses.
+ * The same in final addresses, by a resolver or the one in force.
  * @throws RelocationRequiredError when the resolver does not know a section that a bound counts from
  */
 export function* addressRanges(
   unit: DwarfUnit,
   entry: EntryPlace,
-  resolver: Resolver,
+  resolver?: Resolver,
 ): IterableIterator<AddressRange> {
   for (const { begin, end } of entryRanges(unit, entry)) {
     yield { begin: begin.resolve(resolver), end: end.resolve(resolver) };

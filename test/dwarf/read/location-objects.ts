@@ -98,7 +98,7 @@ export function printedAttributes(object: string): PrintedAttribute[] {
   for (const block of printed.split(/\n(?=0x[0-9a-f]+: |\s+DW_AT_)/)) {
     const head = /^0x([0-9a-f]+): +DW_TAG/.exec(block);
     if (head !== null) entry = Number.parseInt(head[1] ?? "", 16);
-    const attribute = /^\s+(DW_AT_\w+) \[(DW_FORM_\w+)[^\]]*\]\s*\(([^]*)\)\s*$/.exec(block);
+    const attribute = /^\s+(DW_AT_\w+) \[(DW_FORM_\w+)[^\]]*\]\s*\((.*)\)\s*$/s.exec(block);
     if (attribute === null) continue;
     const [, name = "", form = "", text = ""] = attribute;
     found.push({ entry, name, form, text: text.replace(/\s*\n\s*/g, "\n") });

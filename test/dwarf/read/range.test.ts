@@ -4,8 +4,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Dwarf } from "../../../src/dwarf/dwarf.ts";
-import { addressRanges, entryRanges } from "../../../src/dwarf/read/range.ts";
-import { type Build, compile, link, openDwarf, placedAs, printedAttributes, printedBounds } from "./location-objects.ts";
+import { addressRanges, entryRanges, rangeList } from "../../../src/dwarf/read/range.ts";
+import type { Resolver } from "../../../src/dwarf/relocatable.ts";
+import {
+  type Build,
+  compile,
+  link,
+  openDwarf,
+  placedAs,
+  printedAttributes,
+  printedBounds,
+} from "./location-objects.ts";
 
 let scratch = "";
 beforeAll(() => {
@@ -22,8 +31,16 @@ const BUILDS: Build[] = ["gcc", "clang"].flatMap((compiler) =>
     ["-gdwarf-5", "-gdwarf64", "-O2", "-ffunction-sections"],
   ].map((options) => ({ compiler, options })),
 );
+/** Other sizes of addresses, byte orders, and relocations; this one compiler makes them all. */
+const TARGETS = ["i386", "aarch64", "riscv64", "riscv32", "s390x", "powerpc64", "mips", "mips64el"];
+const FOREIGN: Build[] = TARGETS.flatMap((target) =>
+  ["-gdwarf-4", "-gdwarf-5"].map((format) => ({
+    compiler: "clang",
+    options: [`--target=${target}-linux-gnu`, format, "-O2", "-ffunction-sections"],
+  })),
+);
 
-describe.each(BUILDS)("$compiler $options", (build) => {
+describe.each([...BUILDS, ...FOREIGN])("$compiler $options", (build) => {
   test("has the ranges and bounds that llvm-dwarfdump prints", () => {
     const object = compile(scratch, build, "a.o");
     const ours = new Map<number, string[]>();
@@ -41,7 +58,9 @@ describe.each(BUILDS)("$compiler $options", (build) => {
     expect(ours.size).toBeGreaterThan(4);
     expect(ours).toEqual(expected);
   });
+});
 
+describe.each(BUILDS)("$compiler $options", (build) => {
   test("has the final addresses that llvm-dwarfdump prints of the linked file", () => {
     const object = compile(scratch, build, "b.o");
     const linked = link(object);
@@ -53,6 +72,7 @@ describe.each(BUILDS)("$compiler $options", (build) => {
       if (ranges.length > 0) placed.set(entry.offset, ranges);
     }
     expect(placed).toEqual(expected);
+    expect(finalBounds(object, resolver)).toEqual(finalBounds(linked));
     const absolute = new Map<number, string[]>();
     for (const { unit, entry } of entries(openDwarf(linked))) {
       const ranges = shown(entryRanges(unit, entry));
@@ -91,6 +111,23 @@ function sum(start: string, distance: bigint): string {
 
 function hexadecimal({ begin, end }: { begin: bigint; end: bigint }): string {
   return `0x${begin.toString(16)} 0x${end.toString(16)}`;
+}
+
+/** Bounds of all range lists, in halves. */
+function finalBounds(file: string, resolver?: Resolver): number[][] {
+  const bounds: number[][] = [];
+  const dwarf = openDwarf(file);
+  dwarf.place(resolver);
+  for (const { unit, entry } of entries(dwarf)) {
+    const list = rangeList(unit, entry);
+    while (list?.next() === true) {
+      list.finalBounds();
+      bounds.push([list.beginHigh, list.beginLow, list.endHigh, list.endLow]);
+      expect((BigInt(list.beginHigh) << 32n) + BigInt(list.beginLow)).toBe(list.begin.resolve());
+      expect((BigInt(list.endHigh) << 32n) + BigInt(list.endLow)).toBe(list.end.resolve());
+    }
+  }
+  return bounds;
 }
 
 function* entries(dwarf: Dwarf) {
