@@ -1,0 +1,126 @@
+/** The FDEs of one section, sorted by what they cover: the look-up that a file without a search table needs. */
+import { SHN } from "../../elf/constants/section.ts";
+import type { ElfFile } from "../../elf/file.ts";
+import type { Resolver } from "../relocatable.ts";
+import type { FrameSection } from "./frame.ts";
+import type { Fde } from "./frame-entry.ts";
+
+/** Section number of what has a final address. */
+const ABSOLUTE = -1;
+const TWO_32 = 0x1_0000_0000;
+
+/** What one section's FDEs cover, sorted by start. Starts are halves, so that all 64 bits are exact. */
+interface Covered {
+  readonly high: Uint32Array;
+  readonly low: Uint32Array;
+  readonly size: Float64Array;
+  readonly entry: Float64Array;
+  /** Distance from the first start to the furthest end of this and all before it: how far back a search must look. */
+  readonly reach: Float64Array;
+}
+
+export class FrameIndex {
+  readonly #elf: ElfFile;
+  readonly #sections: ReadonlyMap<number, Covered>;
+
+  private constructor(elf: ElfFile, sections: ReadonlyMap<number, Covered>) {
+    this.#elf = elf;
+    this.#sections = sections;
+  }
+
+  /** Looks at every FDE. @throws DwarfError at the first that is malformed */
+  static of(frames: FrameSection): FrameIndex {
+    const rows = new Map<number, number[]>();
+    const relocated = frames.reader.section.relocations !== undefined;
+    for (const at = frames.entries(); at.next(); ) if (!at.isCie) addFde(rows, frames.fde(at), relocated);
+    const sections = new Map<number, Covered>();
+    for (const [section, flat] of rows) sections.set(section, sorted(flat));
+    return new FrameIndex(frames.reader.section.elf, sections);
+  }
+
+  /** Offset of the FDE that covers an offset in a section; -1 if none does. */
+  findIn(section: number, offset: number): number {
+    const covered = this.#sections.get(section);
+    if (covered === undefined || !(offset >= 0)) return -1;
+    return search(covered, Math.floor(offset / TWO_32), offset % TWO_32);
+  }
+
+  /** Offset of the FDE that covers an address; -1 if none does. */
+  find(address: bigint, resolver: Resolver): number {
+    for (const [section, covered] of this.#sections) {
+      const start = section === ABSOLUTE ? 0n : resolver.sectionAddress(this.#elf, section);
+      if (start === undefined || address < start) continue;
+      const inside = address - start;
+      const found = search(covered, Number(inside >> 32n), Number(inside & 0xffff_ffffn));
+      if (found >= 0) return found;
+    }
+    return -1;
+  }
+}
+
+/** Appends `high, low, size, entry` of an FDE to its section's rows. */
+function addFde(rows: Map<number, number[]>, fde: Fde, relocated: boolean): void {
+  const { pointers } = fde.cie;
+  let section: number = ABSOLUTE;
+  if (relocated) {
+    const { target, addend, minus } = fde.start.info();
+    const inSection = target === undefined || !target.symbol.special;
+    const offset = addend + (target?.symbol.value ?? 0n);
+    // Code that is not in this file: nobody asks for it here.
+    if (!inSection || target?.symbol.sectionIndex === SHN.SHN_UNDEF || minus !== undefined || offset < 0n)
+      return;
+    section = target?.symbol.sectionIndex ?? ABSOLUTE;
+    pointers.high = Number((offset >> 32n) & 0xffff_ffffn);
+    pointers.low = Number(offset & 0xffff_ffffn);
+  } else pointers.locate(fde.startAt);
+  const { high, low } = pointers;
+  let flat = rows.get(section);
+  if (flat === undefined) {
+    flat = [];
+    rows.set(section, flat);
+  }
+  flat.push(high, low, fde.size, fde.offset);
+}
+
+function sorted(flat: readonly number[]): Covered {
+  const count = flat.length / 4;
+  const field = (row: number, which: number): number => flat[4 * row + which] ?? 0;
+  const order = Uint32Array.from({ length: count }, (_, row) => row).sort(
+    (a, b) => field(a, 0) - field(b, 0) || field(a, 1) - field(b, 1) || field(a, 3) - field(b, 3),
+  );
+  const high = new Uint32Array(count);
+  const low = new Uint32Array(count);
+  const size = new Float64Array(count);
+  const entry = new Float64Array(count);
+  const reach = new Float64Array(count);
+  let furthest = 0;
+  order.forEach((row, position) => {
+    high[position] = field(row, 0);
+    low[position] = field(row, 1);
+    size[position] = field(row, 2);
+    entry[position] = field(row, 3);
+    const first = (high[position] ?? 0) - (high[0] ?? 0);
+    furthest = Math.max(furthest, first * TWO_32 + field(row, 1) - (low[0] ?? 0) + field(row, 2));
+    reach[position] = furthest;
+  });
+  return { high, low, size, entry, reach };
+}
+
+function search(covered: Covered, high: number, low: number): number {
+  const { high: highs, low: lows, size, entry, reach } = covered;
+  let from = 0;
+  let to = highs.length;
+  while (from < to) {
+    const middle = (from + to) >>> 1;
+    const its = highs[middle] ?? 0;
+    if (its < high || (its === high && (lows[middle] ?? 0) <= low)) from = middle + 1;
+    else to = middle;
+  }
+  const fromFirst = (high - (highs[0] ?? 0)) * TWO_32 + low - (lows[0] ?? 0);
+  // Ranges may lie in one another; the latest start is the innermost.
+  for (let at = from - 1; at >= 0 && (reach[at] ?? 0) > fromFirst; at--) {
+    const distance = (high - (highs[at] ?? 0)) * TWO_32 + low - (lows[at] ?? 0);
+    if (distance < (size[at] ?? 0)) return entry[at] ?? -1;
+  }
+  return -1;
+}
