@@ -2,32 +2,10 @@
  * Sequences of a line program by the place that they cover. A place is a section and an offset in it, so that sequences of
  * two sections that both begin at 0 never answer for each other.
  */
-import { SHN } from "../../elf/constants/section.ts";
-import type { RelocationInfo } from "../relocatable.ts";
+import type { RelocatablePlace } from "../relocatable.ts";
 
-/** Key of what counts from no section: final addresses. Symbols of no section have the keys below it. */
+/** Key of final addresses, which lie in no section. Symbols that lie in none have the keys below it. */
 const ABSOLUTE = -1;
-
-/** What two values must share to be compared, and the offset from it. */
-export interface LinePlace {
-  /** Index of a section, or a number below 0. */
-  readonly from: number;
-  readonly offset: bigint;
-}
-
-/** An offset of a section; of no section: a final address. */
-export function placeIn(section: number | undefined, offset: bigint): LinePlace {
-  return { from: section ?? ABSOLUTE, offset };
-}
-
-/** The place that a relocatable address is. */
-export function placeOf({ target, addend }: RelocationInfo): LinePlace {
-  if (target === undefined) return { from: ABSOLUTE, offset: addend };
-  const { index, special, sectionIndex, value } = target.symbol;
-  if (special && sectionIndex === SHN.SHN_ABS) return { from: ABSOLUTE, offset: value + addend };
-  if (special || sectionIndex === SHN.SHN_UNDEF) return { from: ABSOLUTE - index, offset: addend };
-  return { from: sectionIndex, offset: value + addend };
-}
 
 interface Extent {
   readonly start: bigint;
@@ -42,12 +20,13 @@ export class LineIndex {
   #sorted = true;
 
   /** Notes that a sequence covers the `size` bytes from a place. */
-  add(sequence: number, { from, offset }: LinePlace, size: number): void {
+  add(sequence: number, place: RelocatablePlace, size: number): void {
     if (size <= 0) return;
-    const end = offset + BigInt(size);
-    const extent = { start: offset, end, sequence, reach: end };
-    const same = this.#extents.get(from);
-    if (same === undefined) this.#extents.set(from, [extent]);
+    const end = place.offset + BigInt(size);
+    const extent = { start: place.offset, end, sequence, reach: end };
+    const key = keyOf(place);
+    const same = this.#extents.get(key);
+    if (same === undefined) this.#extents.set(key, [extent]);
     else same.push(extent);
     this.#sorted = false;
   }
@@ -56,9 +35,10 @@ export class LineIndex {
    * The sequence that covers a place; of several, which are left where a linker dropped functions, the one that begins
    * last. `undefined` in a gap.
    */
-  find({ from, offset }: LinePlace): Extent | undefined {
+  find(place: RelocatablePlace): Extent | undefined {
     if (!this.#sorted) this.#sort();
-    const extents = this.#extents.get(from) ?? [];
+    const { offset } = place;
+    const extents = this.#extents.get(keyOf(place)) ?? [];
     let low = 0;
     let high = extents.length;
     while (low < high) {
@@ -85,4 +65,8 @@ export class LineIndex {
     }
     this.#sorted = true;
   }
+}
+
+function keyOf({ section, symbol }: RelocatablePlace): number {
+  return section ?? ABSOLUTE - symbol;
 }

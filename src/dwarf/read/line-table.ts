@@ -1,8 +1,8 @@
 /** The rows of a line program for look-ups: decoded once, kept as columns, found by section and offset. */
-import type { Relocatable } from "../relocatable.ts";
+import type { Relocatable, RelocatablePlace } from "../relocatable.ts";
 import { LINE_FLAG, LineColumns } from "./line-columns.ts";
 import type { LineHeader } from "./line-header.ts";
-import { LineIndex, type LinePlace, placeIn, placeOf } from "./line-index.ts";
+import { LineIndex } from "./line-index.ts";
 import { LineRows, lineAddress } from "./line-program.ts";
 
 /** A row in handy form. The fields are those of {@link LineRows}. */
@@ -74,9 +74,9 @@ export class LineTable {
       if (cursor.baseField !== lastField && rows.count > firstRow) {
         const set = lineAddress(header, cursor.baseField, cursor.baseSize, 0);
         const moved = set.minus(lineAddress(header, baseField, baseSize, 0));
-        // What counts from elsewhere has no place in this sequence.
-        if (moved === undefined) close();
-        else shift = Number(moved);
+        shift = Number(moved);
+        // What counts from elsewhere, or is too far away, has no place in this sequence.
+        if (!Number.isSafeInteger(shift)) close();
         lastField = cursor.baseField;
       }
       let distance = cursor.distance + shift;
@@ -113,12 +113,12 @@ export class LineTable {
    * @throws DwarfError DWARF_BAD_RELOCATION
    */
   find(section: number | undefined, offset: bigint): number {
-    return this.#find(placeIn(section, offset));
+    return this.#find({ section, symbol: 0, offset });
   }
 
   /** The row that covers a relocatable address; -1 where none does. @throws DwarfError DWARF_BAD_RELOCATION */
   findRelocatable(address: Relocatable): number {
-    return this.#find(placeOf(address.info()));
+    return this.#find(address.place());
   }
 
   /** Numbers of all rows of a line: it begins at the address of each, unless the row before has the same line. */
@@ -158,7 +158,7 @@ export class LineTable {
     };
   }
 
-  #find(place: LinePlace): number {
+  #find(place: RelocatablePlace): number {
     this.#index ??= this.#makeIndex();
     const extent = this.#index.find(place);
     const sequence = extent === undefined ? undefined : this.#sequences[extent.sequence];
@@ -176,7 +176,7 @@ export class LineTable {
   #makeIndex(): LineIndex {
     const index = new LineIndex();
     this.#sequences.forEach(({ baseField, baseSize, low, high }, sequence) => {
-      index.add(sequence, placeOf(lineAddress(this.header, baseField, baseSize, low).info()), high - low);
+      index.add(sequence, lineAddress(this.header, baseField, baseSize, low).place(), high - low);
     });
     return index;
   }
