@@ -114,17 +114,15 @@ export function euRows(path: string): EuRow[] {
     const name = /^ {2}(\S.*) \(mtime: \d+, length: \d+\)$/.exec(line);
     if (name !== null) file = name[1] ?? "";
     const row =
-      /^\s+(\d+):(\d+)\s+([SBPE]*)\s*(\*?)\s+(\d+)\s+(\d+)\s+(\d+) (?:(\S+)\+)?(?:0x)?([0-9a-f]+)\s*$/.exec(
-        line,
-      );
+      /^\s+(\d+):(\d+)\s+([SBPE* ]*?)\s+(\d+)\s+(\d+)\s+(\d+) (?:(\S+)\+)?(?:0x)?([0-9a-f]+)\s*$/.exec(line);
     if (row === null) continue;
-    const [, number, column, flags = "", end, discriminator, isa, op, section = "", offset = ""] = row;
+    const [, number, column, flags = "", discriminator, isa, op, section = "", offset = ""] = row;
     rows.push({
       path: file,
       line: Number(number),
       column: Number(column),
-      flags,
-      end: end === "*",
+      flags: flags.replaceAll(/[ *]/g, ""),
+      end: flags.includes("*"),
       discriminator: Number(discriminator),
       isa: Number(isa),
       opIndex: Number(op),
