@@ -8,9 +8,11 @@ import { dwarfError } from "./place.ts";
 import { AbbrevTable } from "./read/abbrev.ts";
 import { EntryBatch } from "./read/batch.ts";
 import { EntryCursor } from "./read/cursor.ts";
+import { Parents } from "./read/parents.ts";
 import { readUnitHeader, type UnitHeader } from "./read/unit.ts";
 import type { Resolver } from "./resolver.ts";
 import { type DebugSection, DebugSections } from "./section.ts";
+import { UnitIndex } from "./unit-index.ts";
 
 /** A unit of `.debug_info` or `.debug_types`. Made when it is come to; its entries are read through cursors. */
 export class DwarfUnit {
@@ -19,6 +21,7 @@ export class DwarfUnit {
   readonly reader: FieldReader;
   #abbrevs: AbbrevTable | undefined;
   #stringOffsets: number | undefined;
+  #parents: Parents | undefined;
 
   /** Made by {@link Dwarf.units}. */
   constructor(dwarf: Dwarf, reader: FieldReader, header: UnitHeader) {
@@ -39,6 +42,12 @@ export class DwarfUnit {
   /** A cursor before the unit's root entry. */
   entries(): EntryCursor {
     return new EntryCursor(this.reader, this.header, this.abbrevs);
+  }
+
+  /** Which entry owns which; found at the first question. */
+  get parents(): Parents {
+    this.#parents ??= new Parents(this.entries());
+    return this.#parents;
   }
 
   /** All entries with their values, many at a time, for who reads them all. */
@@ -64,6 +73,7 @@ export class Dwarf {
   readonly sections: DebugSections;
   readonly #readers = new Map<DebugSection, FieldReader>();
   readonly #abbrevs = new Map<number, AbbrevTable>();
+  #index: UnitIndex<DwarfUnit> | undefined;
 
   private constructor(elf: ElfFile) {
     this.sections = new DebugSections(elf);
@@ -106,6 +116,12 @@ export class Dwarf {
         }
       }
     }
+  }
+
+  /** The units by place and signature. Reads every unit's header at the first question. */
+  get index(): UnitIndex<DwarfUnit> {
+    this.#index ??= new UnitIndex(this.units());
+    return this.#index;
   }
 
   /** The abbreviation table at an offset, read once. */

@@ -2,6 +2,7 @@
  * A cursor over the entries of a unit and their attributes [DWARF5 7.5.2, 7.5.6]. Walking allocates nothing: the
  * current entry and the current attribute are fields of the cursor.
  */
+import { DW_AT } from "../constants/attribute.ts";
 import { DW_FORM, formName } from "../constants/form.ts";
 import type { FieldReader } from "../field.ts";
 import { dwarfError } from "../place.ts";
@@ -111,6 +112,26 @@ export class EntryCursor {
     this.#position = end;
     this.#declaration = -1;
     return false;
+  }
+
+  /**
+   * Moves past the entries that the current one owns. `DW_AT_sibling`, where a compiler wrote it, saves walking them.
+   * @returns false when the unit ends; the entry may be one of an ancestor's: see {@link depth}
+   */
+  nextSibling(): boolean {
+    if (!this.hasChildren) return this.next();
+    const { depth, offset } = this;
+    while (this.nextAttribute()) {
+      if (this.attribute !== DW_AT.DW_AT_sibling) continue;
+      if (this.low > offset && this.low < this.#end) {
+        this.#position = this.low;
+        this.#declaration = -1;
+        return this.next();
+      }
+    }
+    let more = this.next();
+    while (more && this.depth > depth) more = this.next();
+    return more;
   }
 
   /**
