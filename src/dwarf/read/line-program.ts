@@ -60,7 +60,7 @@ export class LineRows {
   /** By opcode: lines that a special one adds. */
   readonly #lines: Int32Array;
   #position: number;
-  /** What the last call of `#leb` read, in halves. */
+  /** What the last call of `#leb` read, in signed halves: small integers to the engine, whatever the bits. */
   #low = 0;
   #high = 0;
 
@@ -98,14 +98,17 @@ export class LineRows {
     const bytes = this.#bytes;
     const end = this.#end;
     const opcodeBase = this.#opcodeBase;
+    const advances = this.#advances;
+    const lines = this.#lines;
+    const vliw = this.#vliw;
     let { distance, line } = this;
     let at = this.#position;
     while (at < end) {
       const opcode = bytes[at++] ?? 0;
       if (opcode >= opcodeBase) {
-        line = (line + (this.#lines[opcode] ?? 0)) | 0;
-        if (this.#vliw) distance += this.#operations(this.#advances[opcode] ?? 0);
-        else distance += this.#advances[opcode] ?? 0;
+        line = (line + (lines[opcode] ?? 0)) | 0;
+        if (vliw) distance += this.#operations(advances[opcode] ?? 0);
+        else distance += advances[opcode] ?? 0;
         this.distance = distance;
         this.line = line >>> 0;
         this.#position = at;
@@ -139,7 +142,7 @@ export class LineRows {
             at++;
           } else {
             at = this.#leb(at, false);
-            this.column = this.#low;
+            this.column = this.#low >>> 0;
           }
           break;
         }
@@ -153,7 +156,7 @@ export class LineRows {
             at++;
           } else {
             at = this.#leb(at, false);
-            this.file = this.#low;
+            this.file = this.#low >>> 0;
           }
           break;
         }
@@ -162,8 +165,8 @@ export class LineRows {
           distance += this.#advance(at);
           break;
         case DW_LNS_const_add_pc:
-          if (this.#vliw) distance += this.#operations(this.#advances[255] ?? 0);
-          else distance += this.#advances[255] ?? 0;
+          if (vliw) distance += this.#operations(advances[255] ?? 0);
+          else distance += advances[255] ?? 0;
           break;
         case 0: {
           // Inline, for compilers write many: a discriminator of one byte.
@@ -197,7 +200,7 @@ export class LineRows {
           break;
         case DW_LNS_set_isa:
           at = this.#leb(at, false);
-          this.isa = this.#low;
+          this.isa = this.#low >>> 0;
           break;
         default:
           at = this.#skipUnknown(opcode, at);
@@ -228,8 +231,8 @@ export class LineRows {
 
   /** Bytes that the operand just read advances. Compilers that go back write a number near 2^64. */
   #advance(at: number): number {
-    const high = this.#high >= 0x8000_0000 ? this.#high - TWO_32 : this.#high;
-    const operations = high * TWO_32 + this.#low;
+    const low = this.#low >>> 0;
+    const operations = this.#high === 0 ? low : this.#high * TWO_32 + low;
     if (this.#vliw) return this.#operations(operations);
     const bytes = operations * this.header.minimumInstructionLength;
     if (!Number.isSafeInteger(bytes)) this.#bad(at, `advance of ${bytes} bytes: expected less than 2^53`);
@@ -260,7 +263,8 @@ export class LineRows {
   /** Runs the extended opcode whose length is at `at`. Returns where it ends. */
   #extended(at: number): number {
     const start = this.#leb(at, false);
-    const length = this.#high * TWO_32 + this.#low;
+    const low = this.#low >>> 0;
+    const length = this.#high === 0 ? low : (this.#high >>> 0) * TWO_32 + low;
     const end = start + length;
     if (end > this.#end) this.#truncated(at, `extended opcode of ${length} bytes`);
     // No bytes are no opcode: other readers pass over them too.
@@ -280,7 +284,7 @@ export class LineRows {
         break;
       case DW_LNE.DW_LNE_set_discriminator:
         if (this.#leb(start + 1, false) > end) this.#truncated(start, "DW_LNE_set_discriminator");
-        this.discriminator = this.#low;
+        this.discriminator = this.#low >>> 0;
         break;
       case DW_LNE.DW_LNE_define_file:
         this.header.defineFile(start + 1);
@@ -321,8 +325,8 @@ export class LineRows {
       if (shift < 32) low |= -1 << shift;
       high = shift <= 32 ? -1 : high | (-1 << (shift - 32));
     }
-    this.#low = low >>> 0;
-    this.#high = high >>> 0;
+    this.#low = low | 0;
+    this.#high = high | 0;
     return next;
   }
 
