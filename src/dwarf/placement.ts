@@ -2,9 +2,11 @@
  * Where one file's sections and symbols are, by the resolver in force: asked at the first need, once each, and kept in
  * columns by symbol, for readers of millions of addresses.
  */
+import { SHN } from "../elf/constants/section.ts";
+import { STT } from "../elf/constants/symbol.ts";
 import type { ElfFile } from "../elf/file.ts";
-import type { ElfSymbol } from "../elf/symbol.ts";
-import { type Resolver, symbolValue } from "./resolver.ts";
+import type { ElfSymbol, SymbolTable } from "../elf/symbol.ts";
+import { type Resolver, sectionStart, symbolValue } from "./resolver.ts";
 
 const UNASKED = 0;
 const KNOWN = 1;
@@ -69,11 +71,21 @@ export class Placement implements Resolver {
       this.lows = new Uint32Array(table.length);
       this.highs = new Uint32Array(table.length);
     }
-    const value = symbolValue(this.#elf, table.at(symbol), false, this);
+    const value = this.#value(table, symbol);
     this.#states[symbol] = value === undefined ? UNKNOWN : KNOWN;
     if (value === undefined) return false;
     this.lows[symbol] = Number(BigInt.asUintN(32, value));
     this.highs[symbol] = Number(BigInt.asUintN(32, value >> 32n));
     return true;
+  }
+
+  /** What {@link symbolValue} says, without a name where none is needed. */
+  #value(table: SymbolTable, symbol: number): bigint | undefined {
+    const section = table.sectionIndex(symbol);
+    const isPlain =
+      section !== SHN.SHN_UNDEF && !table.isSpecial(symbol) && table.type(symbol) !== STT.STT_TLS;
+    if (!isPlain) return symbolValue(this.#elf, table.at(symbol), false, this);
+    const start = sectionStart(this.#elf, section, this);
+    return start === undefined ? undefined : start + table.value(symbol);
   }
 }

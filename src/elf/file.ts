@@ -126,9 +126,15 @@ export class ElfFile {
       const extended = this.sections.find(
         (one) => one.type === SHT.SHT_SYMTAB_SHNDX && one.link === section.index,
       );
+      // Its kind is checked now, its bytes are read when a name is asked for.
+      const names = this.section(section.link);
+      this.#expectType(names, [SHT.SHT_STRTAB]);
+      const strings = (): StringTable => this.strings(names);
       return new SymbolTable(this.image, {
         bytes: section.bytes(),
-        strings: this.strings(this.section(section.link)),
+        get strings() {
+          return strings();
+        },
         part: section.label,
         extendedIndexes: extended?.bytes(),
         versionOf: section.type === SHT.SHT_DYNSYM ? (index) => this.versions().of(index) : undefined,

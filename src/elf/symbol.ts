@@ -35,6 +35,7 @@ export interface ElfSymbol {
 /** Where a symbol table's parts come from. */
 export interface SymbolTableParts {
   readonly bytes: Uint8Array;
+  /** Asked for when a name is. */
   readonly strings: StringTable;
   /** What messages call the table. */
   readonly part: string;
@@ -55,9 +56,6 @@ export class SymbolTable {
   readonly bytes: Uint8Array;
   /** Bytes of an entry. */
   readonly entsize: number;
-  /** Where the names are. */
-  readonly strings: StringTable;
-
   readonly #image: ElfImage;
   readonly #parts: SymbolTableParts;
   readonly #is64: boolean;
@@ -74,7 +72,6 @@ export class SymbolTable {
     this.#is64 = image.is64;
     this.#little = image.little;
     this.bytes = bytes;
-    this.strings = parts.strings;
     this.entsize = layoutOf(image.is64).symsize;
     this.length = bytes.length / this.entsize;
     if (!Number.isInteger(this.length)) {
@@ -85,6 +82,11 @@ export class SymbolTable {
         `size: found ${bytes.length} bytes, expected a multiple of ${this.entsize}`,
       );
     }
+  }
+
+  /** Where the names are; read when first asked for. */
+  get strings(): StringTable {
+    return this.#parts.strings;
   }
 
   /** `st_name` of symbol `index`: where its name is in {@link strings}. */
