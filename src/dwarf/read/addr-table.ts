@@ -10,7 +10,6 @@ import type { DwarfUnit } from "../dwarf.ts";
 import type { FieldReader } from "../field.ts";
 import { dwarfError } from "../place.ts";
 import type { Relocatable } from "../relocatable.ts";
-import type { EntryCursor } from "./cursor.ts";
 
 /** What a unit of a split file can't know by itself. */
 export interface SplitPlace {
@@ -117,11 +116,6 @@ export class UnitBases {
     return this.addresses().address(this.indexedField(index), this.unit.header.addressSize);
   }
 
-  /** The address that the current attribute of a cursor in the unit is; `undefined` when its form is no address. */
-  attribute(at: EntryCursor): Relocatable | undefined {
-    return this.#address(at.form, at.valueOffset, at.low);
-  }
-
   /** Where an offset in the unit to `.debug_ranges` or `.debug_rnglists` leads, in {@link ranges}. */
   rangeOffset(form: number, value: number): number {
     const base = this.#rangesBase(form);
@@ -168,10 +162,15 @@ export class UnitBases {
   #ownBase(): Relocatable | undefined {
     const root = this.#attributes();
     const found = root.get(DW_AT.DW_AT_low_pc) ?? root.get(DW_AT.DW_AT_entry_pc);
-    return found && this.#address(found.form, found.at, found.value);
+    return found && this.address(found.form, found.at, found.value);
   }
 
-  #address(form: number, at: number, value: number): Relocatable | undefined {
+  /**
+   * The address that an attribute of the unit is, in place or by index; `undefined` when its form is no address.
+   * @param at where its value is in the unit's section
+   * @param value the index
+   */
+  address(form: number, at: number, value: number): Relocatable | undefined {
     switch (form) {
       case DW_FORM.DW_FORM_addr:
         return this.unit.reader.address(at, this.unit.header.addressSize);

@@ -92,7 +92,12 @@ export interface PrintedAttribute {
 
 /** What `llvm-dwarfdump --debug-info -v` prints of each attribute. */
 export function printedAttributes(object: string): PrintedAttribute[] {
-  const printed = execFileSync("llvm-dwarfdump", ["-v", "--debug-info", object], { encoding: "utf8" });
+  const args = ["-v", "--debug-info", object];
+  // It warns of relocations of thread-local variables that it does not know.
+  const printed = execFileSync("llvm-dwarfdump", args, {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "ignore"],
+  });
   const found: PrintedAttribute[] = [];
   let entry = -1;
   for (const block of printed.split(/\n(?=0x[0-9a-f]+: |\s+DW_AT_)/)) {
