@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { BinderyError } from "../errors.ts";
+import { defineDwarf } from "./dwarf.ts";
 import { defineElf } from "./elf.ts";
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, helpText } from "./help.ts";
 import { defineLive } from "./live.ts";
@@ -30,6 +31,7 @@ function makeProgram(): Command {
       Examples: [
         ["bindery elf -hlS /bin/ls", "headers, segments and sections, as readelf shows them"],
         ["bindery elf --dyn-syms -C libstdc++.so.6", "exported C++ names, demangled"],
+        ["bindery dwarf info --depth 1 a.o", "debug information, addresses relative to sections"],
         ["bindery live", "make a library that grows while it runs, and attach gdb to it"],
         ["bindery tour", "what else there is"],
       ],
@@ -42,6 +44,7 @@ function makeProgram(): Command {
     }),
   );
   defineElf(program);
+  defineDwarf(program);
   defineLive(program);
   defineTour(program);
   return program;

@@ -1,11 +1,11 @@
 /** Shows the selected parts of the files, as text or as one JSON document. */
-import { BinderyError } from "../../errors.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../help.ts";
+import { allInputs, type Input } from "../inputs.ts";
+import { jsonPieces } from "../json.ts";
+import { describe, Output } from "../output.ts";
 import { dynamicJson, dynamicText } from "./dynamic.ts";
 import { hashJson, hashText } from "./hash.ts";
 import { headerJson, headerText } from "./header.ts";
-import { type Input, inputsOf } from "./inputs.ts";
-import { jsonPieces } from "./json.ts";
 import { notesJson, notesText } from "./notes.ts";
 import type { ElfOptions } from "./options.ts";
 import { relocsJson, relocsText } from "./relocs.ts";
@@ -72,12 +72,6 @@ function selectedParts(options: ElfOptions): readonly Part[] {
 export function showFiles(files: readonly string[], options: ElfOptions): number {
   const parts = selectedParts(options);
   return on(options.json) ? showJson(files, parts, options) : showText(files, parts, options);
-}
-
-function* allInputs(files: readonly string[]): Generator<Input, void, undefined> {
-  for (const file of files) {
-    yield* inputsOf(file);
-  }
 }
 
 function viewOf(input: Input, parts: readonly Part[], options: ElfOptions): View | undefined {
@@ -156,41 +150,4 @@ function showJson(files: readonly string[], parts: readonly Part[], options: Elf
   out.line("");
   out.flush();
   return status;
-}
-
-/** An expected error as data. Others are defects and go on to where those are reported. */
-function describe(name: string, error: unknown): { code: string; message: string } {
-  if (!(error instanceof BinderyError)) {
-    throw error;
-  }
-  // `open: ENOENT: no such file or directory, open 'a.out'` says everything twice.
-  const [, plain] = /^\w+: E[A-Z0-9]+: (.*), \w+(?: '.*')?$/.exec(error.message) ?? [];
-  const said = plain ?? error.message.replace(`open: ${name}: `, "");
-  return { code: error.code, message: said.includes(name) ? said : `${name}: ${said}` };
-}
-
-/** Standard output in larger pieces than lines. */
-class Output {
-  #pending: string[] = [];
-  #size = 0;
-
-  line(text: string): void {
-    this.write(`${text}\n`);
-  }
-
-  write(text: string): void {
-    this.#pending.push(text);
-    this.#size += text.length;
-    if (this.#size > 1 << 16) {
-      this.flush();
-    }
-  }
-
-  flush(): void {
-    if (this.#size > 0) {
-      process.stdout.write(this.#pending.join(""));
-      this.#pending = [];
-      this.#size = 0;
-    }
-  }
 }

@@ -2,9 +2,9 @@
 
 import { existsSync } from "node:fs";
 import { basename } from "node:path";
-import { ElfFile, isArchive } from "../../elf/index.ts";
-import { ElfError } from "../../errors.ts";
-import { hostDecompressors, openArchive, openElf, openSource } from "../../host/file.ts";
+import { ElfFile, isArchive } from "../elf/index.ts";
+import { ElfError } from "../errors.ts";
+import { hostDecompressors, openArchive, openElf, openSource } from "../host/file.ts";
 
 /** One ELF file to show, or why it can't be. */
 export type Input = { readonly name: string } & (
@@ -16,7 +16,7 @@ export type Input = { readonly name: string } & (
  * Opens what an argument names, one input at a time; an input is closed when the next one is asked for.
  * Errors are yielded with the input they belong to, so that the others are still shown.
  */
-export function* inputsOf(argument: string): Generator<Input, void, undefined> {
+function* inputsOf(argument: string): Generator<Input, void, undefined> {
   const [, archive, member] = /^(.+)\((.+)\)$/.exec(argument) ?? [];
   try {
     if (archive !== undefined && member !== undefined && !existsSync(argument)) {
@@ -56,4 +56,9 @@ function* membersOf(path: string, wanted: string | undefined): Generator<Input, 
   if (!found && wanted !== undefined) {
     throw new ElfError("ELF_BAD_REFERENCE", { file: path }, `found no member ${wanted} in the archive`);
   }
+}
+
+/** The inputs that all arguments name, in order. */
+export function* allInputs(files: readonly string[]): Generator<Input, void, undefined> {
+  for (const file of files) yield* inputsOf(file);
 }
