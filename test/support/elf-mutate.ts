@@ -8,7 +8,8 @@ const INTERESTING = [
 
 /** A copy of `image` with one to eight changes inside `from` to `to`. */
 export function mutate(image: Uint8Array, random: Random, from: number, to: number): Uint8Array {
-  const copy = image.slice();
+  // Not slice(): that of a Buffer is a view, and damage would add up in the original.
+  const copy = new Uint8Array(image);
   const end = Math.min(to, copy.length);
   const changes = 1 + random.below(8);
   for (let i = 0; i < changes; i++) {
