@@ -43,7 +43,7 @@ function runReadelf(option: string, path: string): string[] {
 
 /** The instructions of all FDEs, and under the CIE's own offset those of its CIE. */
 export function readelfInstructions(path: string): OracleFrame[] {
-  return parse(runReadelf("-wf", path), (line) =>
+  return parse(runReadelf("-wNf", path), (line) =>
     /^ {2}DW_CFA_/.test(line) ? normal(line.trim()) : undefined,
   );
 }
@@ -126,12 +126,20 @@ export function readelfRows(path: string): OracleFrame[] {
   let columns: string[] = [];
   const number = (name: string): string =>
     String(name === "ra" ? returnAddress : (/^r(\d+)$/.exec(name)?.[1] ?? numbers.get(name) ?? name));
-  const frames = parse(runReadelf("-wF", path), (line) => {
+  const frames = parse(runReadelf("-wNF", path), (line) => {
     const ra = / CIE ".*ra=(\d+)$/.exec(line);
     if (ra !== null) returnAddress = Number(ra[1]);
-    const words = line.trim().split(/\s+/);
+    // A register in a register is printed with its name behind it.
+    const words = line
+      .trim()
+      .replaceAll(/ \(\w+\)/g, "")
+      .split(/\s+/);
     if (words[0] === "LOC") columns = words.slice(2);
-    if (!/^[0-9a-f]{8,16} \S/.test(line) || / (CIE|FDE) /.test(line) || columns.length + 2 !== words.length)
+    if (
+      !/^[0-9a-f]{8,16} \S/.test(line) ||
+      / (CIE|FDE|ZERO) /.test(line) ||
+      columns.length + 2 !== words.length
+    )
       return undefined;
     const [at = "", cfa = "", ...rules] = words;
     const [, base = "", offset = ""] = /^(\w+)([-+]\d+)$/.exec(cfa) ?? ["", cfa, ""];
@@ -139,7 +147,7 @@ export function readelfRows(path: string): OracleFrame[] {
       .map((column, index) => [Number(number(column)), rules[index] ?? ""] as const)
       .filter(([, rule]) => rule !== "u")
       .sort(([a], [b]) => a - b)
-      .map(([register, rule]) => `${register}=${/^[a-z]+$/.test(rule) ? ruleOf(rule) : rule}`);
+      .map(([register, rule]) => `${register}=${/^r\d+$/.test(rule) ? rule.slice(1) : rule}`);
     return [
       `${BigInt(`0x${at}`).toString(16)}:`,
       `${base === "exp" ? base : number(base)}${offset}`,
@@ -157,10 +165,6 @@ export function readelfRows(path: string): OracleFrame[] {
     if (lines.length === 0) lines.push(`${start.toString(16)}${common?.slice(common.indexOf(":"))}`);
   }
   return frames.filter(({ cie, offset }) => cie !== offset);
-
-  function ruleOf(rule: string): string {
-    return ["s", "exp", "vexp"].includes(rule) ? rule : number(rule);
-  }
 }
 
 export function ourRows(frames: FrameSection): OracleFrame[] {
