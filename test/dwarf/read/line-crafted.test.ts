@@ -277,6 +277,37 @@ describe("look-ups", () => {
     expect(find(source, 0, 3, 4, 5, 6, 0x10, 0x17, 0x18)).toEqual([3, 3, 4, 4, undefined, 1, 1, undefined]);
   });
 
+  test("a sequence that goes on in another section has a part in each", () => {
+    const two = (body: string): string => `
+      .section .text.a,"ax",@progbits
+      .fill 32
+      .section .text.b,"ax",@progbits
+      .fill 32
+      ${program({}, body)}`;
+    const set = (to: string): string => `.byte 0, 9, 2\n .quad ${to}`;
+    const body = `${set(".text.a + 4")}\n .byte 1, 2, 4, 3, 1, 1, 2, 4, 3, 1, 1\n ${set(".text.b")}\n .byte 3, 1, 1, 2, 8\n ${END}`;
+    const elf = openElf(assembleData("two.o", two(body)));
+    const [a, b] = [".text.a", ".text.b"].map((name) => elf.sectionsNamed(name)[0]?.index);
+    const [header] = lineHeaders(elf);
+    expect(header).toBeDefined();
+    if (header === undefined) return;
+    const table = LineTable.build(header);
+    const line = (section: number | undefined, offset: bigint): number | undefined => {
+      const row = table.find(section, offset);
+      return row < 0 ? undefined : table.row(row).line;
+    };
+    expect([3n, 4n, 8n, 11n, 12n].map((offset) => line(a, offset))).toEqual([undefined, 1, 2, 2, undefined]);
+    expect([0n, 7n, 8n].map((offset) => line(b, offset))).toEqual([4, 4, undefined]);
+    expect(table.sequenceCount).toBe(2);
+    expect(mapRows(header, (row) => row.address().toString())).toEqual([
+      ".text.a+0x4",
+      ".text.a+0x8",
+      ".text.a+0xc",
+      ".text.b+0x0",
+      ".text.b+0x8",
+    ]);
+  });
+
   test("of several rows at one address the last one counts", () => {
     expect(find(program({}, `${SET_ADDRESS(0)}\n .byte 1, 3, 1, 1, 3, 1, 1, 2, 4\n ${END}`), 0)).toEqual([3]);
   });

@@ -84,6 +84,14 @@ test.each([
   expect(lineHeaders(openElf(object)).flatMap((header) => mapRows(header, readelfRow))).toEqual(expected);
 });
 
+test("the files of split type units are those that llvm-dwarfdump prints", () => {
+  const options = ["-gdwarf-5", "-gsplit-dwarf", "-fdebug-types-section"];
+  const split = compile("gcc", "b.cc", options).replace(/\.o$/, ".dwo");
+  const expected = llvmPrograms(split);
+  expect(Object.keys(expected[0]?.files ?? {}).length).toBeGreaterThan(0);
+  expect(lineHeaders(openElf(split)).map(ourProgram)).toEqual(expected);
+});
+
 const TARGETS = [
   "aarch64-linux-gnu",
   "aarch64_be-linux-gnu",
