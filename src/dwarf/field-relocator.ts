@@ -113,6 +113,7 @@ export class FieldRelocator {
       const index = relocations.indexAt(position);
       this.#apply(table, index, at, size);
     }
+    for (let i = 0; i < value.count; i++) this.#checkSymbol(at, value.symbols[i] ?? 0);
     if (position === first + 1) this.#notePlain(first);
     if (value.count > 1) this.#cancel();
     return value;
@@ -177,6 +178,18 @@ export class FieldRelocator {
       throw this.#bad(at, `${relocationTypeName(table.machine, whole)}: is of linked files only`);
     }
     return row;
+  }
+
+  /** A symbol that the table does not have, or whose section the file does not have, is an error of this place. */
+  #checkSymbol(at: number, symbol: number): void {
+    const table = this.#symbolTable();
+    if (symbol >= table.length) {
+      throw this.#bad(at, `relocation: found symbol ${symbol}, expected less than ${table.length}`);
+    }
+    const { length } = this.#section.elf.sections;
+    const section = table.isSpecial(symbol) ? 0 : table.sectionIndex(symbol);
+    if (section < length) return;
+    throw this.#bad(at, `relocation: found a symbol in section ${section}, expected less than ${length}`);
   }
 
   #notePlain(position: number): void {

@@ -58,7 +58,7 @@ export class DebugSection implements Located {
       throw dwarfError(this, "DWARF_BAD_REFERENCE", 0, "relocations: the file has no symbol table");
     }
     for (const { link, label } of this.#sources) {
-      if (this.elf.section(link).type !== SHT.SHT_SYMTAB) {
+      if (this.elf.sections[link]?.type !== SHT.SHT_SYMTAB) {
         const what = `${label}: found section ${link} for the symbol table, expected an SHT_SYMTAB section`;
         throw dwarfError(this, "DWARF_BAD_RELOCATION", 0, what);
       }
