@@ -1,6 +1,6 @@
 /** `bindery dwarf`: its subcommands, options and help. The printing is in dwarf/, loaded when a command runs. */
 import type { Command } from "commander";
-import type { InfoOptions } from "./dwarf/options.ts";
+import type { InfoOptions, LinesOptions } from "./dwarf/options.ts";
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, helpText } from "./help.ts";
 import { parseWholeNumber } from "./number.ts";
 
@@ -13,6 +13,7 @@ export function defineDwarf(program: Command): void {
       "Shows the DWARF of executables, shared objects, object files, kernel modules and archives of them.",
     );
   defineInfo(command);
+  defineLines(command);
 }
 
 function defineInfo(parent: Command): void {
@@ -56,5 +57,39 @@ function defineInfo(parent: Command): void {
   command.action(async (files: string[], options: InfoOptions) => {
     const { showInfo } = await import("./dwarf/info.ts");
     process.exitCode = showInfo(files, options);
+  });
+}
+
+function defineLines(parent: Command): void {
+  const command = parent
+    .command("lines")
+    .summary("rows of line programs")
+    .description(
+      "Prints every row of .debug_line: address, file, line and column, and what else is known of it.",
+    )
+    .usage("[OPTION]... FILE...")
+    .argument("<file...>", "files to read")
+    .option("--stats", "count sequences and rows, each of which is decoded, and print nothing else")
+    .option("--json", "one JSON document instead of text");
+  command.addHelpText(
+    "after",
+    helpText({
+      JSON:
+        'With --stats: { "sequences", "rows" } over all files. Else an array with one object for each file: "file" and\n' +
+        '"programs", each { "offset", "rows" }; a row is { "address", "file", "line", "column", "flags" }.',
+      Examples: [
+        ["bindery dwarf lines a.o", "rows with addresses such as .text+0x10"],
+        ["bindery dwarf lines --stats --json *.ko", "how much there is"],
+      ],
+      "Exit status": [
+        [String(EXIT_OK), "all files were read"],
+        [String(EXIT_FAILURE), "one or more files, or programs, could not be read; the others are shown"],
+        [String(EXIT_USAGE), "the command line makes no sense"],
+      ],
+    }),
+  );
+  command.action(async (files: string[], options: LinesOptions) => {
+    const { showLines } = await import("./dwarf/lines.ts");
+    process.exitCode = showLines(files, options);
   });
 }

@@ -66,3 +66,19 @@ test("says what is wrong, with the place, and shows the rest", () => {
   expect(both.stderr.split("\n").filter((line) => line.startsWith("bindery: "))).toHaveLength(2);
   expect(bindery(["dwarf", "info", "--unit", "x", object]).status).toBe(2);
 });
+
+test("prints and counts the rows that llvm-dwarfdump prints", () => {
+  const printed = execFileSync("llvm-dwarfdump", ["--debug-line", object], { encoding: "utf8" });
+  const expected = [...printed.matchAll(/^0x([0-9a-f]{16}) +(\d+) +(\d+) /gm)].map(
+    ([, address, line, column]) => `${BigInt(`0x${address}`)} ${line}:${column}`,
+  );
+  const ends = printed.match(/end_sequence$/gm)?.length ?? 0;
+  const { stdout, status } = bindery(["dwarf", "lines", object]);
+  expect(status).toBe(0);
+  const ours = [...stdout.matchAll(/^\.text\+(0x[0-9a-f]+) +\S+:(\d+):(\d+)/gm)].map(
+    ([, address = "", line, column]) => `${BigInt(address)} ${line}:${column}`,
+  );
+  expect(ours).toEqual(expected);
+  const counted = JSON.parse(bindery(["dwarf", "lines", "--stats", "--json", object]).stdout);
+  expect(counted).toEqual({ sequences: ends, rows: expected.length });
+});
