@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Dwarf } from "../../src/dwarf/dwarf.ts";
+import { pcBounds } from "../../src/dwarf/read/range.ts";
 import type { Resolver } from "../../src/dwarf/resolver.ts";
 import { SHF, SHT } from "../../src/elf/constants/section.ts";
 import { ElfFile } from "../../src/elf/file.ts";
@@ -176,6 +177,29 @@ function frameStarts(program: string): string[] {
   const printed = execFileSync("readelf", ["--debug-dump=frames", program], { encoding: "utf8" });
   return [...printed.matchAll(/ FDE .* pc=0*([0-9a-f]+)\.\./g)].map(([, pc = ""]) => pc).sort();
 }
+
+describe.each(TARGETS)("$machine $options", ({ machine, options }) => {
+  test("has the bounds of functions that llvm-dwarfdump prints", () => {
+    const object = compile(machine, options);
+    const printed = execFileSync("llvm-dwarfdump", ["--debug-info", object], {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    const expected = [...printed.matchAll(/DW_AT_low_pc\s+\(0x(\w+)\)\s+DW_AT_high_pc\s+\(0x(\w+)\)/g)].map(
+      ([, low = "", high = ""]) => `${BigInt(`0x${low}`)} ${BigInt(`0x${high}`)}`,
+    );
+    expect(expected.length).toBeGreaterThan(3);
+    const found: string[] = [];
+    for (const unit of Dwarf.open(open(object), AT_ZERO).units()) {
+      const at = unit.entries();
+      while (at.next()) {
+        const bounds = pcBounds(unit, at);
+        if (bounds?.high !== undefined) found.push(`${bounds.low.resolve()} ${bounds.high.resolve()}`);
+      }
+    }
+    expect(found).toEqual(expected);
+  });
+});
 
 const AT_ZERO: Resolver = {
   sectionAddress: () => 0n,
