@@ -234,6 +234,58 @@ describe("addends in the place", () => {
   });
 });
 
+describe("what tools make of one object", () => {
+  let scratch = "";
+  let object = "";
+  beforeAll(() => {
+    scratch = mkdtempSync(join(tmpdir(), "bindery-tools-"));
+    object = join(scratch, "a.o");
+    const source =
+      "static int count;\nint add(int a) { for (int i = 0; i < a; i++) count += i; return count; }\n";
+    writeFileSync(join(scratch, "a.c"), source);
+    execFileSync("gcc", ["-gdwarf-4", "-O2", "-c", "a.c", "-o", object], { cwd: scratch });
+  });
+  afterAll(() => rmSync(scratch, { recursive: true }));
+
+  /** Every field of `.debug_info` that the object has a relocation for, as it is in a file. */
+  function values(path: string): string[] {
+    const at = (given: string): FieldReader =>
+      reader(ElfFile.open(readFileSync(given), { name: given }), PLACES);
+    const [original, fields] = [at(object), at(path)];
+    const { relocations } = original.section;
+    if (relocations === undefined) throw new Error("no relocations");
+    return Array.from({ length: relocations.count }, (_, i) => {
+      const offset = relocations.offsetAt(i);
+      const size = relocations.tableAt(i).type(relocations.indexAt(i)) === R_X86_64_64 ? 8 : 4;
+      const number = size === 4 ? fields.offset(offset, size) : 0;
+      return `${fields.address(offset, size)} ${fields.final(offset, size)} ${number}`;
+    });
+  }
+
+  test.each(["zlib-gabi", "zlib-gnu"])("compressed sections are relocated as they were (%s)", (style) => {
+    const path = join(scratch, `${style}.o`);
+    execFileSync("objcopy", [`--compress-debug-sections=${style}`, object, path]);
+    expect(execFileSync("readelf", ["-SW", path], { encoding: "utf8" })).toMatch(
+      / \.zdebug_info | \.debug_info .* C /,
+    );
+    const named = values(path).map((line) => line.replace(".zdebug_", ".debug_"));
+    expect(named).toEqual(values(object));
+  });
+
+  test("eu-strip resolves the same offsets, and leaves the addresses", () => {
+    const path = join(scratch, "a.debug");
+    const stripped = join(scratch, "stripped.o");
+    execFileSync("eu-strip", ["--reloc-debug-sections", "-f", path, "-o", stripped, object]);
+    const left = reader(ElfFile.open(readFileSync(path))).section.relocations?.count ?? 0;
+    expect(left).toBeGreaterThan(0);
+    // Offsets are plain numbers now; that they were `.debug_str+0x10` is gone.
+    const numbers = (lines: string[]): string[] =>
+      lines.map((line) => line.replace(/^\.debug_\w+\+|^0x/, "").replace(/^0x/, ""));
+    expect(left).toBeLessThan(values(object).length);
+    expect(numbers(values(path))).toEqual(numbers(values(object)));
+  });
+});
+
 describe("linked files", () => {
   let scratch = "";
   beforeAll(() => {
