@@ -15,8 +15,8 @@ interface Covered {
   readonly low: Uint32Array;
   readonly size: Float64Array;
   readonly entry: Float64Array;
-  /** Distance from the first start to the furthest end of this and all before it: how far back a search must look. */
-  readonly reach: Float64Array;
+  /** Position of the nearest one before that reaches further than this one; -1 if none does. */
+  readonly outer: Int32Array;
 }
 
 export class FrameIndex {
@@ -92,22 +92,32 @@ function sorted(flat: readonly number[]): Covered {
   const low = new Uint32Array(count);
   const size = new Float64Array(count);
   const entry = new Float64Array(count);
-  const reach = new Float64Array(count);
-  let furthest = 0;
+  const outer = new Int32Array(count);
+  const covered = { high, low, size, entry, outer };
   order.forEach((row, position) => {
     high[position] = field(row, 0);
     low[position] = field(row, 1);
     size[position] = field(row, 2);
     entry[position] = field(row, 3);
-    const first = (high[position] ?? 0) - (high[0] ?? 0);
-    furthest = Math.max(furthest, first * TWO_32 + field(row, 1) - (low[0] ?? 0) + field(row, 2));
-    reach[position] = furthest;
+    let before = position - 1;
+    while (
+      before >= 0 &&
+      field(row, 2) + distance(covered, before, field(row, 0), field(row, 1)) >= (size[before] ?? 0)
+    ) {
+      before = outer[before] ?? -1;
+    }
+    outer[position] = before;
   });
-  return { high, low, size, entry, reach };
+  return covered;
+}
+
+/** From the start at a position on; exact below 2^53, and what is more is past the end anyway. */
+function distance({ high: highs, low: lows }: Covered, at: number, high: number, low: number): number {
+  return (high - (highs[at] ?? 0)) * TWO_32 + low - (lows[at] ?? 0);
 }
 
 function search(covered: Covered, high: number, low: number): number {
-  const { high: highs, low: lows, size, entry, reach } = covered;
+  const { high: highs, low: lows, size, entry, outer } = covered;
   let from = 0;
   let to = highs.length;
   while (from < to) {
@@ -116,11 +126,9 @@ function search(covered: Covered, high: number, low: number): number {
     if (its < high || (its === high && (lows[middle] ?? 0) <= low)) from = middle + 1;
     else to = middle;
   }
-  const fromFirst = (high - (highs[0] ?? 0)) * TWO_32 + low - (lows[0] ?? 0);
   // Ranges may lie in one another; the latest start is the innermost.
-  for (let at = from - 1; at >= 0 && (reach[at] ?? 0) > fromFirst; at--) {
-    const distance = (high - (highs[at] ?? 0)) * TWO_32 + low - (lows[at] ?? 0);
-    if (distance < (size[at] ?? 0)) return entry[at] ?? -1;
+  for (let at = from - 1; at >= 0; at = outer[at] ?? -1) {
+    if (distance(covered, at, high, low) < (size[at] ?? 0)) return entry[at] ?? -1;
   }
   return -1;
 }

@@ -2,6 +2,7 @@
 import { readI32, readU16, readU32, readU64 } from "../../bytes/endian.ts";
 import { leb128Length, readSleb128, readUleb128 } from "../../bytes/leb128.ts";
 import { ET } from "../../elf/constants/header.ts";
+import type { ElfSymbol } from "../../elf/symbol.ts";
 import { DW_EH_PE, pointerEncodingName } from "../constants/frame.ts";
 import type { FieldReader } from "../field.ts";
 import { dwarfError } from "../place.ts";
@@ -60,6 +61,8 @@ export class EncodedPointers implements RelocatableSource {
   /** Address of the section as the file has it, in halves. */
   readonly #startLow: number;
   readonly #startHigh: number;
+  /** A symbol in this section, for pointers that count from their own place without a relocation; false: none. */
+  #own: ElfSymbol | false | undefined;
 
   constructor(reader: FieldReader, bases: PointerBases, encoding: number, addressSize: number) {
     this.section = reader.section;
@@ -219,12 +222,14 @@ export class EncodedPointers implements RelocatableSource {
     if (elf.header.type !== ET.ET_REL)
       return { target: undefined, addend: elfSection.addr + BigInt(at) + stored };
     // What an assembler needs no relocation for is in the same section.
-    for (const symbol of this.section.symbols()) {
-      if (symbol.special || symbol.sectionIndex !== elfSection.index) continue;
-      return {
-        target: { symbol, sectionName: elfSection.name },
-        addend: BigInt(at) + stored - symbol.value,
-      };
+    this.#own ??=
+      [...this.section.symbols()].find(
+        ({ special, sectionIndex }) => !special && sectionIndex === elfSection.index,
+      ) ?? false;
+    const symbol = this.#own;
+    if (symbol !== false) {
+      const target = { symbol, sectionName: elfSection.name };
+      return { target, addend: BigInt(at) + stored - symbol.value };
     }
     throw dwarfError(
       this.section,

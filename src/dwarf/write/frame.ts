@@ -120,15 +120,23 @@ export class FrameInstructions {
     return this;
   }
 
-  /** `register` (below 64) was saved at canonical frame address + `offset`; the offset is usually negative. */
+  /**
+   * `register` (below 64) was saved at canonical frame address + `offset`; the offset is usually negative.
+   * @throws DwarfError DWARF_BAD_VALUE for an offset that is no multiple of the factor, or on its other side
+   */
   offset(register: number, offset: number): this {
-    this.#out.u8(DW_CFA.DW_CFA_offset | register).uleb(offset / this.#cie.dataAlignment);
+    const factored = offset / this.#cie.dataAlignment;
+    if (!Number.isInteger(factored) || factored < 0) {
+      const factor = this.#cie.dataAlignment;
+      throw new DwarfError("DWARF_BAD_VALUE", {}, `DW_CFA_offset: ${offset} is no multiple of ${factor}`);
+    }
+    this.#out.u8(DW_CFA.DW_CFA_offset | shortRegister("DW_CFA_offset", register)).uleb(factored);
     return this;
   }
 
   /** `register` (below 64) is again as the CIE says. */
   restore(register: number): this {
-    this.#out.u8(DW_CFA.DW_CFA_restore | register);
+    this.#out.u8(DW_CFA.DW_CFA_restore | shortRegister("DW_CFA_restore", register));
     return this;
   }
 
@@ -146,6 +154,12 @@ export class FrameInstructions {
   finish(): Uint8Array {
     return this.#out.contents();
   }
+}
+
+/** A register for the low six bits of an instruction. */
+function shortRegister(instruction: string, register: number): number {
+  if (Number.isInteger(register) && register >= 0 && register < 64) return register;
+  throw new DwarfError("DWARF_BAD_VALUE", {}, `${instruction}: register ${register} is not below 64`);
 }
 
 class FrameWriter {
