@@ -1,7 +1,7 @@
 /** Common information entries and frame description entries [DWARF5 6.4.1; LSB 5.0, 10.6.1]. */
 import { leb128Length, readSleb128, readUleb128Number } from "../../bytes/leb128.ts";
 import { decodeUtf8, findNul } from "../../bytes/text.ts";
-import { DW_EH_PE } from "../constants/frame.ts";
+import { DW_EH_PE, pointerEncodingName } from "../constants/frame.ts";
 import type { FieldReader } from "../field.ts";
 import { dwarfError } from "../place.ts";
 import type { Relocatable } from "../relocatable.ts";
@@ -116,6 +116,8 @@ export class Cie {
   readonly pointers: EncodedPointers;
   /** Reads how many bytes FDEs cover. */
   readonly ranges: EncodedPointers;
+  /** Functions tag their stack memory, by AArch64's memory tagging extension. `G` */
+  readonly tagsStack: boolean;
   /** `DW_EH_PE_` of pointers to language-specific data; `DW_EH_PE_omit` where FDEs have none. */
   readonly lsdaEncoding: number;
   /** First byte of the initial instructions. */
@@ -153,9 +155,14 @@ export class Cie {
     this.returnAddressRegister =
       this.version === 1 ? fields.byte("return address register") : fields.uleb("return address register");
     const found = readAugmentation(context, fields, this.augmentation, this.addressSize);
+    if ((found.pointerEncoding & DW_EH_PE_indirect) !== 0) {
+      const name = pointerEncodingName(found.pointerEncoding);
+      fields.fail("DWARF_UNSUPPORTED", at, `${name}: the start of a function is not in memory`);
+    }
     this.hasAugmentationData = this.augmentation.startsWith("z");
     this.isSignalFrame = found.isSignalFrame;
     this.usesKeyB = found.usesKeyB;
+    this.tagsStack = found.tagsStack;
     this.pointers = context.pointers(found.pointerEncoding, this.addressSize);
     this.ranges = context.pointers(found.pointerEncoding & FORMAT, this.addressSize);
     this.lsdaEncoding = found.lsdaEncoding;
@@ -177,6 +184,7 @@ export class Cie {
 interface Augmentation {
   isSignalFrame: boolean;
   usesKeyB: boolean;
+  tagsStack: boolean;
   pointerEncoding: number;
   lsdaEncoding: number;
   personalityEncoding: number;
@@ -193,6 +201,7 @@ function readAugmentation(
   const found: Augmentation = {
     isSignalFrame: false,
     usesKeyB: false,
+    tagsStack: false,
     pointerEncoding: DW_EH_PE_absptr,
     lsdaEncoding: DW_EH_PE_omit,
     personalityEncoding: DW_EH_PE_omit,
@@ -211,6 +220,7 @@ function readAugmentation(
   for (const letter of augmentation.slice(hasSize ? 1 : 0)) {
     if (letter === "S") found.isSignalFrame = true;
     else if (letter === "B") found.usesKeyB = true;
+    else if (letter === "G") found.tagsStack = true;
     else if (letter === "R") found.pointerEncoding = fields.byte("pointer encoding");
     else if (letter === "L") found.lsdaEncoding = fields.byte("LSDA encoding");
     else if (letter === "P") {

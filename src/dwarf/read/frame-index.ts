@@ -2,7 +2,7 @@
 import { SHN } from "../../elf/constants/section.ts";
 import type { ElfFile } from "../../elf/file.ts";
 import type { Resolver } from "../relocatable.ts";
-import type { FrameSection } from "./frame.ts";
+import type { DebugSection } from "../section.ts";
 import type { Fde } from "./frame-entry.ts";
 
 /** Section number of what has a final address. */
@@ -28,14 +28,13 @@ export class FrameIndex {
     this.#sections = sections;
   }
 
-  /** Looks at every FDE. @throws DwarfError at the first that is malformed */
-  static of(frames: FrameSection): FrameIndex {
+  /** Takes all FDEs of a section, and whatever error there is among them. */
+  static of(section: DebugSection, fdes: Iterable<Fde>): FrameIndex {
     const rows = new Map<number, number[]>();
-    const relocated = frames.reader.section.relocations !== undefined;
-    for (const at = frames.entries(); at.next(); ) if (!at.isCie) addFde(rows, frames.fde(at), relocated);
+    for (const fde of fdes) addFde(rows, fde, section.relocations !== undefined);
     const sections = new Map<number, Covered>();
-    for (const [section, flat] of rows) sections.set(section, sorted(flat));
-    return new FrameIndex(frames.reader.section.elf, sections);
+    for (const [index, flat] of rows) sections.set(index, sorted(flat));
+    return new FrameIndex(section.elf, sections);
   }
 
   /** Offset of the FDE that covers an offset in a section; -1 if none does. */

@@ -1,9 +1,10 @@
 /** `.debug_frame` and `.eh_frame`: the entries of one section [DWARF5 6.4.1; LSB 5.0, 10.6]. */
 import { readU32 } from "../../bytes/endian.ts";
 import type { ElfFile } from "../../elf/file.ts";
+import type { Dwarf } from "../dwarf.ts";
 import type { FieldReader } from "../field.ts";
 import { dwarfError } from "../place.ts";
-import type { Resolver } from "../relocatable.ts";
+import type { Relocatable, Resolver } from "../relocatable.ts";
 import type { DebugSection } from "../section.ts";
 import { Cie, Fde, type FrameContext } from "./frame-entry.ts";
 import { FrameIndex } from "./frame-index.ts";
@@ -124,6 +125,13 @@ export class FrameSection implements FrameContext {
     this.#bases = bases;
   }
 
+  /** All sections of frames that a file has, `.debug_frame` first: it knows more. */
+  static all(dwarf: Dwarf): FrameSection[] {
+    return ["debug_frame", "eh_frame"].flatMap((name) =>
+      dwarf.sections.named(name).map((section) => new FrameSection(dwarf.reader(section))),
+    );
+  }
+
   pointers(encoding: number, addressSize: number): EncodedPointers {
     const key = encoding * 16 + addressSize;
     let pointers = this.#pointers.get(key);
@@ -202,12 +210,21 @@ export class FrameSection implements FrameContext {
     return this.#found(this.#frames().find(address, resolver));
   }
 
+  /** The FDE that covers a place: by section and offset where it counts from a section. @throws DwarfError as {@link findIn} */
+  findAt(place: Relocatable): Fde | undefined {
+    const { target, addend, minus } = place.info();
+    if (minus !== undefined) return undefined;
+    if (target === undefined) return this.find(addend);
+    const { special, sectionIndex, value } = target.symbol;
+    return special ? undefined : this.findIn(sectionIndex, Number(value + addend));
+  }
+
   #found(offset: number): Fde | undefined {
     return offset < 0 ? undefined : this.fdeAt(offset);
   }
 
   #frames(): FrameIndex {
-    this.#index ??= FrameIndex.of(this);
+    this.#index ??= FrameIndex.of(this.reader.section, this.fdes());
     return this.#index;
   }
 

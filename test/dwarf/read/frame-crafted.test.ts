@@ -15,7 +15,7 @@ import { SHF, SHT } from "../../../src/elf/constants/section.ts";
 import { ElfFile } from "../../../src/elf/file.ts";
 import { writeElf } from "../../../src/elf/write/write.ts";
 import { DwarfError } from "../../../src/errors.ts";
-import { openFrames, ourInstructions, readelfInstructions } from "./frame-oracles.ts";
+import { openFrames, ourInstructions, ourRows, readelfInstructions, readelfRows } from "./frame-oracles.ts";
 
 let scratch = "";
 beforeAll(() => {
@@ -135,6 +135,39 @@ describe("instructions", () => {
       `1276e-20000 144 CFA=rsp+32: ${saved.replace("r14=[DW_OP_breg7 RSP+8], ", "")}bnd2=[CFA+12]`,
       `20000-30000 144 CFA=rsp+40: ${saved.replace("r14=[DW_OP_breg7 RSP+8], ", "")}bnd2=[CFA+12]`,
     ]);
+  });
+
+  test("of RISC-V advance by what a linker that shortens code will see", () => {
+    const source = `
+      .text
+      f: .cfi_startproc
+      nop; .cfi_def_cfa_offset 16
+      .zero 0x100; call f; .cfi_def_cfa_offset 32
+      .zero 0x1000; call f; .cfi_def_cfa_offset 48
+      .zero 0x20000; call f; .cfi_def_cfa_offset 64
+      nop; .cfi_endproc`;
+    const object = join(scratch, "riscv.o");
+    for (const relax of ["-mrelax", "-mno-relax"]) {
+      execFileSync("clang", ["--target=riscv64-linux-gnu", relax, "-c", "-xassembler", "-", "-o", object], {
+        input: source,
+      });
+      const [section] = openFrames(object);
+      if (section === undefined) throw new Error("no section");
+      expect((section.reader.section.relocations?.count ?? 0) > 3).toBe(relax === "-mrelax");
+      // readelf adds up the two relocations of an advance of 4 bytes wrongly: it comes to 2^32.
+      const expected = readelfRows(object).map((frame) => ({
+        ...frame,
+        lines: frame.lines.map((line) => line.replace(/^100000000:/, "2111a:")),
+      }));
+      expect(ourRows(section)).toEqual(expected);
+      expect(ourRows(section)[0]?.lines.map((line) => line.split(":")[0])).toEqual([
+        "0",
+        "2",
+        "10a",
+        "1112",
+        "2111a",
+      ]);
+    }
   });
 
   test("that are not known, or make no sense where they stand, are refused with their place", () => {
@@ -284,6 +317,15 @@ describe("encoded pointers", () => {
 });
 
 describe("entries", () => {
+  test("say what their augmentation says, and leave out letters that nobody knows", () => {
+    // "zSBGRx" with data of 2 bytes.
+    const common = record(0, [1, 0x7a, 0x53, 0x42, 0x47, 0x52, 0x78, 0, 1, 0x78, 16, 2, 0x03, 0xee, 0, 0]);
+    const [only] = [...frames([...common, ...record(28, [...u32(0x1000), ...u32(1), 0, 0, 0, 0])]).fdes()];
+    expect(only?.start.resolve()).toBe(0x1000n);
+    const { isSignalFrame, usesKeyB, tagsStack, augmentation } = only?.cie ?? {};
+    expect([isSignalFrame, usesKeyB, tagsStack, augmentation]).toEqual([true, true, true, "zSBGRx"]);
+  });
+
   test("go on behind terminators and padding", () => {
     const zero = [0, 0, 0, 0];
     const second = record(24 + fde().length + 8 - 4 + 4, [...u32(0x2000), ...u32(0x10), 0, 0, 0, 0]);
@@ -325,6 +367,9 @@ describe("entries", () => {
     const unknown = cie();
     unknown[8] = 2;
     refused([...unknown, ...fde()], /\.eh_frame\+0x8: CIE: version 2: expected 1, 3 or 4/);
+    const indirect = cie();
+    indirect[16] = 0x9b;
+    refused([...indirect, ...fde()], /the start of a function is not in memory/);
     const augmented = cie();
     augmented[9] = 0x78;
     refused([...augmented, ...fde()], /CIE: augmentation "xR": not known/);

@@ -57,6 +57,7 @@ describe("the C library", () => {
       const last = fde.start.resolve() + BigInt(fde.size) - 1n;
       expect(table.find(last)).toBe(addr + BigInt(fde.offset));
       expect(frames.find(last)?.offset).toBe(fde.offset);
+      expect(frames.findAt(fde.start)?.offset).toBe(fde.offset);
     }
     expect(table.find(table.start(0) - 1n)).toBeUndefined();
     expect(frames.find(0n)).toBeUndefined();
@@ -121,6 +122,8 @@ describe("relocatable files", () => {
       const fde = frames.findIn(sectionIndex, Number(size) - 1);
       if (fde === undefined) throw new Error(`no FDE for ${name}`);
       expect(String(fde.start)).toBe(`${elf.section(sectionIndex).name}+0x0`);
+      expect(frames.findAt(fde.start.plus(fde.size - 1))?.offset).toBe(fde.offset);
+      expect(frames.findAt(fde.start.plus(fde.size))).toBeUndefined();
       expect(fde.size).toBe(Number(size));
       expect(fde.range.resolve()).toBe(size);
       expect(frames.findIn(sectionIndex, Number(size))).toBeUndefined();

@@ -22,13 +22,13 @@ export interface OracleFrame {
 }
 
 export function openFrames(path: string): FrameSection[] {
-  const dwarf = Dwarf.open(ElfFile.open(readFileSync(path), { name: path }));
-  const sections = ["eh_frame", "debug_frame"].flatMap((name) => dwarf.sections.named(name));
-  return sections.map((section) => new FrameSection(dwarf.reader(section)));
+  const all = FrameSection.all(Dwarf.open(ElfFile.open(readFileSync(path), { name: path })));
+  // In the order of readelf.
+  return all.reverse();
 }
 
 /** Offset in its section, or address: what readelf prints of a place. */
-export function placeOf(value: Relocatable): bigint {
+function placeOf(value: Relocatable): bigint {
   const { target, addend } = value.info();
   return BigInt.asUintN(64, addend + (target?.symbol.value ?? 0n));
 }
