@@ -275,9 +275,8 @@ export class FieldRelocator {
     const symbol = this.#symbolTable().at(index);
     const inSection = !symbol.special && symbol.sectionIndex !== SHN.SHN_UNDEF;
     const sectionName = inSection ? this.#section.elf.section(symbol.sectionIndex).name : undefined;
-    return threadLocal || symbol.type === STT.STT_TLS
-      ? { symbol, sectionName, threadLocal: true }
-      : { symbol, sectionName };
+    const target = { symbol, sectionName, origin: this.#section };
+    return threadLocal || symbol.type === STT.STT_TLS ? { ...target, threadLocal: true } : target;
   }
 
   #symbolTable(): SymbolTable {

@@ -5,6 +5,7 @@
  * asked; in a linked file there is just an addend.
  */
 import { SHN } from "../elf/constants/section.ts";
+import type { ElfFile } from "../elf/file.ts";
 import type { ElfSymbol } from "../elf/symbol.ts";
 import { dwarfError, relocationRequired } from "./place.ts";
 import { type Resolver, sectionStart, symbolValue } from "./resolver.ts";
@@ -19,6 +20,8 @@ export interface RelocationTarget {
   readonly sectionName: string | undefined;
   /** The value is an offset in a thread's block of variables, not an address. */
   readonly threadLocal?: true;
+  /** The section whose relocation names the symbol, which may be of another file than the value (split DWARF). */
+  readonly origin?: DebugSection;
 }
 
 /** A relocatable value taken apart. Without a target it is absolute, and the addend is all. */
@@ -95,11 +98,14 @@ export class Relocatable {
 
   /**
    * Offset of one value from another: negative when this one comes first.
-   * @returns `undefined` when they count from different sections, so that no order is known
+   * @returns `undefined` when they count from different sections or files, so that no order is known
    */
   minus(other: Relocatable): bigint | undefined {
     const [mine, theirs] = [this.info(), other.info()];
     if (mine.minus !== undefined || theirs.minus !== undefined) return undefined;
+    if (mine.target && theirs.target && this.#fileOf(mine.target) !== other.#fileOf(theirs.target)) {
+      return undefined;
+    }
     const [to, start] = [placeOf(mine), placeOf(theirs)];
     return to.section === start.section && to.symbol === start.symbol ? to.offset - start.offset : undefined;
   }
@@ -119,7 +125,7 @@ export class Relocatable {
    * @param resolver who knows places; the resolver in force if none is given
    * @throws RelocationRequiredError when it does not know a place
    */
-  resolve(resolver: Resolver = this.#reader.section.placement): bigint {
+  resolve(resolver?: Resolver): bigint {
     const { target, addend, minus } = this.info();
     let value = addend;
     if (target !== undefined) value += this.#valueOf(target, resolver);
@@ -140,16 +146,23 @@ export class Relocatable {
     return BigInt.asUintN(8 * this.#size, value);
   }
 
-  #valueOf({ symbol, threadLocal, sectionName }: RelocationTarget, resolver: Resolver): bigint {
+  #fileOf(target: RelocationTarget): ElfFile {
+    return (target.origin ?? this.#reader.section).elf;
+  }
+
+  #valueOf(target: RelocationTarget, resolver: Resolver | undefined): bigint {
+    const { symbol, threadLocal, sectionName } = target;
     const { section } = this.#reader;
-    const value = symbolValue(section.elf, symbol, threadLocal === true, resolver);
+    const origin = target.origin ?? section;
+    const inForce = resolver ?? origin.placement;
+    const value = symbolValue(origin.elf, symbol, threadLocal === true, inForce);
     if (value !== undefined) return value;
     throw relocationRequired(section, this.#offset, targetName(symbol, sectionName));
   }
 
-  #placeAddress(resolver: Resolver): bigint {
+  #placeAddress(resolver: Resolver | undefined): bigint {
     const { section } = this.#reader;
-    const start = sectionStart(section.elf, section.elfSection.index, resolver);
+    const start = sectionStart(section.elf, section.elfSection.index, resolver ?? section.placement);
     if (start === undefined) throw relocationRequired(section, this.#offset, section.section);
     return start + BigInt(this.#offset);
   }

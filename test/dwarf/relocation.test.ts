@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Dwarf } from "../../src/dwarf/dwarf.ts";
 import type { FieldReader } from "../../src/dwarf/field.ts";
+import { Relocatable } from "../../src/dwarf/relocatable.ts";
 import type { Resolver } from "../../src/dwarf/resolver.ts";
 import { ET } from "../../src/elf/constants/header.ts";
 import { EM } from "../../src/elf/constants/machine.ts";
@@ -146,6 +147,26 @@ describe("symbols", () => {
       0,
     ]);
     expect(early.plus(-0x20).toString()).toBe(".text-0x10");
+  });
+
+  test("a value read in one file may count from a section of another", () => {
+    const [skeleton, split] = [relocatable([at("early", 4)]), relocatable([])];
+    const base = reader(skeleton, PLACES).address(8, 8);
+    const section = reader(split).section;
+    const value = new Relocatable({ section, infoAt: () => base.info() }, 0, 8, 0x20n);
+    const asked: (ElfFile | undefined)[] = [];
+    const recording: Resolver = {
+      sectionAddress(elf) {
+        asked.push(elf);
+        return 0n;
+      },
+      symbolAddress: () => undefined,
+    };
+    expect([value.resolve(), value.minus(base)]).toEqual([0xffff_ffff_c000_0034n, 0x20n]);
+    expect(value.resolve(recording)).toBe(0x34n);
+    expect(asked).toEqual([skeleton]);
+    const other = reader(relocatable([at("early", 4)])).address(8, 8);
+    expect([value.minus(other), other.compare(base)]).toEqual([undefined, undefined]);
   });
 
   test("a value that nobody can place is an error that names it", () => {
