@@ -1,5 +1,5 @@
 /** Values of fields that relocations apply to, however many and of whatever kind they are. */
-import { readU16, readU32 } from "../bytes/endian.ts";
+import { HOST_LITTLE, readU16, readU32 } from "../bytes/endian.ts";
 import { leb128Length, readUleb128 } from "../bytes/leb128.ts";
 import type { ET } from "../elf/constants/header.ts";
 import { EM } from "../elf/constants/machine.ts";
@@ -14,7 +14,7 @@ import { dwarfError, relocationRequired } from "./place.ts";
 import type { RelocationInfo, RelocationTarget } from "./relocatable.ts";
 import { targetName } from "./relocatable.ts";
 import type { RelocationRow } from "./relocation/row.ts";
-import { relocationRow } from "./relocation-rows.ts";
+import { relocationRows } from "./relocation-rows.ts";
 import type { SectionRelocations } from "./relocation-table.ts";
 import { sectionStart, symbolValue } from "./resolver.ts";
 import type { DebugSection } from "./section.ts";
@@ -37,13 +37,14 @@ export class FieldRelocator {
   #bits = 0;
   #rawLow = 0;
   #rawHigh = 0;
-  /** The type looked at last, and its row. */
-  #lastType = -1;
-  #lastRow: RelocationRow | undefined;
+  readonly #rows: readonly (RelocationRow | undefined)[];
+  /** Values of the symbols in halves, in the order of the host. */
+  #values: Uint32Array = new Uint32Array(0);
 
   constructor(section: DebugSection, relocations: SectionRelocations) {
     this.#section = section;
     this.#relocations = relocations;
+    this.#rows = relocationRows(section.elf.image.machine);
   }
 
   /**
@@ -167,13 +168,10 @@ export class FieldRelocator {
   }
 
   #rowOf(table: RelocationTable, type: number, at: number, whole: number): RelocationRow {
-    if (type !== this.#lastType) {
-      this.#lastRow = relocationRow(table.machine, type);
-      this.#lastType = type;
+    const row = this.#rows[type];
+    if (row === undefined) {
+      throw this.#bad(at, `${relocationTypeName(table.machine, whole)}: has no meaning in a debug section`);
     }
-    const row = this.#lastRow;
-    const name = row === undefined ? relocationTypeName(table.machine, whole) : "";
-    if (row === undefined) throw this.#bad(at, `${name}: has no meaning in a debug section`);
     if (!row.types.includes(this.#section.elf.header.type as ET)) {
       throw this.#bad(at, `${relocationTypeName(table.machine, whole)}: is of linked files only`);
     }
@@ -195,14 +193,8 @@ export class FieldRelocator {
   #notePlain(position: number): void {
     const table = this.#relocations.tableAt(position);
     const type = table.type(this.#relocations.indexAt(position));
-    if (
-      table.kind === "RELA" &&
-      this.#lastType === type &&
-      this.#lastRow?.formula === "S + A" &&
-      this.#bits >= 32
-    ) {
-      this.plainType = type;
-    }
+    const isPlain = table.kind === "RELA" && this.#rows[type]?.formula === "S + A";
+    if (isPlain && this.#bits >= 32) this.plainType = type;
   }
 
   /** Takes out pairs of symbols in one section, whose distance is known without knowing where it is. */
@@ -216,8 +208,8 @@ export class FieldRelocator {
         const sign = value.signs[i] ?? 0;
         if (sign === value.signs[j] || !isSamePlace(table, one, other)) continue;
         if (one !== other) {
-          this.#addSymbolValue(table, one, sign);
-          this.#addSymbolValue(table, other, -sign);
+          this.#addSymbolValue(one, sign);
+          this.#addSymbolValue(other, -sign);
         }
         // The later first: what is last takes the place of what goes.
         value.remove(j);
@@ -228,8 +220,10 @@ export class FieldRelocator {
     }
   }
 
-  #addSymbolValue({ values }: SymbolTable, symbol: number, sign: number): void {
-    this.#addWide((values[symbol] ?? 0n) * BigInt(sign));
+  #addSymbolValue(symbol: number, sign: number): void {
+    if (this.#values.length === 0) this.#values = new Uint32Array(this.#symbolTable().values.buffer);
+    const low = 2 * symbol + (HOST_LITTLE ? 0 : 1);
+    this.#value.add(this.#values[low] ?? 0, this.#values[low ^ 1] ?? 0, sign);
   }
 
   #addWide(number: bigint): void {

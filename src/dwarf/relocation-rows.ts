@@ -28,7 +28,20 @@ const MACHINES: ReadonlyMap<number, RelocationRows> = new Map([
   [EM.EM_LOONGARCH, LOONGARCH_ROWS],
 ]);
 
-/** The row of a type; `undefined` when it has no meaning in a debug section. */
-export function relocationRow(machine: number, type: number): RelocationRow | undefined {
-  return MACHINES.get(machine)?.get(type);
+const BY_TYPE = new Map<number, readonly (RelocationRow | undefined)[]>();
+
+/** The rows of a machine by type; `undefined` where one has no meaning in a debug section. All callers share them. */
+export function relocationRows(machine: number): readonly (RelocationRow | undefined)[] {
+  let rows = BY_TYPE.get(machine);
+  if (rows === undefined) {
+    const table = MACHINES.get(machine);
+    rows = table === undefined ? [] : dense(table);
+    BY_TYPE.set(machine, rows);
+  }
+  return rows;
+}
+
+/** An array is found in faster than a map, and no machine has types beyond two thousand. */
+function dense(table: RelocationRows): readonly (RelocationRow | undefined)[] {
+  return Array.from({ length: Math.max(...table.keys()) + 1 }, (_, type) => table.get(type));
 }
