@@ -28,6 +28,8 @@ const DEPTH_LIMIT = 1024;
 const FIRST_CAPACITY = 32;
 /** Words of the log for one change. */
 const CHANGE = 4;
+/** Words of a saved row beside the log. */
+const SAVED = 6;
 
 export class FrameState {
   cfaKind: RULE = RULE.unspecified;
@@ -48,8 +50,8 @@ export class FrameState {
   #lengths = new Float64Array(FIRST_CAPACITY);
   /** What to put back to come to the saved rows: register, kind, value, length each. */
   readonly #log: number[] = [];
-  /** By saved row: length of the log, and the six numbers of the CFA. */
-  readonly #saved: number[][] = [];
+  /** By saved row, {@link SAVED} words each: length of the log, and the CFA. */
+  readonly #saved: number[] = [];
 
   kind(register: number): RULE {
     return register < this.count ? ((this.#kinds[register] ?? 0) as RULE) : RULE.unspecified;
@@ -73,27 +75,29 @@ export class FrameState {
 
   /** Saves the row. @returns false if too many are saved already */
   remember(): boolean {
-    if (this.#saved.length >= DEPTH_LIMIT) return false;
+    if (this.#saved.length >= DEPTH_LIMIT * SAVED) return false;
     const { cfaKind, cfaRegister, cfaValue, cfaLength, cfaSpace } = this;
-    this.#saved.push([this.#log.length, cfaKind, cfaRegister, cfaValue, cfaLength, cfaSpace]);
+    this.#saved.push(this.#log.length, cfaKind, cfaRegister, cfaValue, cfaLength, cfaSpace);
     return true;
   }
 
   /** Makes the row saved last the current one. @returns false if none is saved */
   restore(): boolean {
-    const saved = this.#saved.pop();
-    if (saved === undefined) return false;
-    const [length = 0, kind = 0, register = 0, value = 0, expression = 0, space = 0] = saved;
-    for (let at = this.#log.length - CHANGE; at >= length; at -= CHANGE) {
-      const [which = 0, old = 0, oldValue = 0, oldLength = 0] = this.#log.slice(at, at + CHANGE);
-      this.#put(which, old as RULE, oldValue, oldLength);
+    const saved = this.#saved;
+    const log = this.#log;
+    const from = saved.length - SAVED;
+    if (from < 0) return false;
+    const length = saved[from] ?? 0;
+    for (let at = log.length - CHANGE; at >= length; at -= CHANGE) {
+      this.#put(log[at] ?? 0, (log[at + 1] ?? 0) as RULE, log[at + 2] ?? 0, log[at + 3] ?? 0);
     }
-    this.#log.length = length;
-    this.cfaKind = kind as RULE;
-    this.cfaRegister = register;
-    this.cfaValue = value;
-    this.cfaLength = expression;
-    this.cfaSpace = space;
+    log.length = length;
+    this.cfaKind = (saved[from + 1] ?? 0) as RULE;
+    this.cfaRegister = saved[from + 2] ?? 0;
+    this.cfaValue = saved[from + 3] ?? 0;
+    this.cfaLength = saved[from + 4] ?? 0;
+    this.cfaSpace = saved[from + 5] ?? 0;
+    saved.length = from;
     return true;
   }
 

@@ -49,7 +49,7 @@ export class FrameCursor {
   next(): boolean {
     const { bytes, little } = this.#reader;
     let offset = this.#position;
-    // Terminators, and the one to three bytes that may pad a section's end.
+    // Terminators, one or many.
     while (offset + 4 <= bytes.length && readU32(bytes, offset, little) === 0) offset += 4;
     if (offset >= bytes.length) return false;
     this.#position = bytes.length;

@@ -298,6 +298,28 @@ describe("encoded pointers", () => {
     expect(with_?.cie.personality?.indirect).toBe(true);
   });
 
+  test("of relocatable files count from what their relocation counts from, or else are refused", () => {
+    const source = (pointer: string): string => `
+      f: .zero 16
+      .section .eh_frame,"a",@progbits
+      c: .long ce - cs
+      cs: .long 0; .byte 1; .asciz "zR"; .uleb128 1; .sleb128 -8; .byte 16; .uleb128 1; .byte 0x1b
+      .balign 4
+      ce: .long fe - fs
+      fs: .long fs - c
+      ${pointer}
+      .long 16; .byte 0; .balign 4
+      fe:`;
+    const start = (pointer: string): string => {
+      const [only] = [...(openFrames(assemble(source(pointer)))[0]?.fdes() ?? [])];
+      return String(only?.start);
+    };
+    expect(start(".long f + 4 - .")).toBe(".text+0x4");
+    // Where an assembler needs no relocation, it is in the same section.
+    expect(start(".long c - .")).toBe(".eh_frame+0x0");
+    expect(() => start(".long f")).toThrow(/does not count from what the pointer counts from/);
+  });
+
   test("of formats that nobody defined are refused", () => {
     const bytes = [...cie(), ...fde()];
     bytes[16] = 0x05;
@@ -340,6 +362,10 @@ describe("entries", () => {
     const segmented = wide([...eight(0), 0x34, 0x12, ...u32(0x1000), ...u32(0x100), 0]);
     const [debug] = [...frames([...plain, ...segmented], ".debug_frame").fdes()];
     expect([debug?.start.resolve(), debug?.size, debug?.segment]).toEqual([0x1000n, 0x100, 0x1234]);
+    // An address of 2 bytes, in the 32-bit format.
+    const small = [...u32(14), ...u32(0xffff_ffff), 4, 0, 2, 0, 1, 0x78, 16, 0, 0, 0];
+    const [short] = [...frames([...small, ...u32(8), ...u32(0), 0, 0x10, 0x20, 0], ".debug_frame").fdes()];
+    expect([short?.start.resolve(), short?.size, short?.cie.addressSize]).toEqual([0x1000n, 0x20, 2]);
   });
 
   test("without sense are refused with their place, and those behind them still read", () => {
