@@ -119,7 +119,7 @@ function readelfText(at: ExpressionCursor, style: ExpressionStyle, depth: number
     case DW_OP.DW_OP_reinterpret:
     case DW_OP.DW_OP_GNU_reinterpret:
       // 0 is the generic type, no offset.
-      return `${name} <${hex(at.operand(0) === 0n ? 0n : inSection(at, 0))}>`;
+      return at.operand(0) === 0n ? `${name} <0>` : `${name} <${hex(inSection(at, 0))}>`;
     case DW_OP.DW_OP_addrx:
     case DW_OP.DW_OP_constx:
     case DW_OP.DW_OP_GNU_addr_index:
