@@ -31,6 +31,12 @@ const TOOLS = [
   },
   { commands: ["eu-readelf", "eu-elflint"], packages: ["elfutils"], why: "second oracle, and a checker" },
   {
+    commands: ["debuginfod", "debuginfod-find"],
+    packages: ["debuginfod"],
+    why: "a server of debug files on the loopback, and the client that shares its cache with ours",
+  },
+  { commands: ["dwz"], packages: ["dwz"], why: "debug files that share a supplementary file" },
+  {
     commands: ["perf"],
     runs: ["--version"],
     packages: ["linux-perf", `linux-tools-${release()}`, "linux-tools-generic"],
