@@ -60,25 +60,28 @@ export class FrameIndex {
 /** Appends `high, low, size, entry` of an FDE to its section's rows. */
 function addFde(rows: Map<number, number[]>, fde: Fde, relocated: boolean): void {
   const { pointers } = fde.cie;
-  let section: number = ABSOLUTE;
-  if (relocated) {
-    const { target, addend, minus } = fde.start.info();
-    const inSection = target === undefined || !target.symbol.special;
-    const offset = addend + (target?.symbol.value ?? 0n);
-    // Code that is not in this file: nobody asks for it here.
-    if (!inSection || target?.symbol.sectionIndex === SHN.SHN_UNDEF || minus !== undefined || offset < 0n)
-      return;
-    section = target?.symbol.sectionIndex ?? ABSOLUTE;
-    pointers.high = Number((offset >> 32n) & 0xffff_ffffn);
-    pointers.low = Number(offset & 0xffff_ffffn);
-  } else pointers.locate(fde.startAt);
-  const { high, low } = pointers;
+  if (!relocated) {
+    pointers.locate(fde.startAt);
+    rowsOf(rows, ABSOLUTE).push(pointers.high, pointers.low, fde.size, fde.offset);
+    return;
+  }
+  const { target, addend, minus } = fde.start.info();
+  const section = target === undefined ? ABSOLUTE : target.symbol.sectionIndex;
+  const offset = addend + (target?.symbol.value ?? 0n);
+  const isElsewhere = target?.symbol.special === true || section === SHN.SHN_UNDEF;
+  // Code that is not in this file: nobody asks for it here.
+  if (isElsewhere || minus !== undefined || offset < 0n) return;
+  const high = Number((offset >> 32n) & 0xffff_ffffn);
+  rowsOf(rows, section).push(high, Number(offset & 0xffff_ffffn), fde.size, fde.offset);
+}
+
+function rowsOf(rows: Map<number, number[]>, section: number): number[] {
   let flat = rows.get(section);
   if (flat === undefined) {
     flat = [];
     rows.set(section, flat);
   }
-  flat.push(high, low, fde.size, fde.offset);
+  return flat;
 }
 
 function sorted(flat: readonly number[]): Covered {
