@@ -145,7 +145,7 @@ test("every operation that llvm-dwarfdump knows is printed as it prints it", () 
   expect(ours).toEqual(known);
 });
 
-describe.each(["-gdwarf-4", "-gdwarf-5"])("gcc %s", (format) => {
+describe.each(["-gdwarf-2", "-gdwarf-3", "-gdwarf-4", "-gdwarf-5"])("gcc %s", (format) => {
   test("typed expressions, and all others in lists, are printed as readelf prints them", () => {
     const object = compile(scratch, { compiler: "gcc", options: [format, "-O2"] }, "typed.o");
     const printed = readelf("-wo", object);

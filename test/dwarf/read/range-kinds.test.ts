@@ -149,14 +149,12 @@ describe("entries of all kinds", () => {
 
   test("of pairs that are relocatable, and count from a relocatable base, are refused with their place", () => {
     const object = assemble(4, ".8byte .text+1, .text+2\n.8byte 0,0", ".8byte 0,0");
-    for (const unit of openDwarf(object).units()) {
-      const list = rangeList(unit, { offset: unit.header.entries + 9 });
-      expect(list?.next()).toBe(true);
-      const place = expect.objectContaining({ section: ".debug_ranges", offset: 16 });
-      expect(() => list?.begin.info()).toThrow(
-        expect.objectContaining({ code: "DWARF_BAD_RELOCATION", place }),
-      );
-    }
+    const [unit] = openDwarf(object).units();
+    const list = unit && rangeList(unit, { offset: unit.header.entries + 9 });
+    expect(list?.next()).toBe(true);
+    const place = expect.objectContaining({ section: ".debug_ranges", offset: 16 });
+    const refusal = expect.objectContaining({ code: "DWARF_BAD_RELOCATION", place });
+    expect(() => list?.begin.info()).toThrow(refusal);
   });
 });
 

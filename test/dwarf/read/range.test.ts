@@ -1,4 +1,5 @@
 /** Ranges of entries, against what llvm-dwarfdump and eu-readelf print of the same objects. */
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -81,6 +82,40 @@ describe.each(BUILDS)("$compiler $options", (build) => {
     expect(absolute).toEqual(expected);
   });
 });
+
+test("relocatable bounds are those that eu-readelf prints", () => {
+  const object = compile(
+    scratch,
+    { compiler: "gcc", options: ["-gdwarf-5", "-O2", "-ffunction-sections"] },
+    "e.o",
+  );
+  const args = ["-N", "--debug-dump=ranges", object];
+  const printed = execFileSync("eu-readelf", args, { encoding: "utf8" });
+  const expected: string[] = [];
+  for (const [, first = "", second = ""] of printed.matchAll(/^ +(\S+)\.\.\n +(\S+)$/gm)) {
+    const [begin, last] = [eu(first), eu(second)];
+    // The last address of an empty range is before its section, in whatever eu-readelf placed there.
+    if (begin.section === last.section) {
+      expected.push(
+        `${begin.section}+0x${begin.offset.toString(16)} ${last.section}+0x${(last.offset + 1n).toString(16)}`,
+      );
+    }
+  }
+  const ours: string[] = [];
+  for (const { unit, entry } of entries(openDwarf(object))) {
+    if (rangeList(unit, entry) !== undefined) ours.push(...shown(entryRanges(unit, entry)));
+  }
+  expect(expected.length).toBeGreaterThan(10);
+  expect([...new Set(ours)].filter((range) => !/^(\S+) \1$/.test(range)).sort()).toEqual(
+    [...new Set(expected)].sort(),
+  );
+});
+
+/** `.text+0x10`, or with nothing but zeros. */
+function eu(text: string): { section: string; offset: bigint } {
+  const [section = "", offset = ""] = text.split("+");
+  return { section, offset: BigInt(offset) };
+}
 
 /** Ranges by entry, of those that have ranges or both bounds. */
 function printedRanges(file: string): Map<number, string[]> {
