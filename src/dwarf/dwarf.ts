@@ -69,6 +69,7 @@ export class DwarfUnit {
   }
 }
 
+/** The debug information of one file. Nothing is read before it is asked for, and everything once. */
 export class Dwarf {
   readonly sections: DebugSections;
   readonly #readers = new Map<DebugSection, FieldReader>();

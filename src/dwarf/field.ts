@@ -16,6 +16,7 @@ const TWO_32 = 0x1_0000_0000;
 /** Records stepped over one by one before a search. */
 const NEAR = 8;
 
+/** Reads fields of one section. Belongs to the section; one serves all readers of it. */
 export class FieldReader {
   readonly section: DebugSection;
   readonly bytes: Uint8Array;

@@ -53,6 +53,7 @@ export interface RelocatableSource {
   infoAt(offset: number, size: number): RelocationInfo;
 }
 
+/** A value that waits for relocation: where its datum is, and a constant that is added. Owns nothing. */
 export class Relocatable {
   readonly #reader: RelocatableSource;
   readonly #offset: number;

@@ -9,6 +9,7 @@ export interface IndexedUnit {
   readonly reader: { readonly section: DebugSection };
 }
 
+/** Units by place and by type signature. */
 export class UnitIndex<Unit extends IndexedUnit> {
   readonly #bySection = new Map<DebugSection, Unit[]>();
   readonly #bySignature = new Map<bigint, Unit>();

@@ -12,6 +12,7 @@ import type { UnitHeader } from "./unit.ts";
 const ENTRIES = 2048;
 const VALUES = 8 * ENTRIES;
 
+/** A batch of entries in columns, filled again and again. */
 export class EntryBatch {
   readonly abbrevs: AbbrevTable;
   /** Entries in the columns. */
@@ -24,7 +25,7 @@ export class EntryBatch {
   readonly depths = new Uint32Array(ENTRIES);
   /** Where its values begin in the value columns; one more at the end. */
   readonly firstValues = new Uint32Array(ENTRIES + 1);
-  /** Of each value: as {@link FormReader.low} and {@link FormReader.high}, and where it is in the section. */
+  /** Of each value: as `low` and `high` of {@link EntryCursor}, and where it is in the section. */
   readonly lows: Float64Array;
   readonly highs: Uint32Array;
   readonly places: Float64Array;

@@ -10,6 +10,7 @@ import { type AbbrevTable, formSize } from "./abbrev.ts";
 import { FormReader } from "./form.ts";
 import type { UnitHeader } from "./unit.ts";
 
+/** A place among the entries of a unit, and among the attributes of the entry there. */
 export class EntryCursor {
   readonly unit: UnitHeader;
   readonly reader: FieldReader;

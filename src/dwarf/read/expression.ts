@@ -46,7 +46,7 @@ export class ExpressionCursor {
   offset: number;
   /** Its `DW_OP_`. */
   opcode = 0;
-  /** How its operands are written: values of {@link FORM}. */
+  /** How its operands are written: values of `FORM`. */
   forms: readonly number[] = [];
   /** Halves of each operand; of blocks, where the bytes begin and how many they are. */
   readonly low = new Uint32Array(OPERANDS);

@@ -12,6 +12,7 @@ const ENCODINGS = 4;
 /** Pointers whose size does not depend on their value, so that the table can be searched. */
 const LEB128 = 0x01;
 
+/** The search table of a linked file. */
 export class FrameHeaderTable {
   readonly section: DebugSection;
   /** Address of `.eh_frame`; `undefined` if the header does not say. */

@@ -29,6 +29,7 @@ export type RegisterRule =
   | { readonly kind: "expression" | "val_expression"; readonly expression: Expression }
   | { readonly kind: "constant"; readonly value: number };
 
+/** One row of a call frame table, as an object. */
 export interface FrameRow {
   /** First byte, and the one behind the last, from the start of the FDE. */
   readonly start: number;

@@ -13,6 +13,7 @@ export const LINE_FLAG = {
 /** Compilers write about this many bytes a row; where it does not suffice, columns grow. */
 const BYTES_PER_ROW = 5;
 
+/** Rows of a line table as columns. */
 export class LineColumns {
   /** Rows; the arrays may be longer. */
   count = 0;

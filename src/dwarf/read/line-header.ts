@@ -31,6 +31,7 @@ interface Fields {
   readonly program: number;
 }
 
+/** The header of a line program, with its tables of files and directories. */
 export class LineHeader {
   readonly reader: FieldReader;
   /** Of the initial length. */

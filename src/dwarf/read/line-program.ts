@@ -26,6 +26,7 @@ const {
 
 const TWO_32 = 0x1_0000_0000;
 
+/** A place among the rows of a line program. */
 export class LineRows {
   readonly header: LineHeader;
   /** Where the address stands that the row counts from, the operand of a `DW_LNE_set_address`; -1 without one: 0. */

@@ -34,6 +34,7 @@ interface Sequence {
   readonly ordered: boolean;
 }
 
+/** The rows of one line program, sorted for look-ups by place and by line. */
 export class LineTable {
   readonly header: LineHeader;
   /** What the rows hold, by their number. */

@@ -1,6 +1,7 @@
 /** Which entry owns which, in one unit: what the flat order of entries tells only from the start. */
 import type { EntryCursor } from "./cursor.ts";
 
+/** Owners of the entries of one unit. */
 export class Parents {
   readonly #offsets: Float64Array;
   readonly #parents: Float64Array;

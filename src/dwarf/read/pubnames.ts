@@ -11,6 +11,7 @@ import { readInitialLength } from "./unit.ts";
 
 /** What kind of thing a GNU name is. [gdb/dwarf2/gdb-index: `gdb_index_symbol_kind`] */
 const GNU_KINDS = ["none", "type", "variable", "function", "other"] as const;
+/** What a name of `.debug_gnu_pubnames` or `.debug_gnu_pubtypes` is. */
 export type GnuNameKind = (typeof GNU_KINDS)[number];
 
 /** A place in the section. */

@@ -94,7 +94,7 @@ export abstract class BoundsCursor {
   offset: number;
   /** Its number in the section: a `DW_RLE_`, `DW_LLE_` or `DW_LLE_GNU_`; 0 in lists of pairs. */
   kind = 0;
-  /** What it is: a value of {@link SHAPE}. */
+  /** What it is: a value of `SHAPE`. */
   shape: number = SHAPE.END;
   /** Halves of the final bounds that {@link finalBounds} found. */
   beginLow = 0;
