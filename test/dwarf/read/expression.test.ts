@@ -172,10 +172,9 @@ describe.each(["-gdwarf-2", "-gdwarf-3", "-gdwarf-4", "-gdwarf-5"])("gcc %s", (f
   });
 });
 
-test("operands that addresses are in are relocatable, and say what they count from", () => {
-  const object = compile(scratch, { compiler: "clang", options: ["-gdwarf-5", "-O2"] }, "addrx.o");
-  const found: string[] = [];
-  let threadLocal = 0;
+/** Relocatable operands of variables, and how many of them are offsets in a thread's block. */
+function operands(object: string): { texts: string[]; threadLocal: number } {
+  const found = { texts: [] as string[], threadLocal: 0 };
   for (const unit of openDwarf(object).units()) {
     const entry = unit.entries();
     while (entry.next()) {
@@ -187,14 +186,37 @@ test("operands that addresses are in are relocatable, and say what they count fr
         while (at.next()) {
           const { name, relocatable } = at;
           if (relocatable === undefined) continue;
-          found.push(`${name} ${relocatable}`);
-          if (relocatable.info().target?.threadLocal === true) threadLocal++;
+          found.texts.push(`${name} ${relocatable}`);
+          if (relocatable.info().target?.threadLocal === true) found.threadLocal++;
         }
       }
     }
   }
-  expect(found).toEqual(["DW_OP_const8u .tdata+0x0", "DW_OP_addrx .bss+0x0"]);
-  expect(threadLocal).toBe(1);
+  return found;
+}
+
+describe("operands that addresses are in are relocatable", () => {
+  // Where the compiler put the variables: nm says the offset in the section.
+  const places = (object: string): string[] => {
+    const sections: Readonly<Record<string, string>> = { b: ".bss", d: ".data", D: ".data" };
+    const printed = execFileSync("nm", ["--defined-only", object], { encoding: "utf8" });
+    return [...printed.matchAll(/^([0-9a-f]+) ([bdD]) (?:hidden|near|far)$/gm)]
+      .map(([, offset = "", kind = ""]) => `${sections[kind]}+0x${Number.parseInt(offset, 16).toString(16)}`)
+      .sort();
+  };
+  test.each([
+    ["gcc", "-gdwarf-4", "DW_OP_addr", "DW_OP_const8u"],
+    ["gcc", "-gdwarf-5", "DW_OP_addr", "DW_OP_const8u"],
+    ["clang", "-gdwarf-4", "DW_OP_addr", "DW_OP_const8u"],
+    ["clang", "-gdwarf-5", "DW_OP_addrx", "DW_OP_const8u"],
+  ])("%s %s", (compiler, format, address, offset) => {
+    const object = compile(scratch, { compiler, options: [format, "-O2"] }, "operands.o");
+    const { texts: found, threadLocal } = operands(object);
+    const expected = places(object).map((place) => `${address} ${place}`);
+    expect(expected.length).toBe(3);
+    expect(found.sort()).toEqual([...expected, `${offset} .tdata+0x0`].sort());
+    expect(threadLocal).toBe(1);
+  });
 });
 
 describe("operations of vendors, by the encodings that they publish", () => {

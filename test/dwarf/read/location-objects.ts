@@ -11,6 +11,8 @@ const SOURCE = `
 struct pair { int a, b; long c; };
 static int hidden[4];
 __thread int local = 3;
+int near = 5;
+long far[2] = { 1, 2 };
 int other(int, const void *);
 static inline int inner(int a, int b) {
   int c = other(a, &hidden[b & 3]);
