@@ -50,9 +50,11 @@ export class DwarfUnit {
     return this.#parents;
   }
 
-  /** All entries with their values, many at a time, for who reads them all. */
-  batch(): EntryBatch {
-    return new EntryBatch(this.reader, this.header, this.abbrevs);
+  /** All entries with their values, many at a time, for who reads them all; in the columns of `reuse`, if it is given. */
+  batch(reuse?: EntryBatch): EntryBatch {
+    if (reuse === undefined) return new EntryBatch(this.reader, this.header, this.abbrevs);
+    reuse.begin(this.reader, this.header, this.abbrevs);
+    return reuse;
   }
 
   /** Where the unit's contribution to `.debug_str_offsets` begins: `DW_AT_str_offsets_base`. */

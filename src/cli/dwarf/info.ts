@@ -5,6 +5,7 @@ import { tagName } from "../../dwarf/constants/tag.ts";
 import { unitTypeName } from "../../dwarf/constants/unit.ts";
 import { Dwarf, type DwarfUnit } from "../../dwarf/dwarf.ts";
 import { dwarfError } from "../../dwarf/place.ts";
+import type { EntryBatch } from "../../dwarf/read/batch.ts";
 import { EntryCursor } from "../../dwarf/read/cursor.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../help.ts";
 import { allInputs, type Input } from "../inputs.ts";
@@ -114,6 +115,7 @@ function collect(unit: DwarfUnit, options: InfoOptions, roots: Tree[]): void {
 function showStats(files: readonly string[], options: InfoOptions): number {
   let status = EXIT_OK;
   const count = { units: 0, dies: 0, attributes: 0 };
+  let batch: EntryBatch | undefined;
   for (const input of allInputs(files)) {
     const fail = (error: unknown): void => {
       status = EXIT_FAILURE;
@@ -122,7 +124,7 @@ function showStats(files: readonly string[], options: InfoOptions): number {
     for (const unit of unitsOf(input, options, fail)) {
       try {
         count.units++;
-        const batch = unit.batch();
+        batch = unit.batch(batch);
         while (batch.fill() > 0) {
           count.dies += batch.count;
           count.attributes += batch.firstValues[batch.count] ?? 0;

@@ -11,10 +11,13 @@ import type { UnitHeader } from "./unit.ts";
 /** Entries in a batch, and values: as many as stay in the processor's cache. */
 const ENTRIES = 2048;
 const VALUES = 8 * ENTRIES;
+/** Bytes of the longest value that is read without looking at bounds. */
+const MOST_BYTES = 129;
 
 /** A batch of entries in columns, filled again and again. */
 export class EntryBatch {
-  readonly abbrevs: AbbrevTable;
+  /** Abbreviations of the unit: what the values are. */
+  abbrevs: AbbrevTable;
   /** Entries in the columns. */
   count = 0;
   /** Of each entry: where it is in the section. */
@@ -26,30 +29,42 @@ export class EntryBatch {
   /** Where its values begin in the value columns; one more at the end. */
   readonly firstValues = new Uint32Array(ENTRIES + 1);
   /** Of each value: as `low` and `high` of {@link EntryCursor}, and where it is in the section. */
-  readonly lows: Float64Array;
-  readonly highs: Uint32Array;
-  readonly places: Float64Array;
+  lows = new Float64Array(VALUES);
+  highs = new Uint32Array(VALUES);
+  places = new Float64Array(VALUES);
 
-  readonly #reader: FieldReader;
-  readonly #unit: UnitHeader;
-  readonly #forms: FormReader;
-  readonly #view: DataView;
-  #position: number;
+  #reader: FieldReader;
+  #unit: UnitHeader;
+  #forms: FormReader;
+  #view: DataView;
+  #position = 0;
   #depth = 0;
 
   /** A batch before the unit's root entry, empty until {@link fill}. */
   constructor(reader: FieldReader, unit: UnitHeader, abbrevs: AbbrevTable) {
-    const { bytes } = reader;
     this.abbrevs = abbrevs;
-    const values = Math.max(VALUES, abbrevs.longest);
-    this.lows = new Float64Array(values);
-    this.highs = new Uint32Array(values);
-    this.places = new Float64Array(values);
     this.#reader = reader;
     this.#unit = unit;
     this.#forms = new FormReader(reader, unit);
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#view = viewOf(reader);
+    this.begin(reader, unit, abbrevs);
+  }
+
+  /** Goes on with another unit, of whatever file, in the same columns: they are too large to make anew for each. */
+  begin(reader: FieldReader, unit: UnitHeader, abbrevs: AbbrevTable): void {
+    this.abbrevs = abbrevs;
+    this.#unit = unit;
+    this.#forms = new FormReader(reader, unit);
+    if (reader !== this.#reader) this.#view = viewOf(reader);
+    this.#reader = reader;
     this.#position = unit.entries;
+    this.#depth = 0;
+    this.count = 0;
+    if (abbrevs.longest > this.lows.length) {
+      this.lows = new Float64Array(abbrevs.longest);
+      this.highs = new Uint32Array(abbrevs.longest);
+      this.places = new Float64Array(abbrevs.longest);
+    }
   }
 
   /**
@@ -77,8 +92,8 @@ export class EntryBatch {
     const view = this.#view;
     const { end, offset: unitOffset, offsetSize } = this.#unit;
     const plainOffsets = offsetSize === 4 && reader.section.relocations === undefined;
-    // A wide read may reach this far into what follows the unit; beyond, the careful reader takes over.
-    const safe = bytes.length - 4;
+    // Near the end of the section the careful reader takes over: wide reads look at no bounds.
+    const { length } = bytes;
     let at = this.#position;
     let depth = this.#depth;
     let values = 0;
@@ -110,6 +125,7 @@ export class EntryBatch {
         at = start;
         break;
       }
+      const careful = at + (last - index) * MOST_BYTES > length;
       offsets[entries] = start;
       declarations[entries] = declaration;
       depths[entries] = depth;
@@ -118,9 +134,8 @@ export class EntryBatch {
         let low = 0;
         let high = 0;
         places[values] = at;
-        const decoding = decodings[index];
-        // The numbers are those of AbbrevTable.decodings.
-        switch (at > safe && decoding !== 14 ? 0 : decoding) {
+        // The numbers are those of AbbrevTable.decodings; 15 is what only the careful reader does.
+        switch (careful ? 15 : decodings[index]) {
           case 1: // DW_FORM_data1
             low = bytes[at++] ?? 0;
             break;
@@ -176,6 +191,11 @@ export class EntryBatch {
             high = abbrevs.constantHigh[index] ?? 0;
             break;
           default:
+            if (decodings[index] === 14) {
+              low = abbrevs.constantLow[index] ?? 0;
+              high = abbrevs.constantHigh[index] ?? 0;
+              break;
+            }
             at = this.#forms.read(forms[index] ?? 0, at);
             low = this.#forms.low;
             high = this.#forms.high;
@@ -204,4 +224,8 @@ export class EntryBatch {
   #fail(at: number, what: string): never {
     throw dwarfError(this.#reader.section, "DWARF_TRUNCATED", at, what);
   }
+}
+
+function viewOf({ bytes }: FieldReader): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
