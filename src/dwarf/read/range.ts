@@ -89,6 +89,15 @@ export function rangeList(unit: DwarfUnit, entry: EntryPlace): RangeCursor | und
 }
 
 /**
+ * The range list that a cursor's current attribute, a `DW_AT_ranges` or alike, leads to, before its first entry.
+ * @throws DwarfError DWARF_BAD_VALUE when its form is none of a list
+ */
+export function attributeRanges(unit: DwarfUnit, at: EntryCursor): RangeCursor {
+  const bases = unitBases(unit);
+  return new RangeCursor(bases, bases.rangeOffset(at.form, rangesValue(at)));
+}
+
+/**
  * Ranges that an entry covers, those without an address left out: nothing of their relocation is looked at yet.
  * [seed: `dwarf_ranges_relocatable`]
  * @throws DwarfError
@@ -157,7 +166,7 @@ function coverage(unit: DwarfUnit, entry: EntryPlace, wantList: boolean): Covera
         if (highAddress === undefined) distance = at.constant;
         break;
       case DW_AT.DW_AT_ranges:
-        if (wantList) list = new RangeCursor(bases, bases.rangeOffset(at.form, rangesValue(at)));
+        if (wantList) list = attributeRanges(unit, at);
         break;
       default:
     }

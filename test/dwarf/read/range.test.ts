@@ -4,8 +4,15 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { DW_AT } from "../../../src/dwarf/constants/attribute.ts";
 import type { Dwarf } from "../../../src/dwarf/dwarf.ts";
-import { addressRanges, entryRanges, rangeList } from "../../../src/dwarf/read/range.ts";
+import {
+  addressRanges,
+  attributeRanges,
+  entryRanges,
+  type RangeCursor,
+  rangeList,
+} from "../../../src/dwarf/read/range.ts";
 import type { Resolver } from "../../../src/dwarf/relocatable.ts";
 import {
   type Build,
@@ -154,7 +161,10 @@ function finalBounds(file: string, resolver?: Resolver): number[][] {
   const dwarf = openDwarf(file);
   dwarf.place(resolver);
   for (const { unit, entry } of entries(dwarf)) {
-    const list = rangeList(unit, entry);
+    let list: RangeCursor | undefined;
+    while (entry.nextAttribute()) {
+      if (entry.attribute === DW_AT.DW_AT_ranges) list = attributeRanges(unit, entry);
+    }
     while (list?.next() === true) {
       list.finalBounds();
       bounds.push([list.beginHigh, list.beginLow, list.endHigh, list.endLow]);
