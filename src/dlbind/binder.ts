@@ -26,13 +26,17 @@ export interface NameListener {
   unbinding(slot: number): void;
 }
 
-/** A symbol as data. */
-export interface Description {
+/** A symbol of a live object. */
+export interface BoundSymbol {
   readonly name: string;
   readonly address: bigint;
+  /** Bytes it covers. */
   readonly size: number;
+  /** `STT_…` */
   readonly type: number;
+  /** `STB_…` */
   readonly binding: number;
+  /** `STV_…` */
   readonly visibility: number;
   readonly version: string | undefined;
 }
@@ -133,7 +137,7 @@ export class Binder {
     for (let slot = 1; slot < symbols.end; slot++) if (symbols.isBound(slot)) yield slot;
   }
 
-  describe(slot: number): Description {
+  describe(slot: number): BoundSymbol {
     const { symbols } = this.#tables;
     const info = symbols.infoOf(slot);
     return {

@@ -21,7 +21,7 @@ import {
 } from "../host/dl.ts";
 import type { Allocation } from "./allocation.ts";
 import { type OpenBacking, openBacking } from "./backing.ts";
-import { Binder } from "./binder.ts";
+import { Binder, type BoundSymbol } from "./binder.ts";
 import { verdefSize } from "./image.ts";
 import { layOut } from "./layout.ts";
 import { LiveMemory } from "./memory.ts";
@@ -35,21 +35,6 @@ import {
 } from "./options.ts";
 import { NameBuffer } from "./strings.ts";
 import { LiveTables } from "./tables.ts";
-
-/** A symbol of a live object. */
-export interface BoundSymbol {
-  readonly name: string;
-  readonly address: bigint;
-  /** Bytes it covers. */
-  readonly size: number;
-  /** `STT_…` */
-  readonly type: number;
-  /** `STB_…` */
-  readonly binding: number;
-  /** `STV_…` */
-  readonly visibility: number;
-  readonly version: string | undefined;
-}
 
 /** What a live object holds at present. */
 export interface Usage {

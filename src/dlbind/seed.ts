@@ -6,7 +6,7 @@
  */
 import { DlbindError } from "../errors.ts";
 import * as dl from "../host/dl.ts";
-import type { BoundSymbol } from "./library.ts";
+import type { BoundSymbol } from "./binder.ts";
 import { LiveObject } from "./library.ts";
 import type { BindOptions, CreateOptions } from "./options.ts";
 
