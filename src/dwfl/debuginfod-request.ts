@@ -177,11 +177,11 @@ async function* watched(
       watchdog.received(bytes.length);
       yield bytes;
     }
-    if (size !== undefined && received !== size) throw truncated(received, size);
+    if (size !== undefined && received !== size) throw truncated(received, size, "end of the answer");
   } catch (error) {
     const failure = failureOf(error, controller.signal);
-    const broken = failure instanceof RequestFailure && failure.again && !controller.signal.aborted;
-    throw broken && received !== size ? truncated(received, size, failure.message) : failure;
+    const broken = failure !== error && failure instanceof RequestFailure && !controller.signal.aborted;
+    throw broken ? truncated(received, size, failure.message) : failure;
   } finally {
     controller.abort();
   }
@@ -191,7 +191,7 @@ function tooLarge(size: number, settings: DebuginfodSettings): RequestFailure {
   return new RequestFailure(`size: found ${size} bytes, expected at most ${settings.maxSize}`);
 }
 
-function truncated(received: number, size: number | undefined, why = "end of the answer"): RequestFailure {
+function truncated(received: number, size: number | undefined, why: string): RequestFailure {
   const expected = size === undefined ? "the file's end" : `${size}`;
   return new RequestFailure(`truncated (${why}): found ${received} bytes, expected ${expected}`, {
     again: true,

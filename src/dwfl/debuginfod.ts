@@ -193,8 +193,7 @@ class Query {
     }
     const { path } = this.#download;
     const wrong = attemptAt("debuginfod", path, () => checkBuildId(path, this.#id));
-    if (wrong !== undefined)
-      throw new RequestFailure(`the file it sent: ${wrong.what.replace(`${path}: `, "")}`);
+    if (wrong !== undefined) throw new RequestFailure(`the file it sent: ${wrong.what}`);
     return { path: this.#download.keep(answer.modified), server: url };
   }
 

@@ -1,5 +1,7 @@
 /** What a search for a debug file says of itself: every place that was tried, and what came of it. */
 
+import { realpathSync } from "node:fs";
+import { resolve } from "node:path";
 import { BinderyError, HostError } from "../errors.ts";
 import { openElf } from "../host/file.ts";
 
@@ -9,6 +11,8 @@ export type FindWay =
   | "build-id"
   /** By `.gnu_debuglink`. */
   | "debuglink"
+  /** Under its own name, where it has no link. */
+  | "name"
   /** By the path in `.gnu_debugaltlink` or `.debug_sup`. */
   | "supplementary"
   /** From a debuginfod server, or its client's cache. */
@@ -74,8 +78,10 @@ export function attemptAt(
     return what === undefined ? undefined : { way, place, outcome: "refused", what };
   } catch (error) {
     if (isAbsent(error)) return { way, place, outcome: "absent", what: "no such file" };
-    if (error instanceof BinderyError) return { way, place, outcome: "refused", what: error.message };
-    throw error;
+    if (!(error instanceof BinderyError)) throw error;
+    const prefix = `${place}: `;
+    const what = error.message.startsWith(prefix) ? error.message.slice(prefix.length) : error.message;
+    return { way, place, outcome: "refused", what };
   }
 }
 
@@ -94,6 +100,15 @@ export function checkBuildId(path: string, expected: string, orNone = false): st
   const found = file.elf.buildId();
   if (found === undefined && orNone) return undefined;
   return found === expected ? undefined : `build id: found ${found ?? "none"}, expected ${expected}`;
+}
+
+/** Where symbolic links lead; the absolute path itself if that can't be told, which opening it will tell. */
+export function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return resolve(path);
+  }
 }
 
 function isAbsent(error: unknown): boolean {

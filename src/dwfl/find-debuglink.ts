@@ -2,14 +2,14 @@
  * `.gnu_debuglink`: the name of a separate debug file and the CRC-32 of its contents [gdb manual, "Separate Debug
  * Files"; elfutils, `libdwfl.h`, "debuginfo_path"].
  */
-import { realpathSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { crc32 } from "node:zlib";
 import { readU32 } from "../bytes/endian.ts";
 import { decodeUtf8, findNul } from "../bytes/text.ts";
 import type { ElfFile } from "../elf/file.ts";
 import { FileSource } from "../host/file.ts";
-import { checkBuildId, type FindCandidate } from "./find-attempt.ts";
+import { checkBuildId, type FindCandidate, realPath } from "./find-attempt.ts";
 
 const SECTION = ".gnu_debuglink";
 
@@ -49,16 +49,24 @@ export function readDebugLink(elf: ElfFile): DebugLink | undefined {
  * Where gdb and elfutils look for the debug file of the file at `path`, in their order: beside it, in `.debug` beside
  * it, under each global directory in the file's own directory, and there with leading parts of it left out, as
  * elfutils does. If `path` is reached through symbolic links, the same follows for where they lead.
+ *
+ * @param link name of the debug file; without one, that of the file with `.debug` after it, and the same name
  */
-export function debugLinkPaths(path: string, link: string, globals: readonly string[]): string[] {
+export function debugLinkPaths(path: string, link: string | undefined, globals: readonly string[]): string[] {
   const paths = new Set<string>();
-  for (const directory of new Set([dirname(resolve(path)), dirname(realPath(path))])) {
-    paths.add(join(directory, link));
-    paths.add(join(directory, ".debug", link));
+  for (const file of new Set([resolve(path), realPath(path)])) {
+    const directory = dirname(file);
+    const names = link === undefined ? [`${basename(file)}.debug`, basename(file)] : [link];
+    const add = (...parts: string[]) => {
+      for (const name of names) paths.add(join(...parts, name));
+    };
+    add(directory);
+    add(directory, ".debug");
     const parts = directory.split("/").filter((part) => part !== "");
     for (const root of globals) {
-      for (let skip = 0; skip <= parts.length; skip++) paths.add(join(root, ...parts.slice(skip), link));
+      for (let skip = 0; skip <= parts.length; skip++) add(root, ...parts.slice(skip));
     }
+    paths.delete(file);
   }
   return [...paths];
 }
@@ -70,16 +78,32 @@ export function debugLinkCandidates(
   id: string | undefined,
   globals: readonly string[],
 ): FindCandidate[] {
+  return others(path, debugLinkPaths(path, link.file, globals), "debuglink", (candidate) => {
+    const found = crc32OfFile(candidate);
+    if (found !== link.crc) return `CRC-32: found ${hex32(found)}, expected ${hex32(link.crc)}`;
+    return id === undefined ? undefined : checkBuildId(candidate, id, true);
+  });
+}
+
+/** The places for a file that has a build id and no link, as elfutils tries them; each is checked by build id. */
+export function nameCandidates(path: string, id: string, globals: readonly string[]): FindCandidate[] {
+  const paths = debugLinkPaths(path, undefined, globals);
+  return others(path, paths, "name", (candidate) => checkBuildId(candidate, id));
+}
+
+/** Places that hold another file than that at `path`. */
+function others(
+  path: string,
+  places: readonly string[],
+  way: FindCandidate["way"],
+  check: (candidate: string) => string | undefined,
+): FindCandidate[] {
   const own = identity(path);
-  return debugLinkPaths(path, link.file, globals).map((candidate) => ({
-    way: "debuglink",
+  return places.map((candidate) => ({
+    way,
     path: candidate,
-    check: () => {
-      if (own !== undefined && identity(candidate) === own) return "found the file itself";
-      const found = crc32OfFile(candidate);
-      if (found !== link.crc) return `CRC-32: found ${hex32(found)}, expected ${hex32(link.crc)}`;
-      return id === undefined ? undefined : checkBuildId(candidate, id, true);
-    },
+    check: () =>
+      own !== undefined && identity(candidate) === own ? "found the file itself" : check(candidate),
   }));
 }
 
@@ -95,14 +119,6 @@ export function crc32OfFile(path: string): number {
 
 function hex32(value: number): string {
   return `0x${value.toString(16).padStart(8, "0")}`;
-}
-
-function realPath(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch {
-    return resolve(path); // What can't be resolved is told when it is opened.
-  }
 }
 
 /** Tells files apart, whatever they are called; `undefined` if there is none. */

@@ -2,14 +2,13 @@
  * The supplementary file, which holds what several debug files share: `.gnu_debugaltlink` [dwz(1)] and `.debug_sup`
  * [DWARF5 7.3.6].
  */
-import { realpathSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { readU16 } from "../bytes/endian.ts";
 import { leb128Length, readUleb128Number } from "../bytes/leb128.ts";
 import { decodeUtf8, findNul } from "../bytes/text.ts";
 import type { ElfFile } from "../elf/file.ts";
 import { openElf } from "../host/file.ts";
-import { checkBuildId, type FindCandidate } from "./find-attempt.ts";
+import { checkBuildId, type FindCandidate, realPath } from "./find-attempt.ts";
 
 const GNU = ".gnu_debugaltlink";
 const DWARF5 = ".debug_sup";
@@ -128,10 +127,5 @@ function hex(bytes: Uint8Array): string {
 
 /** The directory that a file really is in, and the one that it is named in. */
 function directoriesOf(path: string): string[] {
-  const named = dirname(resolve(path));
-  try {
-    return [...new Set([dirname(realpathSync(path)), named])];
-  } catch {
-    return [named]; // What can't be resolved is told when it is opened.
-  }
+  return [...new Set([dirname(realPath(path)), dirname(resolve(path))])];
 }

@@ -12,7 +12,7 @@ import {
   type FindResult,
   tryCandidates,
 } from "./find-attempt.ts";
-import { debugLinkCandidates, readDebugLink } from "./find-debuglink.ts";
+import { debugLinkCandidates, nameCandidates, readDebugLink } from "./find-debuglink.ts";
 import { buildIdPath, readSupplementaryLink, supplementaryCandidates } from "./find-supplementary.ts";
 
 /** Where to look on disk. */
@@ -34,8 +34,8 @@ export interface FindOptions extends LocalFindOptions {
 const DEBUG_DIRECTORIES = ["/usr/lib/debug"];
 
 /**
- * Finds the separate debug file of `elf`: by build id in the global debug directories, by `.gnu_debuglink`, from
- * debuginfod. Whether `elf` needs one, because it has no debug sections itself, is not asked.
+ * Finds the separate debug file of `elf`: by build id in the global debug directories, by `.gnu_debuglink` (without
+ * that, by its own name), from debuginfod. Whether `elf` needs one, because it has no debug sections itself, is not asked.
  *
  * @returns the path and how it was found, or every place that was tried; files that are there and wrong, and malformed
  * links, are among these and throw nothing
@@ -65,7 +65,8 @@ export function findLocalDebugFile(elf: ElfFile, options: LocalFindOptions = {})
   if (first.path !== undefined || path === undefined) return first;
   return searchByLink("debuglink", ".gnu_debuglink", first.tried, () => {
     const link = readDebugLink(elf);
-    return link === undefined ? [] : debugLinkCandidates(path, link, id, globals);
+    if (link !== undefined) return debugLinkCandidates(path, link, id, globals);
+    return id === undefined ? [] : nameCandidates(path, id, globals);
   });
 }
 

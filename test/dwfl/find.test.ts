@@ -69,11 +69,43 @@ describe("by build id", () => {
     const root = workshop.path("garbage");
     const path = workshop.copy(program.path, "garbage", "app");
     writeFileSync(workshop.path("garbage", place("")), "<html>not found</html>");
-    expect(find(path, [root]).tried).toMatchObject([
-      { outcome: "refused", what: expect.stringContaining(`${place(root)}: `) },
-    ]);
+    expect(find(path, [root]).tried[0]).toEqual({
+      way: "build-id",
+      place: place(root),
+      outcome: "refused",
+      what: "ELF header+0x0: not an ELF file: found 3c 68 74 6d, expected 7f 45 4c 46",
+    });
     writeFileSync(place(root), readFileSync(program.debug).subarray(0, 200));
-    expect(find(path, [root])).toMatchObject({ path: undefined, tried: [{ outcome: "refused" }] });
+    expect(find(path, [root])).toMatchObject({ path: undefined });
+    expect(find(path, [root]).tried[0]).toMatchObject({ outcome: "refused", place: place(root) });
+  });
+});
+
+describe("by its own name, without .gnu_debuglink", () => {
+  it("looks where elfutils looks, and checks the build id", () => {
+    const path = workshop.copy(program.path, "named/bin/app");
+    const root = workshop.path("named-globals");
+    const directory = dirname(path);
+    const places = [
+      `${path}.debug`,
+      join(directory, ".debug/app.debug"),
+      join(directory, ".debug/app"),
+      join(root, `${path}.debug`),
+      join(root, path),
+      join(root, "bin/app.debug"),
+      join(root, "bin/app"),
+      join(root, "app"),
+    ];
+    const place = (name: string, from: string) => workshop.copy(from, name.slice(workshop.directory.length));
+    for (const name of places.toReversed()) {
+      place(name, other.debug);
+      expect(find(path, [root]).tried.find((one) => one.place === name)).toMatchObject({
+        outcome: "refused",
+      });
+      place(name, program.debug);
+      expect(find(path, [root])).toMatchObject({ path: name, way: "name" });
+      expect(workshop.elfutilsFinds(path, root)).toBe(name);
+    }
   });
 });
 
