@@ -121,8 +121,12 @@ function hex32(value: number): string {
   return `0x${value.toString(16).padStart(8, "0")}`;
 }
 
-/** Tells files apart, whatever they are called; `undefined` if there is none. */
+/** Tells files apart, whatever they are called; `undefined` if there is none that can be reached. */
 function identity(path: string): string | undefined {
-  const stat = statSync(path, { throwIfNoEntry: false, bigint: true });
-  return stat === undefined ? undefined : `${stat.dev}:${stat.ino}`;
+  try {
+    const stat = statSync(path, { throwIfNoEntry: false, bigint: true });
+    return stat === undefined ? undefined : `${stat.dev}:${stat.ino}`;
+  } catch {
+    return undefined; // Why it can't be reached is told when it is opened.
+  }
 }

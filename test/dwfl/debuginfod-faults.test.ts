@@ -4,7 +4,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from "node:http
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { DebuginfodClient } from "../../src/dwfl/debuginfod.ts";
 import type { DebuginfodProgress } from "../../src/dwfl/debuginfod-progress.ts";
 import { stderrProgress } from "../../src/dwfl/debuginfod-progress.ts";
@@ -298,6 +298,19 @@ describe("a query", () => {
     for (const one of heard) print(one);
     expect(text).toMatch(new RegExp(`^\\rDownloading from ${url}/ \\d+/${total}`));
     expect(text.endsWith(`\rDownloading from ${url}/ ${total}/${total}\n`)).toBe(true);
+  });
+
+  it("prints to standard error what DEBUGINFOD_PROGRESS and DEBUGINFOD_VERBOSE ask for", async () => {
+    const { url } = await serve(whole);
+    const write = vi.spyOn(process.stderr, "write").mockReturnValue(true);
+    try {
+      const { path } = await find(url, { DEBUGINFOD_PROGRESS: "1", DEBUGINFOD_VERBOSE: "1" });
+      const text = write.mock.calls.map(([part]) => part).join("");
+      expect(text).toContain(`\rDownloading from ${url}/ ${file.length}/${file.length}\n`);
+      expect(text).toContain(`debuginfod: ${url}/buildid/${id}/debuginfo: ${path}\n`);
+    } finally {
+      write.mockRestore();
+    }
   });
 
   it("refuses what is no build id, and a cache that is no directory", async () => {

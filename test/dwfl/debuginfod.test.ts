@@ -174,6 +174,18 @@ describe("a cache shared with debuginfod-find", () => {
     expect(statSync(join(cache, "cache_clean_interval_s")).mtimeMs).toBeGreaterThan(Date.now() - 60_000);
   });
 
+  it("holds up when many ask for one file at once", async () => {
+    const [{ id, debug }] = programs as [Program, Program];
+    const path = join(cache, id, "debuginfo");
+    const queries = [1, 2, 3, 4].flatMap(() => [
+      ours("debuginfo", id).then((result) => result.path),
+      theirs("debuginfo", id),
+    ]);
+    expect(new Set(await Promise.all(queries))).toEqual(new Set([path]));
+    expect(readFileSync(path).equals(readFileSync(debug))).toBe(true);
+    expect(readdirSync(join(cache, id))).toEqual(["debuginfo"]);
+  });
+
   it("is left alone without servers, as debuginfod-find leaves it", async () => {
     const [{ id }] = programs as [Program, Program];
     await ours("debuginfo", id);

@@ -1,5 +1,5 @@
 /** Debug files on disk, found where gdb and elfutils find them, and refused where they refuse them. */
-import { readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { crc32 } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -170,6 +170,23 @@ describe("by .gnu_debuglink", () => {
       outcome: "refused",
       what: "found the file itself",
     });
+  });
+
+  it("says why what is there can't be read", () => {
+    const path = linked("unreadable");
+    const loop = workshop.path("unreadable/app.debug");
+    symlinkSync("app.debug", loop);
+    mkdirSync(workshop.path("unreadable/.debug/app.debug"), { recursive: true });
+    const [first, second] = find(path, []).tried.filter(({ way }) => way === "debuglink");
+    expect(first).toMatchObject({ place: loop, outcome: "refused", what: expect.stringContaining("ELOOP") });
+    expect(second).toMatchObject({ outcome: "refused", what: expect.stringContaining("no regular file") });
+
+    const long = workshop.write(`${"n".repeat(250)}`, "");
+    const named = workshop.copy(program.path, "long/app");
+    workshop.run("objcopy", `--add-gnu-debuglink=${long}`, named);
+    const content = Buffer.alloc(1008, "n").fill(0, 1000);
+    workshop.run("objcopy", `--update-section=.gnu_debuglink=${workshop.write("section", content)}`, named);
+    expect(find(named, []).tried[0]).toMatchObject({ what: expect.stringContaining("ENAMETOOLONG") });
   });
 
   it("needs no build id", () => {
