@@ -60,6 +60,14 @@ export { ArangeCursor } from "./read/aranges.ts";
 export type { EntryBatch } from "./read/batch.ts";
 export type { EntryCursor } from "./read/cursor.ts";
 export { evaluate, evaluateValue } from "./read/evaluate.ts";
+export {
+  type Evaluation,
+  type EvaluationContext,
+  type Location,
+  locatedBytes,
+  type Piece,
+} from "./read/evaluate-location.ts";
+export { type BaseType, baseType, type StackValue } from "./read/evaluate-value.ts";
 export { type Expression, ExpressionCursor, unitExpression } from "./read/expression.ts";
 export { type ExpressionStyle, expressionText } from "./read/expression-text.ts";
 export { FrameCursor, FrameSection } from "./read/frame.ts";
@@ -94,6 +102,7 @@ export { type GnuNameKind, PublicNameCursor } from "./read/pubnames.ts";
 export {
   type AddressRange,
   addressRanges,
+  attributeRanges,
   type EntryPlace,
   entryRanges,
   hasPc,

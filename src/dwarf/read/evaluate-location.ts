@@ -26,6 +26,7 @@ export interface Piece {
   readonly bitOffset: number;
 }
 
+/** What an expression comes to: where the parts of an object are, or what they are. */
 export interface Evaluation {
   /** In order; one without bits, or several with. */
   readonly pieces: readonly Piece[];
