@@ -30,11 +30,16 @@ export class DwarfUnit {
     this.header = header;
   }
 
+  /** True of units of `.dwo` sections, which refer to others of those: a file may hold both kinds. */
+  get isSplit(): boolean {
+    return this.reader.section.section.endsWith(".dwo");
+  }
+
   /** The unit's abbreviation table; units that share one get the same object. */
   get abbrevs(): AbbrevTable {
     if (this.#abbrevs === undefined) {
       const { abbrevField, offsetSize } = this.header;
-      this.#abbrevs = this.dwarf.abbrevTable(this.reader.offset(abbrevField, offsetSize));
+      this.#abbrevs = this.dwarf.abbrevTable(this.reader.offset(abbrevField, offsetSize), this.isSplit);
     }
     return this.#abbrevs;
   }
@@ -61,7 +66,8 @@ export class DwarfUnit {
   get stringOffsets(): number {
     if (this.#stringOffsets === undefined) {
       const root = this.entries();
-      let base = 0;
+      // Split units have one table and need not say; in DWARF 5 it has a header [DWARF5 7.26].
+      let base = this.header.version < 5 ? 0 : 2 * this.header.offsetSize;
       if (root.next()) {
         while (root.nextAttribute()) if (root.attribute === DW_AT.DW_AT_str_offsets_base) base = root.low;
       }
@@ -75,7 +81,7 @@ export class DwarfUnit {
 export class Dwarf {
   readonly sections: DebugSections;
   readonly #readers = new Map<DebugSection, FieldReader>();
-  readonly #abbrevs = new Map<number, AbbrevTable>();
+  readonly #abbrevs = new Map<DebugSection, Map<number, AbbrevTable>>();
   #index: UnitIndex<DwarfUnit> | undefined;
 
   private constructor(elf: ElfFile) {
@@ -127,13 +133,18 @@ export class Dwarf {
     return this.#index;
   }
 
-  /** The abbreviation table at an offset, read once. */
-  abbrevTable(offset: number): AbbrevTable {
-    let table = this.#abbrevs.get(offset);
+  /** The abbreviation table at an offset, read once. @param isSplit whether of `.debug_abbrev.dwo` */
+  abbrevTable(offset: number, isSplit: boolean): AbbrevTable {
+    const section = this.#need("debug_abbrev", isSplit);
+    let tables = this.#abbrevs.get(section);
+    if (tables === undefined) {
+      tables = new Map();
+      this.#abbrevs.set(section, tables);
+    }
+    let table = tables.get(offset);
     if (table === undefined) {
-      const section = this.#need("debug_abbrev");
       table = AbbrevTable.read(section.bytes, offset, section);
-      this.#abbrevs.set(offset, table);
+      tables.set(offset, table);
     }
     return table;
   }
@@ -154,11 +165,12 @@ export class Dwarf {
    * @returns `undefined` when the form is no such string, or one of a supplementary file
    */
   stringOf(form: number, value: number, unit?: DwarfUnit): string | undefined {
+    const isSplit = unit?.isSplit === true;
     switch (form) {
       case DW_FORM.DW_FORM_strp:
-        return this.#stringAt("debug_str", value);
+        return this.#stringAt("debug_str", value, isSplit);
       case DW_FORM.DW_FORM_line_strp:
-        return this.#stringAt("debug_line_str", value);
+        return this.#stringAt("debug_line_str", value, isSplit);
       case DW_FORM.DW_FORM_strx:
       case DW_FORM.DW_FORM_strx1:
       case DW_FORM.DW_FORM_strx2:
@@ -172,7 +184,7 @@ export class Dwarf {
   }
 
   #indexedString(unit: DwarfUnit, index: number): string {
-    const section = this.#need("debug_str_offsets");
+    const section = this.#need("debug_str_offsets", unit.isSplit);
     const { offsetSize } = unit.header;
     const at = unit.stringOffsets + index * offsetSize;
     const reader = this.reader(section);
@@ -184,11 +196,11 @@ export class Dwarf {
         `string index ${index}: past the end of the section`,
       );
     }
-    return this.#stringAt("debug_str", reader.offset(at, offsetSize));
+    return this.#stringAt("debug_str", reader.offset(at, offsetSize), unit.isSplit);
   }
 
-  #stringAt(name: string, offset: number): string {
-    const section = this.#need(name);
+  #stringAt(name: string, offset: number, isSplit: boolean): string {
+    const section = this.#need(name, isSplit);
     const end = findNul(section.bytes, offset);
     if (offset >= section.bytes.length || end < 0) {
       throw dwarfError(section, "DWARF_BAD_REFERENCE", offset, "string: no end within the section");
@@ -196,15 +208,13 @@ export class Dwarf {
     return decodeUtf8(section.bytes, offset, end);
   }
 
-  #need(name: string): DebugSection {
-    const section = this.sections.first(name);
+  /** The section of that name, of those for split units or of the others; where there is but one, that. */
+  #need(name: string, isSplit: boolean): DebugSection {
+    const all = this.sections.named(name);
+    const section = all.find((candidate) => candidate.section.endsWith(".dwo") === isSplit) ?? all[0];
     if (section === undefined) {
-      throw dwarfError(
-        { file: this.sections.elf.name, section: `.${name}` },
-        "DWARF_BAD_REFERENCE",
-        0,
-        "no such section",
-      );
+      const place = { file: this.sections.elf.name, section: `.${name}` };
+      throw dwarfError(place, "DWARF_BAD_REFERENCE", 0, "no such section");
     }
     return section;
   }

@@ -133,6 +133,30 @@ function values(of: { offset: number; attributes: { text: string }[] }[], readel
     .sort();
 }
 
+test.each([
+  ["gcc", "-gdwarf-4", "-gsplit-dwarf"],
+  ["gcc", "-gdwarf-5", "-gsplit-dwarf"],
+  ["clang", "-gdwarf-4", "-gsplit-dwarf"],
+  ["clang", "-gdwarf-5", "-gsplit-dwarf=single"],
+])("split units have the strings that llvm-dwarfdump prints: %s %s %s", (compiler, ...options) => {
+  const object = join(scratch, "split.o");
+  execFileSync(compiler, ["-g", ...options, "-c", join(scratch, "a.c"), "-o", object], { cwd: scratch });
+  const single = options.includes("-gsplit-dwarf=single");
+  for (const path of single ? [object] : [object, join(scratch, "split.dwo")]) {
+    const printed = execFileSync("llvm-dwarfdump", ["-v", "--debug-info", path], { encoding: "utf8" });
+    const expected = [...printed.matchAll(/(DW_AT_\w+) \[(DW_FORM_\w*str\w*)\].*"(.*)"\)$/gm)].map(
+      ([, name, form, text]) => `${name} ${form} ${text}`,
+    );
+    expect(expected.length).toBeGreaterThan(path === object && !single ? 0 : 10);
+    const ours = ourEntries(path).flatMap(({ attributes }) =>
+      attributes
+        .filter(({ form }) => form.includes("str"))
+        .map(({ name, form, text }) => `${name} ${form} ${text}`),
+    );
+    expect(ours.sort()).toEqual(expected.sort());
+  }
+});
+
 interface Entry {
   offset: number;
   depth: number;
