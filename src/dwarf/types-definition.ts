@@ -4,7 +4,7 @@ import { DW_TAG } from "./constants/tag.ts";
 import type { Die } from "./die.ts";
 import { TypePrinter } from "./types.ts";
 import { type MemberLayout, type TypeLayout, typeLayout } from "./types-layout.ts";
-import { keyword } from "./types-name.ts";
+import { completed, keyword } from "./types-name.ts";
 import { number } from "./types-size.ts";
 
 /** Structures without a name within one another. */
@@ -23,11 +23,12 @@ export interface DefinitionOptions {
  * Types without a name are defined where they are used. A type of another kind is just declared.
  * @throws DwarfError, DWARF_LOOP also when there is no end to it
  */
-export function typeDefinition(die: Die, { layout = false }: DefinitionOptions = {}): string {
+export function typeDefinition(type: Die, { layout = false }: DefinitionOptions = {}): string {
+  const die = completed(type);
   const printer = new DefinitionPrinter(layout);
   if (die.tag === DW_TAG.DW_TAG_typedef) {
-    const type = die.attribute(DW_AT.DW_AT_type)?.reference;
-    return `typedef ${printer.declared(type, die.name ?? "", 0)};`;
+    const meant = die.attribute(DW_AT.DW_AT_type)?.reference;
+    return `typedef ${printer.declared(meant, die.name ?? "", 0)};`;
   }
   return keyword(die) === undefined ? `${printer.types.declare(die)};` : `${printer.body(die, 0)};`;
 }
@@ -162,7 +163,10 @@ function bits(count: number): string {
 function nameless(die: Die | undefined): Die | undefined {
   let type = die;
   for (let step = 0; type !== undefined && step < DEEPEST; step++) {
-    if (keyword(type) !== undefined) return type.name === undefined ? type : undefined;
+    if (keyword(type) !== undefined) {
+      const whole = completed(type);
+      return whole.name === undefined ? whole : undefined;
+    }
     if (type.tag === DW_TAG.DW_TAG_typedef) return undefined;
     type = type.attribute(DW_AT.DW_AT_type)?.reference;
   }

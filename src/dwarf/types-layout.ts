@@ -4,6 +4,7 @@ import { DW_AT } from "./constants/attribute.ts";
 import { DW_OP } from "./constants/operation.ts";
 import { DW_TAG } from "./constants/tag.ts";
 import type { Die } from "./die.ts";
+import { completed } from "./types-name.ts";
 import { number, typeSize } from "./types-size.ts";
 
 /** A member or base class. Offsets and sizes are in bits. */
@@ -30,21 +31,26 @@ export interface TypeLayout {
  * The layout of a structure, union or class.
  * @throws DwarfError
  */
-export function typeLayout(die: Die): TypeLayout {
+export function typeLayout(type: Die): TypeLayout {
+  const die = completed(type);
   const isUnion = die.tag === DW_TAG.DW_TAG_union_type;
   const size = typeSize(die);
   const members: MemberLayout[] = [];
   let end = 0;
+  let endKnown = true;
   for (const child of die.children()) {
     if (child.tag !== DW_TAG.DW_TAG_member && child.tag !== DW_TAG.DW_TAG_inheritance) continue;
     // Static members, of before DWARF 5, are in no object.
     if (child.attribute(DW_AT.DW_AT_external) || child.attribute(DW_AT.DW_AT_declaration)) continue;
     const member = memberLayout(child);
-    const hole = isUnion || member.offset === undefined ? 0 : Math.max(0, member.offset - end);
+    const { offset = 0, size: bits } = member;
+    const hole = isUnion || !endKnown ? 0 : Math.max(0, offset - end);
     members.push({ ...member, hole });
-    end = Math.max(end, (member.offset ?? 0) + (member.size ?? 0));
+    // Behind what has no known size nothing is known to be free.
+    endKnown = bits !== undefined && member.offset !== undefined;
+    end = Math.max(end, offset + (bits ?? 0));
   }
-  const padding = size === undefined || isUnion ? 0 : Math.max(0, 8 * Number(size) - end);
+  const padding = size === undefined || isUnion || !endKnown ? 0 : Math.max(0, 8 * Number(size) - end);
   return { size: size === undefined ? undefined : Number(size), members, padding };
 }
 

@@ -88,11 +88,19 @@ export function keyword(die: Die): string | undefined {
   }
 }
 
+/** The type that a declaration with a signature stands for: it is in a type unit. [DWARF5 5.7.1] */
+export function completed(die: Die): Die {
+  const signature = die.attribute(DW_AT.DW_AT_signature);
+  const isHere = signature !== undefined && die.unit.dwarf.index.type(signature.constant) !== undefined;
+  return (isHere ? signature.reference : undefined) ?? die;
+}
+
 /**
  * What a type is called where it is used: `struct node`, `word`, `space::node`. One without a name is `struct {...}`.
  * @throws DwarfError
  */
-export function typeName(die: Die, budget: TypeBudget): string {
+export function typeName(type: Die, budget: TypeBudget): string {
+  const die = completed(type);
   const { name } = die;
   const word = keyword(die);
   budget.spend(die, name?.length ?? 0);
@@ -117,7 +125,7 @@ function owners(die: Die, budget: TypeBudget): string {
   for (let i = 0; owner !== undefined && i < MOST_OWNERS; i++) {
     const isNamespace = owner.tag === DW_TAG.DW_TAG_namespace || owner.tag === DW_TAG.DW_TAG_module;
     if (!isNamespace && keyword(owner) === undefined) break;
-    const name = owner.name ?? (isNamespace ? "(anonymous namespace)" : `{${keyword(owner)}}`);
+    const name = completed(owner).name ?? (isNamespace ? "(anonymous namespace)" : `{${keyword(owner)}}`);
     budget.spend(die, name.length);
     prefix = `${name}::${prefix}`;
     owner = declared(owner).parent;

@@ -3,6 +3,7 @@ import { DW_AT } from "./constants/attribute.ts";
 import { DW_FORM } from "./constants/form.ts";
 import { DW_TAG } from "./constants/tag.ts";
 import type { Attribute, Die } from "./die.ts";
+import { completed } from "./types-name.ts";
 
 /** Types looked through for a size; one that needs more leads back to itself. */
 const MOST_STEPS = 64;
@@ -31,7 +32,7 @@ export function vectorBytes(die: Die): string {
  */
 export function typeSize(die: Die | undefined): bigint | undefined {
   let factor = 1n;
-  let type = die;
+  let type = die && completed(die);
   for (let step = 0; type !== undefined && step < MOST_STEPS; step++) {
     const own = number(type.attribute(DW_AT.DW_AT_byte_size));
     if (own !== undefined) return factor * own;
@@ -52,7 +53,8 @@ export function typeSize(die: Die | undefined): bigint | undefined {
     }
     // Beyond what an address space holds, nothing is true.
     if (factor > 1n << 64n) return undefined;
-    type = type.attribute(DW_AT.DW_AT_type)?.reference;
+    const next: Die | undefined = type.attribute(DW_AT.DW_AT_type)?.reference;
+    type = next && completed(next);
   }
   return undefined;
 }

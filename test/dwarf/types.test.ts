@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { DW_AT } from "../../src/dwarf/constants/attribute.ts";
 import { DW_TAG } from "../../src/dwarf/constants/tag.ts";
 import { type Die, rootEntry } from "../../src/dwarf/die.ts";
 import { Dwarf } from "../../src/dwarf/dwarf.ts";
@@ -111,12 +112,14 @@ void (*callback)(space::node *, void (*)(const space::node::inside &));
 `;
 
 describe.each([
-  { compiler: "g++", format: "-gdwarf-4" },
-  { compiler: "g++", format: "-gdwarf-5" },
-  { compiler: "clang++", format: "-gdwarf-5" },
-])("$compiler $format", ({ compiler, format }) => {
+  { compiler: "g++", options: ["-gdwarf-4"] },
+  { compiler: "g++", options: ["-gdwarf-5"] },
+  { compiler: "clang++", options: ["-gdwarf-5"] },
+  { compiler: "g++", options: ["-gdwarf-4", "-fdebug-types-section"] },
+  { compiler: "clang++", options: ["-gdwarf-5", "-fdebug-types-section"] },
+])("$compiler $options", ({ compiler, options }) => {
   test("variables and functions of C++ may be declared again as they are printed", () => {
-    const { dwarf } = compile(CXX_SOURCE, "a.cc", [compiler, "-g", format]);
+    const { dwarf } = compile(CXX_SOURCE, "a.cc", [compiler, "-g", ...options]);
     const lines: string[] = [];
     for (const die of globals(dwarf)) {
       const isOwned =
@@ -130,6 +133,18 @@ describe.each([
     writeFileSync(again, `${CXX_SOURCE}${lines.join("\n")}\n`);
     execFileSync("g++", ["-w", "-c", again, "-o", "/dev/null"], { stdio: "pipe" });
   });
+});
+
+test("types that stand in a unit of their own are called and laid out as if they were in place", () => {
+  const sizes = [[], ["-fdebug-types-section"]].map((options) => {
+    const { dwarf } = compile(CXX_SOURCE, "a.cc", ["clang++", "-g", "-gdwarf-5", ...options]);
+    const pointer = named(dwarf, DW_TAG.DW_TAG_variable, "np").attribute(DW_AT.DW_AT_type)?.reference;
+    const node = pointer?.attribute(DW_AT.DW_AT_type)?.reference;
+    if (node === undefined) throw new Error("no node");
+    return [typeDeclaration(node, "x"), typeLayout(node).size, typeDefinition(node, { layout: true })];
+  });
+  expect(sizes[1]).toEqual(sizes[0]);
+  expect(sizes[0]?.slice(0, 2)).toEqual(["space::node x", 32]);
 });
 
 test("names of C++ have their owners, methods their qualifiers", () => {

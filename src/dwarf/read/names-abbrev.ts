@@ -3,6 +3,9 @@ import { leb128Length, readSleb128, readUleb128Number } from "../../bytes/leb128
 import { DW_FORM } from "../constants/form.ts";
 import { dwarfError, type Located } from "../place.ts";
 
+/** More than there are index attributes, vendors' with them: entries are read in bounded time. */
+const MOST_ATTRIBUTES = 64;
+
 /** What entries of one code have, in order. */
 export interface NameAbbrev {
   readonly code: number;
@@ -18,7 +21,7 @@ export interface NameAbbrev {
 
 /**
  * Reads the abbreviations between two offsets, by code. The first of those with one code counts.
- * @throws DwarfError DWARF_TRUNCATED
+ * @throws DwarfError DWARF_TRUNCATED, DWARF_BAD_VALUE
  */
 export function readNameAbbrevs(
   bytes: Uint8Array,
@@ -48,6 +51,10 @@ export function readNameAbbrevs(
       const form = readUleb128Number(bytes, take());
       const constant = form === DW_FORM.DW_FORM_implicit_const ? Number(readSleb128(bytes, take())) : 0;
       if (attribute === 0 && form === 0) break;
+      if (attributes.length === MOST_ATTRIBUTES) {
+        const what = `name abbreviation ${code}: found more than ${MOST_ATTRIBUTES} attributes`;
+        throw dwarfError(at, "DWARF_BAD_VALUE", position, what);
+      }
       attributes.push(attribute);
       forms.push(form);
       constants.push(constant);
