@@ -56,10 +56,19 @@ export class Lldb {
     return this.#untilMarker("a stop");
   }
 
-  /** Stops the running process. */
+  /** Stops the running process. lldb says that it has resumed before it has: then it is asked again. */
   async interrupt(): Promise<void> {
-    this.#session.send("process interrupt");
-    await this.stopped();
+    for (let halted = false; !halted; ) {
+      this.#session.send("process interrupt");
+      halted = await this.#session.take("a stop, or why there is none", (text) => {
+        const found = /Process \d+ stopped\n|error: Failed to halt process: Process is not running\.\n/.exec(
+          text,
+        );
+        if (found === null) return undefined;
+        return { value: found[0].startsWith("Process"), used: found.index + found[0].length };
+      });
+    }
+    await this.#untilMarker("a stop");
   }
 
   /** Functions of a backtrace, innermost first; the empty text for what has no name. */
