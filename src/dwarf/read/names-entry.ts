@@ -24,6 +24,8 @@ export class NameEntryCursor {
   unitIndex = -1;
   /** `DW_IDX_type_unit`, those of split files after the others; -1 when it is in a compilation unit. */
   typeUnitIndex = -1;
+  /** Whether the name is seen outside its unit, as gdb's indexes say: `DW_IDX_GNU_internal`, `DW_IDX_GNU_external`. */
+  linkage: "internal" | "external" | undefined;
   /** `DW_IDX_type_hash`, or 0. */
   typeHash = 0n;
   /** Where in the section the owner's entry is: `DW_IDX_parent`; -1 when the owner is not said or has no entry. */
@@ -74,6 +76,7 @@ export class NameEntryCursor {
     this.entry = -1;
     this.unitIndex = -1;
     this.typeUnitIndex = -1;
+    this.linkage = undefined;
     this.typeHash = 0n;
     this.parent = -1;
     let position = at + length;
@@ -122,6 +125,12 @@ export class NameEntryCursor {
         break;
       case DW_IDX.DW_IDX_type_hash:
         this.typeHash = (BigInt(high) << 32n) | BigInt(low);
+        break;
+      case DW_IDX.DW_IDX_GNU_internal:
+        this.linkage = "internal";
+        break;
+      case DW_IDX.DW_IDX_GNU_external:
+        this.linkage = "external";
         break;
       case DW_IDX.DW_IDX_parent:
         // As a flag: the owner has no entry in the index.

@@ -1,10 +1,11 @@
 /** `.debug_names`, against what llvm-dwarfdump prints of the same files. */
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { tagName } from "../../../src/dwarf/constants/tag.ts";
+import { rootEntry } from "../../../src/dwarf/die.ts";
 import type { Dwarf } from "../../../src/dwarf/dwarf.ts";
 import { type NameIndex, nameIndexes } from "../../../src/dwarf/read/names.ts";
 import { NameEntryCursor } from "../../../src/dwarf/read/names-entry.ts";
@@ -65,6 +66,56 @@ test("has one index for each object of a linked file, each of its own units", ()
     dies(index, "record").map((die) => `${die?.tagName} ${die?.unit.header.offset === 0}`),
   );
   expect(found.sort()).toEqual(["DW_TAG_structure_type true", "DW_TAG_subprogram false"]);
+});
+
+test("reads an index that gdb made, of two units and without places of entries", () => {
+  writeFileSync(join(scratch, "one.c"), "struct s { int a; } v; int f(struct s *p) { return p->a; }\n");
+  writeFileSync(
+    join(scratch, "two.c"),
+    "typedef long word; word w; static int g(word x) { return x; } int main(void) { return g(w); }\n",
+  );
+  const run = (tool: string, ...args: string[]) => execFileSync(tool, args, { cwd: scratch, stdio: "pipe" });
+  run("gcc", "-g", "one.c", "two.c", "-o", "both");
+  run("gdb", "-nx", "-batch", "-ex", "save gdb-index -dwarf-5 .", "both");
+  // Its strings go behind those of the file.
+  run("objcopy", "--dump-section", ".debug_str=strings", "both");
+  writeFileSync(
+    join(scratch, "strings"),
+    Buffer.concat(["strings", "both.debug_str"].map((name) => readFileSync(join(scratch, name)))),
+  );
+  const sections = [
+    "--add-section",
+    ".debug_names=both.debug_names",
+    "--update-section",
+    ".debug_str=strings",
+  ];
+  run("objcopy", ...sections, "both", "indexed");
+  const file = join(scratch, "indexed");
+
+  const expected = printed("llvm-dwarfdump", "--debug-names", file)
+    .split(/\n {4}Name (?=\d)/)
+    .slice(1)
+    .map((text) => {
+      const [, name] = /String: .*"(.*)"/.exec(text) ?? [];
+      const [, tag] = /Tag: (\w+)/.exec(text) ?? [];
+      const [, unit] = /DW_IDX_compile_unit: (\w+)/.exec(text) ?? [];
+      // DW_IDX_GNU_internal and DW_IDX_GNU_external, which it does not know.
+      return [name, tag, Number(unit), text.includes("DW_IDX_unknown_2000") ? "internal" : "external"];
+    });
+  const [index] = nameIndexes(openFile(file));
+  if (index === undefined) throw new Error("no index");
+  const ours = Array.from({ length: index.length }, (_, i) => {
+    const at = new NameEntryCursor(index, index.entries(i));
+    expect([at.next(), at.entry, at.die]).toEqual([true, -1, undefined]);
+    const children = at.unit === undefined ? [] : [...rootEntry(at.unit).children()];
+    const name = index.name(i);
+    expect(index.find(name)).toBe(i);
+    // gdb has `long` for what the compiler calls `long int`.
+    expect(children.map((die) => die.name?.replace(/(?<=long) int$/, ""))).toContain(name);
+    return [name, tagName(at.tag), at.unitIndex, at.linkage];
+  });
+  expect(ours.length).toBeGreaterThan(5);
+  expect(ours).toEqual(expected);
 });
 
 /** One index of two units, a local and a foreign type unit, without a hash table, with owners of entries. */
