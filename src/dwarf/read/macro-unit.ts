@@ -27,7 +27,12 @@ export type MacroEvent =
       /** Number in the unit's line table. */
       readonly file: number;
     }
-  | { readonly kind: "end_file" };
+  | { readonly kind: "end_file" }
+  | {
+      /** A macro unit that is not at hand: see `MacroCursor.imported`. */
+      readonly kind: "import";
+      readonly offset: number;
+    };
 
 /**
  * What the preprocessor saw in a compilation unit, in order; nothing when that is not recorded.
@@ -84,9 +89,9 @@ function* macroEvents(from: MacroCursor): IterableIterator<MacroEvent> {
     if (stack.length > DEEPEST || left-- <= 0) {
       throw dwarfError(at.reader.section, "DWARF_LOOP", at.offset, "macro units import one another");
     }
-    if (inner !== undefined) stack.push(entered(inner));
     const event = eventOf(at);
-    if (event !== undefined) yield event;
+    if (inner !== undefined) stack.push(entered(inner));
+    else if (event !== undefined) yield event;
   }
 }
 
@@ -100,7 +105,7 @@ function entered(at: MacroCursor): MacroCursor {
   );
 }
 
-function eventOf({ entry, line, file, text }: MacroCursor): MacroEvent | undefined {
+function eventOf({ entry, line, file, text, importOffset }: MacroCursor): MacroEvent | undefined {
   switch (entry) {
     case DW_MACRO.DW_MACRO_define:
     case DW_MACRO.DW_MACRO_define_strp:
@@ -117,6 +122,6 @@ function eventOf({ entry, line, file, text }: MacroCursor): MacroEvent | undefin
     case DW_MACRO.DW_MACRO_end_file:
       return { kind: "end_file" };
     default:
-      return undefined;
+      return importOffset === undefined ? undefined : { kind: "import", offset: importOffset };
   }
 }

@@ -72,25 +72,37 @@ export class MacroCursor {
     }
   }
 
-  /** Where a string is in a supplementary file, or a macro unit that is imported from one; else `undefined`. */
+  /** Where the text is in a supplementary file; `undefined` when it is not in one. */
   get supplementOffset(): number | undefined {
-    if (this.#text === TEXT.SUPPLEMENT) return this.#value;
-    return this.entry === DW_MACRO.DW_MACRO_import_sup
-      ? this.reader.raw(this.#value, this.offsetSize)
+    return this.#text === TEXT.SUPPLEMENT ? this.#value : undefined;
+  }
+
+  /**
+   * Where the macro unit that the current entry imports is in its section, of a supplementary file for
+   * `DW_MACRO_import_sup`; `undefined` when it imports none.
+   * @throws DwarfError DWARF_BAD_RELOCATION
+   */
+  get importOffset(): number | undefined {
+    const { entry } = this;
+    return entry === DW_MACRO.DW_MACRO_import || entry === DW_MACRO.DW_MACRO_import_sup
+      ? this.reader.offset(this.#value, this.offsetSize)
       : undefined;
   }
 
   /**
-   * The macro unit that the current entry imports, before it; `undefined` when it imports none of this file. Compilers
-   * give each of them a section of its own in relocatable files.
+   * The macro unit that the current entry imports, before it. Compilers give each of them a section of its own in
+   * relocatable files.
+   * @returns `undefined` when it imports none, or none that is known: one of a supplementary file, and in a split file
+   *   with several sections, which have no relocations to say which
    * @throws DwarfError DWARF_BAD_RELOCATION
    */
   imported(): MacroCursor | undefined {
-    const { dwarf, reader, offsetSize } = this;
-    if (this.entry !== DW_MACRO.DW_MACRO_import) return undefined;
-    const offset = reader.offset(this.#value, offsetSize);
-    const section = referredSection(dwarf, reader, this.#value, offsetSize, "debug_macro") ?? reader;
-    return new MacroCursor(dwarf, section, offset, this.#owner);
+    const { dwarf, reader, offsetSize, importOffset } = this;
+    if (importOffset === undefined || this.entry === DW_MACRO.DW_MACRO_import_sup) return undefined;
+    const at = this.#value;
+    if (dwarf.sections.named("debug_macro").length > 1 && !reader.isRelocated(at)) return undefined;
+    const section = referredSection(dwarf, reader, at, offsetSize, "debug_macro") ?? reader;
+    return new MacroCursor(dwarf, section, importOffset, this.#owner);
   }
 
   /**
