@@ -168,8 +168,15 @@ function bindsLoosely(die: Die | undefined): boolean {
   return false;
 }
 
+/** In one order, each once: compilers repeat those of an array on its elements. */
 function added(qualifiers: string, more: string): string {
-  return qualifiers === "" ? more : `${qualifiers} ${more}`;
+  const words = new Set(qualifiers === "" ? [more] : [...qualifiers.split(" "), more]);
+  return [...words].sort((a, b) => rank(a) - rank(b)).join(" ");
+}
+
+function rank(word: string): number {
+  const at = ["const", "volatile", "restrict", "__restrict", "_Atomic"].indexOf(word);
+  return at < 0 ? Number.MAX_SAFE_INTEGER : at;
 }
 
 function joined(qualifiers: string, type: string, inner: string): string {

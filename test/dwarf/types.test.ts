@@ -27,6 +27,7 @@ typedef int (*handler)(int, const char *);
 typedef int matrix[3][4];
 typedef void plain(int);
 
+const char *const strings[] = {"a", "b"}; volatile const int *volatile const vcp = 0;
 int i; const int ci = 1; volatile unsigned char vuc; const volatile long long cvll; _Bool flag; long double ld;
 _Complex double complex; __int128 wide; const char *s; char *const cp = 0; const char *const *const volatile cpp = 0;
 int *arr_of_ptr[3]; int (*ptr_to_arr)[3]; int grid[2][3][4]; const int table[2][2] = {{1}}; int *const fixed[2];
@@ -174,6 +175,26 @@ test("names of C++ have their owners, methods their qualifiers", () => {
 });
 
 describe.each(BUILDS)("$compiler $format", ({ compiler, format }) => {
+  test("types are those that gdb prints", () => {
+    const { path, dwarf } = compile(C_SOURCE, "a.c", [compiler, "-g", format]);
+    // gdb prints vectors by their elements, knows C's complex types by its own names, and atomic ones not at all.
+    const isOwn = (name = "") => /^(v|vi|complex|atomic\w*)$/.test(name);
+    const variables = [...globals(dwarf)].filter(
+      (die) => die.tag === DW_TAG.DW_TAG_variable && die.name !== undefined && !isOwn(die.name),
+    );
+    const printed = gdb(
+      path,
+      variables.map(({ name }) => `whatis ${name}`),
+    );
+    expect(variables.length).toBeGreaterThan(40);
+    for (const [i, die] of variables.entries()) {
+      const type = die.attribute(DW_AT.DW_AT_type)?.reference;
+      expect(`${die.name}: ${compact(typeDeclaration(type))}`).toBe(
+        `${die.name}: ${compact(printed[i] ?? "")}`,
+      );
+    }
+  });
+
   test("definitions are those that gdb prints, at the offsets that it prints", () => {
     const { path, dwarf } = compile(C_SOURCE, "a.c", [compiler, "-g", format]);
     const types: [number, string][] = [
