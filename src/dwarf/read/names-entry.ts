@@ -39,7 +39,7 @@ export class NameEntryCursor {
     this.index = index;
     this.#next = offset;
     this.#forms = new FormReader(reader, {
-      // References count from the start of the pool, [DWARF5 6.1.1.4.8]; DW_IDX_die_offset's is taken back below.
+      // References count from the start of the pool or of their unit, which whoever follows them adds.
       offset: 0,
       end: index.end,
       version: 5,
