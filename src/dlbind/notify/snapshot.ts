@@ -21,12 +21,9 @@ const RUN_GAP = 16;
 export function encodeSnapshot(tables: LiveTables, base: bigint, slots: Int32Array): Uint8Array {
   const { symbols } = tables;
   const { runs, runOf } = coveredRuns(tables, slots, base);
+  const frames = encodeFrames(tables, slots);
   // Not loaded anywhere: an address, even 0, would have a debugger keep a place for it.
-  const ehFrame: SectionDescription = {
-    name: ".eh_frame",
-    type: SHT.SHT_PROGBITS,
-    bytes: encodeFrames(tables, slots),
-  };
+  const ehFrame: SectionDescription = { name: ".eh_frame", type: SHT.SHT_PROGBITS, bytes: frames };
   const from = Number(base);
   const symtab: SectionDescription = {
     name: ".symtab",
@@ -40,7 +37,9 @@ export function encodeSnapshot(tables: LiveTables, base: bigint, slots: Int32Arr
       sections: runOf,
     },
   };
-  return writeElf({ type: ET.ET_EXEC, machine: EM.EM_X86_64, sections: [...runs, symtab, ehFrame] });
+  // A debugger looks into a section of frames, even an empty one.
+  const sections = frames.length === 0 ? [...runs, symtab] : [...runs, symtab, ehFrame];
+  return writeElf({ type: ET.ET_EXEC, machine: EM.EM_X86_64, sections });
 }
 
 /**
