@@ -57,6 +57,7 @@ export { dwarfError, type Located, relocationRequired } from "./place.ts";
 export type { AbbrevTable, Encoding } from "./read/abbrev.ts";
 export { placeSplitUnit, type SplitPlace, UnitBases, unitBases } from "./read/addr-table.ts";
 export { ArangeCursor } from "./read/aranges.ts";
+export { ArangeIndex } from "./read/aranges-index.ts";
 export type { EntryBatch } from "./read/batch.ts";
 export type { EntryCursor } from "./read/cursor.ts";
 export { evaluate, evaluateValue } from "./read/evaluate.ts";
@@ -96,7 +97,12 @@ export {
   locationList,
   locations,
 } from "./read/location.ts";
+export { MacroCursor } from "./read/macro.ts";
+export { MacinfoCursor } from "./read/macro-info.ts";
+export { type MacroEvent, unitMacros } from "./read/macro-unit.ts";
 export { NameIndex, nameIndexes } from "./read/names.ts";
+export { NameEntryCursor } from "./read/names-entry.ts";
+export { caseFoldingHash } from "./read/names-hash.ts";
 export type { Parents } from "./read/parents.ts";
 export { type GnuNameKind, PublicNameCursor } from "./read/pubnames.ts";
 export {
@@ -117,4 +123,9 @@ export type { UnitHeader } from "./read/unit.ts";
 export { Relocatable, type RelocationInfo, type RelocationTarget } from "./relocatable.ts";
 export type { Resolver } from "./resolver.ts";
 export type { DebugSection, DebugSections } from "./section.ts";
+export { typeDeclaration } from "./types.ts";
+export { type DefinitionOptions, typeDefinition } from "./types-definition.ts";
+export { type MemberLayout, type TypeLayout, typeLayout } from "./types-layout.ts";
+export { typeName } from "./types-name.ts";
+export { typeSize } from "./types-size.ts";
 export type { IndexedUnit, UnitIndex } from "./unit-index.ts";

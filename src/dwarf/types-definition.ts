@@ -13,6 +13,7 @@ const DEEPEST = 32;
 const COMMENTS = 56;
 const INDENT = "    ";
 
+/** How a definition is printed. */
 export interface DefinitionOptions {
   /** Puts the offset and size of each member beside it, and what is not used between them, as pahole(1) does. */
   readonly layout?: boolean;

@@ -19,6 +19,7 @@ export interface MemberLayout {
   readonly hole: number;
 }
 
+/** Where the members of a structure or union are. */
 export interface TypeLayout {
   /** Bytes; `undefined` of a declaration. */
   readonly size: number | undefined;

@@ -28,6 +28,7 @@ interface SetPlace {
   readonly offsetSize: number;
 }
 
+/** Units by the addresses that `.debug_aranges` says they cover. */
 export class ArangeIndex {
   readonly #dwarf: Dwarf;
   readonly #sets: readonly SetPlace[];
