@@ -27,7 +27,7 @@ const VALUE = 2;
 const SIZE = 4;
 
 /** Entries that may rest before the loader's lock is asked; more rest only when the table is full. */
-const RESTING = 256;
+const RESTING = 4096;
 
 /** Bit of a `.gnu.version` entry: only who asks for the version finds the symbol. */
 export const HIDDEN_VERSION = 0x8000;
