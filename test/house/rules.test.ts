@@ -40,7 +40,8 @@ describe("the rules of the house that no tool checks", () => {
   });
 
   it("leaves no note to do it later, and no skipped or focused test", () => {
-    expect(places(/\b(TO[D]O|FIX[M]E|XX[X])\b/)).toEqual([]);
+    // The third one also marks holes in what pahole and gdb print of a structure; as a note it begins a comment.
+    expect(places(/\b(TO[D]O|FIX[M]E)\b|\/\/ *XX[X]\b/)).toEqual([]);
     expect(places(/\b(it|test|describe)\.(skip|only|todo|skipIf|runIf|fails)\b/, /^test\//)).toEqual([]);
   });
 

@@ -16,7 +16,7 @@ afterAll(() => {
 let refused: string | undefined;
 beforeAll(() => {
   const args = ["record", "-e", "cpu-clock", "-o", join(directory, "try.data"), "--", "true"];
-  const { status, stderr, error } = spawnSync("perf", args, { encoding: "utf8" });
+  const { status, stderr, error } = spawnSync("perf", args, { encoding: "utf8", maxBuffer: 1 << 28 });
   if (error !== undefined) throw error;
   if (status !== 0) refused = stderr;
 });
@@ -73,7 +73,11 @@ async function recordAttached(name: string, target: Target): Promise<string> {
 /** Percentage of the samples by symbol. */
 function report(data: string): Map<string, number> {
   const args = ["report", "--stdio", "--sort", "symbol", "-i", data];
-  const text = execFileSync("perf", args, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+  const text = execFileSync("perf", args, {
+    encoding: "utf8",
+    maxBuffer: 1 << 28,
+    stdio: ["ignore", "pipe", "ignore"],
+  });
   const lines = text.matchAll(/^\s+([\d.]+)%\s+\[\S\]\s+(\S+)/gm);
   return new Map(Array.from(lines, ([, share, name]) => [name ?? "", Number(share)]));
 }
