@@ -12,5 +12,7 @@ test("shows libc as a file, a live object called through the loader, and gdb's o
   expect(stdout).toMatch(/mov eax, dword ptr \[rdi\]/);
   expect(stdout).toMatch(/after +-3 0 6 7 12 42 85 1999$/m);
   // gdb: stopped in the one function, called by libc, called by the other one, called by the FFI library.
-  expect(stdout).toMatch(/#0 .* in compare_numbers \(\)[\s\S]*qsort[\s\S]* in sort_numbers \(\)[\s\S]*koffi\.node/);
+  expect(stdout).toMatch(
+    /#0 .* in compare_numbers \(\)[\s\S]*qsort[\s\S]* in sort_numbers \(\)[\s\S]*koffi\.node/,
+  );
 });
