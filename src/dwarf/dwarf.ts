@@ -1,6 +1,7 @@
 /** The debug information of one file: its units, and what they share. */
 import { decodeUtf8, findNul } from "../bytes/text.ts";
 import type { ElfFile } from "../elf/file.ts";
+import { DwarfError } from "../errors.ts";
 import { DW_AT } from "./constants/attribute.ts";
 import { DW_FORM } from "./constants/form.ts";
 import { FieldReader } from "./field.ts";
@@ -9,7 +10,7 @@ import { AbbrevTable } from "./read/abbrev.ts";
 import { EntryBatch } from "./read/batch.ts";
 import { EntryCursor } from "./read/cursor.ts";
 import { Parents } from "./read/parents.ts";
-import { readUnitHeader, type UnitHeader } from "./read/unit.ts";
+import { readInitialLength, readUnitHeader, type UnitHeader } from "./read/unit.ts";
 import type { Resolver } from "./resolver.ts";
 import { type DebugSection, DebugSections } from "./section.ts";
 import { UnitIndex } from "./unit-index.ts";
@@ -113,15 +114,25 @@ export class Dwarf {
     return reader;
   }
 
-  /** All units, those of `.debug_info` first, in the order of the file. @throws DwarfError at one whose header is bad */
-  *units(): IterableIterator<DwarfUnit> {
+  /**
+   * All units, those of `.debug_info` first, in the order of the file.
+   * @param skipped is told of a unit whose header is bad; where its length is known, the one behind it is next
+   * @throws DwarfError at a unit whose header is bad, when nobody is to be told
+   */
+  *units(skipped?: (error: DwarfError) => void): IterableIterator<DwarfUnit> {
     for (const name of ["debug_info", "debug_types"]) {
       for (const section of this.sections.named(name)) {
         const reader = this.reader(section);
         for (let offset = 0; offset < reader.bytes.length; ) {
-          const header = readUnitHeader(section, offset, name === "debug_types");
-          yield new DwarfUnit(this, reader, header);
-          offset = header.end;
+          let unit: DwarfUnit | undefined;
+          try {
+            unit = new DwarfUnit(this, reader, readUnitHeader(section, offset, name === "debug_types"));
+          } catch (error) {
+            if (skipped === undefined || !(error instanceof DwarfError)) throw error;
+            skipped(error);
+          }
+          if (unit !== undefined) yield unit;
+          offset = unit?.header.end ?? endOfUnit(section, offset);
         }
       }
     }
@@ -217,5 +228,14 @@ export class Dwarf {
       throw dwarfError(place, "DWARF_BAD_REFERENCE", 0, "no such section");
     }
     return section;
+  }
+}
+
+/** Where the unit at an offset ends; the end of the section when its length is bad too. */
+function endOfUnit(section: DebugSection, offset: number): number {
+  try {
+    return readInitialLength(section, offset).end;
+  } catch {
+    return section.bytes.length;
   }
 }
