@@ -155,7 +155,9 @@ export class LineHeader {
   path(number: number, compilationDirectory?: string): string | undefined {
     const file = this.file(number);
     if (file === undefined) return undefined;
-    const start = join(compilationDirectory, this.directory(0) ?? "");
+    const first = this.directory(0) ?? "";
+    // From DWARF 5 on it is that where the compiler ran, which compilers may be told to write as a relative one.
+    const start = first === compilationDirectory ? first : join(compilationDirectory, first);
     const directory = file.directory === 0 ? "" : (this.directory(file.directory) ?? "");
     return join(join(start, directory), file.path);
   }
