@@ -82,6 +82,8 @@ export type DwarfErrorCode =
   | "DWARF_BAD_RELOCATION"
   /** References that lead back to where they began. */
   | "DWARF_LOOP"
+  /** What is in another file, a split or supplementary one, that nobody gave. */
+  | "DWARF_MISSING_FILE"
   /** An address that depends on where a section is placed, and nobody said where. */
   | "DWARF_RELOCATION_REQUIRED";
 
@@ -103,6 +105,31 @@ export class RelocationRequiredError extends DwarfError {
 
   constructor(place: Place, target: string) {
     super("DWARF_RELOCATION_REQUIRED", place, `value requires relocation: it counts from ${target}`);
+  }
+}
+
+/** Kinds of {@link DwflError}. */
+export type DwflErrorCode =
+  /** A module's file is not there, or another one is in its place. */
+  | "DWFL_NO_FILE"
+  /** A module's place is asked for, and nobody said where it is. */
+  | "DWFL_NOT_PLACED"
+  /** A request that contradicts itself or the session. */
+  | "DWFL_BAD_ARGUMENT"
+  /** A process, core file or kernel that does not say what modules it has. */
+  | "DWFL_NO_MODULES"
+  /** The session was closed. */
+  | "DWFL_CLOSED";
+
+/** What a session or a module of one can't answer; `module` says which. */
+export class DwflError extends BinderyError<DwflErrorCode> {
+  override readonly name = "DwflError";
+  /** Name of the module, process, core file or kernel. */
+  readonly module: string;
+
+  constructor(code: DwflErrorCode, module: string, what: string, options?: ErrorOptions) {
+    super(code, module === "" ? what : `${module}: ${what}`, options);
+    this.module = module;
   }
 }
 

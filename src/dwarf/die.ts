@@ -2,6 +2,8 @@
  * Debugging information entries as objects, made when they are asked for: for who follows a few of them. Who walks all
  * takes a cursor or batches.
  */
+
+import type { DwarfErrorCode } from "../errors.ts";
 import { attributeName, DW_AT } from "./constants/attribute.ts";
 import { DW_FORM, formName } from "./constants/form.ts";
 import { tagName } from "./constants/tag.ts";
@@ -10,6 +12,7 @@ import { dwarfError } from "./place.ts";
 import { unitBases } from "./read/addr-table.ts";
 import { EntryCursor } from "./read/cursor.ts";
 import type { Relocatable } from "./relocatable.ts";
+import { supplementaryLink } from "./supplementary-link.ts";
 
 /** References followed from one entry to another before they are taken for a loop. */
 const MOST_REFERENCES = 64;
@@ -71,8 +74,10 @@ export class Attribute {
   }
 
   /**
-   * The entry that a reference leads to; `undefined` when the form is none, or leads to a supplementary file.
-   * @throws DwarfError DWARF_BAD_REFERENCE when there is no entry
+   * The entry that a reference leads to, which may be of another unit, or of the supplementary file; `undefined` when the
+   * form is none.
+   * @throws DwarfError DWARF_BAD_REFERENCE when there is no entry, DWARF_MISSING_FILE when it is in a supplementary file
+   *   that is not attached
    */
   get reference(): Die | undefined {
     const { unit } = this;
@@ -86,14 +91,33 @@ export class Attribute {
       case DW_FORM.DW_FORM_ref_addr:
         return this.#across();
       case DW_FORM.DW_FORM_ref_sig8: {
-        const type = unit.dwarf.index.type(this.#constant);
+        const type = unit.dwarf.typeUnit(this.#constant);
         if (type === undefined)
           return this.#fail(`type signature 0x${this.#constant.toString(16)}: no such unit`);
         return entryAt(type, type.header.offset + type.header.typeOffset);
       }
+      case DW_FORM.DW_FORM_GNU_ref_alt:
+      case DW_FORM.DW_FORM_ref_sup4:
+      case DW_FORM.DW_FORM_ref_sup8:
+        return this.#supplement();
       default:
         return undefined;
     }
+  }
+
+  #supplement(): Die {
+    const { dwarf } = this.unit;
+    const { supplementary } = dwarf;
+    if (supplementary === undefined) {
+      const link = supplementaryLink(dwarf.sections.elf);
+      const file = link === undefined ? "which no link names" : `${link.file} (${link.id})`;
+      return this.#fail(`leads to the supplementary file, ${file}: it is not attached`, "DWARF_MISSING_FILE");
+    }
+    const section = supplementary.sections.first("debug_info");
+    const unit = section && supplementary.index.at(section, this.#low);
+    return unit === undefined
+      ? this.#fail(`offset 0x${this.#low.toString(16)}: in no unit of the supplementary file`)
+      : entryAt(unit, this.#low);
   }
 
   /** A reference to `.debug_info`; with several of that name, its relocation says which. */
@@ -102,16 +126,19 @@ export class Attribute {
     const size = header.version === 2 ? header.addressSize : header.offsetSize;
     const { target } = reader.infoAt(this.offset, size);
     const all = dwarf.sections.named("debug_info");
-    const section = all.find(({ elfSection }) => elfSection.index === target?.symbol.sectionIndex) ?? all[0];
+    const section =
+      all.find(({ elfSection }) => elfSection.index === target?.symbol.sectionIndex) ??
+      all.find((one) => one.section.endsWith(".dwo") === this.unit.isSplit) ??
+      all[0];
     const unit = section && dwarf.index.at(section, this.#low);
     return unit === undefined
       ? this.#fail(`offset 0x${this.#low.toString(16)}: in no unit`)
       : entryAt(unit, this.#low);
   }
 
-  #fail(what: string): never {
+  #fail(what: string, code: DwarfErrorCode = "DWARF_BAD_REFERENCE"): never {
     const where = `${this.name} [${formName(this.form)}]`;
-    throw dwarfError(this.unit.reader.section, "DWARF_BAD_REFERENCE", this.offset, `${where}: ${what}`);
+    throw dwarfError(this.unit.reader.section, code, this.offset, `${where}: ${what}`);
   }
 }
 
@@ -155,8 +182,8 @@ export class Die {
   }
 
   /**
-   * The attribute in the entry, or in the one that it completes: along `DW_AT_abstract_origin` and `DW_AT_specification`.
-   * [DWARF5 2.13.2, 3.3.8.1]
+   * The attribute in the entry, or in the one that it completes: along `DW_AT_abstract_origin`, `DW_AT_specification` and
+   * `DW_AT_extension`; of a split unit's root, in the root of its skeleton. [DWARF5 2.13.2, 3.1.3, 3.2.2, 3.3.8.1]
    * @throws DwarfError DWARF_LOOP when they lead back
    */
   inherited(attribute: number): Attribute | undefined {
@@ -173,8 +200,10 @@ export class Die {
       const found = die.attribute(attribute);
       if (found !== undefined) return found;
       const next: Attribute | undefined =
-        die.attribute(DW_AT.DW_AT_abstract_origin) ?? die.attribute(DW_AT.DW_AT_specification);
-      die = next?.reference;
+        die.attribute(DW_AT.DW_AT_abstract_origin) ??
+        die.attribute(DW_AT.DW_AT_specification) ??
+        die.attribute(DW_AT.DW_AT_extension);
+      die = next === undefined ? skeletonEntry(die) : next.reference;
     }
     return undefined;
   }
@@ -193,15 +222,23 @@ export class Die {
       yield new Die(this.unit, at);
   }
 
+  /** The entry behind this one that has the same owner; `undefined` behind the last, and for the unit's root. */
+  get sibling(): Die | undefined {
+    if (this.offset === this.unit.header.entries) return undefined;
+    const at = this.#cursor(1);
+    return at.nextSibling() && at.depth === 1 ? new Die(this.unit, at) : undefined;
+  }
+
   /** The entry that owns this one; `undefined` for the unit's root. Walks the unit at the first question. */
   get parent(): Die | undefined {
     const parent = this.unit.parents.of(this.offset);
     return parent < 0 ? undefined : entryAt(this.unit, parent);
   }
 
-  #cursor(): EntryCursor {
+  /** @param depth what the cursor counts from: where chains of siblings end shows only above 0 */
+  #cursor(depth = 0): EntryCursor {
     const { reader, header, abbrevs } = this.unit;
-    const at = new EntryCursor(reader, header, abbrevs, this.offset);
+    const at = new EntryCursor(reader, header, abbrevs, this.offset, depth);
     at.next();
     return at;
   }
@@ -223,4 +260,10 @@ export function entryAt(unit: DwarfUnit, offset: number): Die {
     if (at.next() && at.offset === offset) return new Die(unit, at);
   }
   throw dwarfError(reader.section, "DWARF_BAD_REFERENCE", offset, "no entry of the unit begins here");
+}
+
+/** What a split unit's root has not, that of its skeleton may have. */
+function skeletonEntry({ unit, offset }: Die): Die | undefined {
+  const skeleton = offset === unit.header.entries ? unit.skeleton : undefined;
+  return skeleton && rootEntry(skeleton);
 }

@@ -51,11 +51,11 @@ export { DW_REG_X86_64, registerName } from "./constants/register.ts";
 export { DW_TAG, tagName } from "./constants/tag.ts";
 export { DW_CHILDREN, DW_UT, unitTypeName } from "./constants/unit.ts";
 export { Attribute, Die, entryAt, rootEntry } from "./die.ts";
-export { Dwarf, DwarfUnit } from "./dwarf.ts";
+export { Dwarf, DwarfUnit, type SplitLink, type SplitLoader, type SupplementaryLoader } from "./dwarf.ts";
 export type { FieldReader } from "./field.ts";
 export { dwarfError, type Located, relocationRequired } from "./place.ts";
 export type { AbbrevTable, Encoding } from "./read/abbrev.ts";
-export { placeSplitUnit, type SplitPlace, UnitBases, unitBases } from "./read/addr-table.ts";
+export { UnitBases, unitBases } from "./read/addr-table.ts";
 export { ArangeCursor } from "./read/aranges.ts";
 export { ArangeIndex } from "./read/aranges-index.ts";
 export type { EntryBatch } from "./read/batch.ts";
@@ -103,6 +103,7 @@ export { type MacroEvent, unitMacros } from "./read/macro-unit.ts";
 export { NameIndex, nameIndexes } from "./read/names.ts";
 export { NameEntryCursor } from "./read/names-entry.ts";
 export { caseFoldingHash } from "./read/names-hash.ts";
+export { type Contribution, type Contributions, PackageIndex } from "./read/package-index.ts";
 export type { Parents } from "./read/parents.ts";
 export { type GnuNameKind, PublicNameCursor } from "./read/pubnames.ts";
 export {
@@ -119,10 +120,12 @@ export {
   type RelocatableRange,
   rangeList,
 } from "./read/range.ts";
+export type { RootAttribute } from "./read/root.ts";
 export type { UnitHeader } from "./read/unit.ts";
 export { Relocatable, type RelocationInfo, type RelocationTarget } from "./relocatable.ts";
 export type { Resolver } from "./resolver.ts";
 export type { DebugSection, DebugSections } from "./section.ts";
+export { type SupplementaryLink, supplementaryLink } from "./supplementary-link.ts";
 export { typeDeclaration } from "./types.ts";
 export { type DefinitionOptions, typeDefinition } from "./types-definition.ts";
 export { type MemberLayout, type TypeLayout, typeLayout } from "./types-layout.ts";

@@ -45,8 +45,3 @@ export function relocationRows(machine: number): readonly (RelocationRow | undef
 function dense(table: RelocationRows): readonly (RelocationRow | undefined)[] {
   return Array.from({ length: Math.max(...table.keys()) + 1 }, (_, type) => table.get(type));
 }
-
-/** The row of a type; `undefined` when it has no meaning in a debug section. */
-export function relocationRow(machine: number, type: number): RelocationRow | undefined {
-  return relocationRows(machine)[type];
-}

@@ -95,6 +95,24 @@ export class DebugSections {
     return this.#byName.get(name) ?? [];
   }
 
+  /**
+   * The section of that name, of those for split units or of the others; where there is but one kind, the first of that.
+   * @throws DwarfError DWARF_BAD_REFERENCE when there is none
+   */
+  need(name: string, isSplit: boolean): DebugSection {
+    const all = this.named(name);
+    const section = all.find((candidate) => candidate.section.endsWith(".dwo") === isSplit) ?? all[0];
+    if (section === undefined) {
+      throw dwarfError(
+        { file: this.elf.name, section: `.${name}` },
+        "DWARF_BAD_REFERENCE",
+        0,
+        "no such section",
+      );
+    }
+    return section;
+  }
+
   /** The first section of that name. */
   first(name: string): DebugSection | undefined {
     return this.#byName.get(name)?.[0];

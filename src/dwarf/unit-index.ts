@@ -10,7 +10,7 @@ export interface IndexedUnit {
 }
 
 /** Units by place and by type signature. */
-export class UnitIndex<Unit extends IndexedUnit> {
+export class UnitIndex<Unit extends IndexedUnit> implements Iterable<Unit> {
   readonly #bySection = new Map<DebugSection, Unit[]>();
   readonly #bySignature = new Map<bigint, Unit>();
 
@@ -25,6 +25,11 @@ export class UnitIndex<Unit extends IndexedUnit> {
       const isType = unitType === DW_UT.DW_UT_type || unitType === DW_UT.DW_UT_split_type;
       if (isType && !this.#bySignature.has(signature)) this.#bySignature.set(signature, unit);
     }
+  }
+
+  /** All units, section by section. */
+  *[Symbol.iterator](): IterableIterator<Unit> {
+    for (const units of this.#bySection.values()) yield* units;
   }
 
   /** The unit that holds an offset of a section. */

@@ -2,6 +2,7 @@
  * Finds the separate debug file of an ELF file, and the supplementary file of a debug file: on disk, then through
  * debuginfod. The network is touched only by the functions that are asynchronous, and only if servers are configured.
  */
+import { supplementaryLink } from "../dwarf/supplementary-link.ts";
 import type { ElfFile } from "../elf/file.ts";
 import { DebuginfodClient } from "./debuginfod.ts";
 import {
@@ -13,7 +14,7 @@ import {
   tryCandidates,
 } from "./find-attempt.ts";
 import { debugLinkCandidates, nameCandidates, readDebugLink } from "./find-debuglink.ts";
-import { buildIdPath, readSupplementaryLink, supplementaryCandidates } from "./find-supplementary.ts";
+import { buildIdPath, supplementaryCandidates } from "./find-supplementary.ts";
 
 /** Where to look on disk. */
 export interface LocalFindOptions {
@@ -87,7 +88,7 @@ export async function findSupplementaryFile(elf: ElfFile, options: FindOptions =
 export function findLocalSupplementaryFile(elf: ElfFile, options: LocalFindOptions = {}): FindResult {
   const globals = options.debugDirectories ?? DEBUG_DIRECTORIES;
   return searchByLink("supplementary", "supplementary link", [], () => {
-    const link = readSupplementaryLink(elf);
+    const link = supplementaryLink(elf);
     const path = options.path ?? elf.name ?? "";
     return link === undefined ? [] : supplementaryCandidates(path, link, globals);
   });
@@ -148,7 +149,7 @@ function buildIdOf(elf: ElfFile): string | undefined {
 function supplementaryBuildId(elf: ElfFile): string | undefined {
   let id: string | undefined;
   attemptAt("supplementary", "", () => {
-    const link = readSupplementaryLink(elf);
+    const link = supplementaryLink(elf);
     id = link?.section === ".gnu_debugaltlink" ? link.id : undefined;
     return undefined;
   });

@@ -1,13 +1,13 @@
 /** Supplementary files of dwz, found where dwz(1) and gdb say that they are, and refused if they are others. */
 import { copyFileSync, readFileSync, symlinkSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { supplementaryLink } from "../../src/dwarf/supplementary-link.ts";
 import {
   findLocalDebugFile,
   findLocalSupplementaryFile,
   findSupplementaryFile,
 } from "../../src/dwfl/find.ts";
 import { describeAttempt } from "../../src/dwfl/find-attempt.ts";
-import { readSupplementaryLink } from "../../src/dwfl/find-supplementary.ts";
 import { ElfFile } from "../../src/elf/file.ts";
 import { ElfError } from "../../src/errors.ts";
 import { openElf } from "../../src/host/file.ts";
@@ -40,7 +40,7 @@ describe(".gnu_debugaltlink", () => {
   it("is read as readelf prints it", () => {
     const [{ debug } = { debug: "" }] = programs;
     using file = openElf(debug);
-    expect(readSupplementaryLink(file.elf)).toEqual({
+    expect(supplementaryLink(file.elf)).toEqual({
       section: ".gnu_debugaltlink",
       file: "../../.dwz/common.debug",
       id: buildIdOf(common),
@@ -150,7 +150,7 @@ it("notes malformed links as places that failed, whatever their bytes are", asyn
       const elf = ElfFile.open(bytes, { name: path });
       const result = await findSupplementaryFile(elf, { debugDirectories: none, debuginfod: false });
       try {
-        readSupplementaryLink(elf);
+        supplementaryLink(elf);
       } catch (error) {
         expect(error).toBeInstanceOf(ElfError);
         expect(result.tried[0]).toMatchObject({ way: "supplementary", outcome: "refused" });

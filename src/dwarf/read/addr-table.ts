@@ -4,44 +4,21 @@
  * The units of a split file (`.dwo`) keep their addresses in the file of their skeleton.
  */
 import { readU32 } from "../../bytes/endian.ts";
+import { leb128Length, readUleb128Number } from "../../bytes/leb128.ts";
 import { DW_AT } from "../constants/attribute.ts";
 import { DW_FORM } from "../constants/form.ts";
 import type { DwarfUnit } from "../dwarf.ts";
 import type { FieldReader } from "../field.ts";
 import { dwarfError } from "../place.ts";
 import type { Relocatable } from "../relocatable.ts";
-
-/** What a unit of a split file can't know by itself. */
-export interface SplitPlace {
-  /** The unit of the linked or relocatable file that stands for it. */
-  readonly skeleton: DwarfUnit;
-  /** In a package (`.dwp`): where the unit's contribution begins, by section name (`debug_loclists`); 0 where absent. */
-  readonly contributions?: ReadonlyMap<string, number>;
-}
-
-/** An attribute of the root entry, kept to be read when it is needed. */
-interface RootAttribute {
-  readonly form: number;
-  readonly at: number;
-  readonly value: number;
-}
-
-const KEPT: ReadonlySet<number> = new Set([
-  DW_AT.DW_AT_low_pc,
-  DW_AT.DW_AT_entry_pc,
-  DW_AT.DW_AT_addr_base,
-  DW_AT.DW_AT_GNU_addr_base,
-  DW_AT.DW_AT_rnglists_base,
-  DW_AT.DW_AT_loclists_base,
-  DW_AT.DW_AT_GNU_ranges_base,
-]);
+import { expressionAddress } from "./address-expression.ts";
 
 /** Bytes of the header before a table of offsets, from its length on, without those of the length [DWARF5 7.28]. */
 const LIST_HEADER = 8;
 
 const known = new WeakMap<DwarfUnit, UnitBases>();
 
-/** A unit's bases, read once. Of a split unit whose skeleton is not told, what its own file says. */
+/** A unit's bases, read once. */
 export function unitBases(unit: DwarfUnit): UnitBases {
   let bases = known.get(unit);
   if (bases === undefined) {
@@ -51,32 +28,25 @@ export function unitBases(unit: DwarfUnit): UnitBases {
   return bases;
 }
 
-/** Says where a split unit belongs, before its addresses, ranges and locations are read. */
-export function placeSplitUnit(unit: DwarfUnit, place: SplitPlace): void {
-  known.set(unit, new UnitBases(unit, place));
-}
-
 /** What a unit's addresses and lists count from. */
 export class UnitBases {
   readonly unit: DwarfUnit;
   /** True of units of a split file. */
   readonly isSplit: boolean;
-  readonly #split: SplitPlace | undefined;
-  #root: ReadonlyMap<number, RootAttribute> | undefined;
   #base: Relocatable | undefined;
   #baseKnown = false;
   #table: FieldReader | undefined;
 
   /** Reads nothing yet. Made by {@link unitBases}. */
-  constructor(unit: DwarfUnit, split?: SplitPlace) {
+  constructor(unit: DwarfUnit) {
     this.unit = unit;
-    this.isSplit = unit.reader.section.section.endsWith(".dwo");
-    this.#split = split;
+    this.isSplit = unit.isSplit;
   }
 
   /** The unit that holds addresses: the skeleton of a split one. */
   get #owner(): UnitBases {
-    return this.#split === undefined ? this : unitBases(this.#split.skeleton);
+    const { skeleton } = this.unit;
+    return skeleton === undefined ? this : unitBases(skeleton);
   }
 
   /** What offsets in the unit's lists count from, until a list says otherwise; `undefined`: from 0. [DWARF5 3.1.1, item 2] */
@@ -84,14 +54,19 @@ export class UnitBases {
     if (!this.#baseKnown) {
       const owner = this.#owner;
       this.#base = owner === this ? this.#ownBase() : owner.base;
-      this.#baseKnown = true;
+      // A split unit's skeleton may be told later.
+      this.#baseKnown = owner !== this || !this.isSplit;
     }
     return this.#base;
   }
 
-  /** The section of the unit's addresses: that of its skeleton, if it is split. @throws DwarfError when there is none */
+  /** The section of the unit's addresses: that of its skeleton, if it is split. @throws DwarfError DWARF_BAD_REFERENCE, DWARF_MISSING_FILE when there is none */
   addresses(): FieldReader {
     const owner = this.#owner;
+    if (owner.isSplit) {
+      const what = "split unit: its addresses are in the file of its skeleton unit, which is not known";
+      throw dwarfError(this.unit.reader.section, "DWARF_MISSING_FILE", this.unit.header.offset, what);
+    }
     owner.#table ??= owner.#section("debug_addr");
     return owner.#table;
   }
@@ -125,7 +100,7 @@ export class UnitBases {
   /** Where an offset in the unit to `.debug_loc` or `.debug_loclists` leads, in {@link locations}. */
   locationOffset(form: number, value: number): number {
     const name = this.unit.header.version >= 5 ? "debug_loclists" : "debug_loc";
-    const start = this.#contribution(name);
+    const start = this.unit.contribution(name).offset;
     return form === DW_FORM.DW_FORM_loclistx
       ? this.#listAt(this.locations(), this.#tableBase(DW_AT.DW_AT_loclists_base, start), value)
       : value + start;
@@ -160,15 +135,16 @@ export class UnitBases {
   }
 
   #ownBase(): Relocatable | undefined {
-    const root = this.#attributes();
+    const root = this.unit.root;
     const found = root.get(DW_AT.DW_AT_low_pc) ?? root.get(DW_AT.DW_AT_entry_pc);
     return found && this.address(found.form, found.at, found.value);
   }
 
   /**
-   * The address that an attribute of the unit is, in place or by index; `undefined` when its form is no address.
+   * The address that an attribute of the unit is: in place, by index, by index and offset, or an expression that is an
+   * address and constants added to it. `undefined` when its form is no address.
    * @param at where its value is in the unit's section
-   * @param value the index
+   * @param value the index: `low` of the cursor
    */
   address(form: number, at: number, value: number): Relocatable | undefined {
     switch (form) {
@@ -181,13 +157,31 @@ export class UnitBases {
       case DW_FORM.DW_FORM_addrx4:
       case DW_FORM.DW_FORM_GNU_addr_index:
         return this.indexed(value);
+      case DW_FORM.DW_FORM_LLVM_addrx_offset: {
+        const { reader } = this.unit;
+        return this.indexed(value).plus(reader.offset(at + leb128Length(reader.bytes, at), 4));
+      }
+      case DW_FORM.DW_FORM_exprloc:
+        return this.#fromExpression(at);
       default:
         return undefined;
     }
   }
 
+  /** @param at where the expression's length is */
+  #fromExpression(at: number): Relocatable | undefined {
+    const { reader, header } = this.unit;
+    const source = {
+      reader,
+      addressSize: header.addressSize,
+      indexed: (index: number) => this.indexed(index),
+    };
+    const start = at + leb128Length(reader.bytes, at);
+    return expressionAddress(source, start, readUleb128Number(reader.bytes, at));
+  }
+
   #addressBase(): number {
-    const root = this.#attributes();
+    const root = this.unit.root;
     const told = root.get(DW_AT.DW_AT_addr_base) ?? root.get(DW_AT.DW_AT_GNU_addr_base);
     if (told !== undefined) return told.value;
     // The tables of GNU have no header.
@@ -196,17 +190,17 @@ export class UnitBases {
 
   #rangesBase(form: number): number {
     if (this.unit.header.version >= 5) {
-      const start = this.#contribution("debug_rnglists");
+      const start = this.unit.contribution("debug_rnglists").offset;
       return form === DW_FORM.DW_FORM_rnglistx ? this.#tableBase(DW_AT.DW_AT_rnglists_base, start) : start;
     }
     // The attribute stands in the skeleton and is for the split unit alone.
     if (!this.isSplit) return 0;
-    return this.#owner.#attributes().get(DW_AT.DW_AT_GNU_ranges_base)?.value ?? 0;
+    return this.#owner.unit.root.get(DW_AT.DW_AT_GNU_ranges_base)?.value ?? 0;
   }
 
   /** Where the offsets of a table begin. Split units have one table and need not say. */
   #tableBase(attribute: number, start: number): number {
-    return this.#attributes().get(attribute)?.value ?? start + this.#lengthSize + LIST_HEADER;
+    return this.unit.root.get(attribute)?.value ?? start + this.#lengthSize + LIST_HEADER;
   }
 
   #listAt(reader: FieldReader, base: number, index: number): number {
@@ -225,28 +219,8 @@ export class UnitBases {
     return base + reader.offset(at, offsetSize);
   }
 
-  #contribution(name: string): number {
-    return this.#split?.contributions?.get(name) ?? 0;
-  }
-
   /** Bytes of an initial length. */
   get #lengthSize(): number {
     return this.unit.header.offsetSize === 4 ? 4 : 12;
-  }
-
-  #attributes(): ReadonlyMap<number, RootAttribute> {
-    if (this.#root === undefined) {
-      const found = new Map<number, RootAttribute>();
-      const at = this.unit.entries();
-      if (at.next()) {
-        while (at.nextAttribute()) {
-          if (KEPT.has(at.attribute)) {
-            found.set(at.attribute, { form: at.form, at: at.valueOffset, value: at.low });
-          }
-        }
-      }
-      this.#root = found;
-    }
-    return this.#root;
   }
 }

@@ -7,7 +7,6 @@ import type { DwarfUnit } from "../dwarf.ts";
 import type { FieldReader } from "../field.ts";
 import { dwarfError } from "../place.ts";
 import { Relocatable, type RelocatableSource } from "../relocatable.ts";
-import { relocationRow } from "../relocation-rows.ts";
 import type { Encoding } from "./abbrev.ts";
 import { unitBases } from "./addr-table.ts";
 import { FORM, machineOperationName, operandForms, suboperationForms } from "./expression-operand.ts";
@@ -174,7 +173,7 @@ export class ExpressionCursor {
         return reader.address(at, 4);
       case DW_OP.DW_OP_const8u:
       case DW_OP.DW_OP_const8s:
-        return new Relocatable(wide(reader), at, 8);
+        return reader.address(at, 8);
       case DW_OP.DW_OP_const4s:
         return new Relocatable(signed4(reader), at, 8);
       case DW_OP.DW_OP_addrx:
@@ -355,25 +354,6 @@ export class ExpressionCursor {
   #fail(at: number, what: string): never {
     throw dwarfError(this.expression.reader.section, "DWARF_TRUNCATED", at, what);
   }
-}
-
-/**
- * Fields of 8 bytes. gcc writes offsets in a thread's block with a relocation for 4 bytes and 4 zeros behind it, where
- * the machine has no other [GCC, `i386_output_dwarf_dtprel`].
- */
-function wide(reader: FieldReader): RelocatableSource {
-  const { section } = reader;
-  return {
-    section,
-    infoAt(offset) {
-      const { relocations } = section;
-      const position = relocations?.find(offset) ?? -1;
-      if (relocations === undefined || position < 0 || !section.little) return reader.infoAt(offset, 8);
-      const table = relocations.tableAt(position);
-      const row = relocationRow(table.machine, table.type(relocations.indexAt(position)));
-      return reader.infoAt(offset, row?.size === 4 && reader.raw(offset + 4, 4) === 0 ? 4 : 8);
-    },
-  };
 }
 
 /** Fields of 4 bytes as numbers of 8. */

@@ -18,7 +18,7 @@ export type MacroEvent =
   | {
       readonly kind: "define" | "undef";
       readonly line: number;
-      /** `SUM(x,y) ((x) + (y))`; `undefined` when it is in a supplementary file. */
+      /** `SUM(x,y) ((x) + (y))`; `undefined` when it is in a supplementary file, and none is attached. */
       readonly text: string | undefined;
     }
   | {
@@ -50,7 +50,7 @@ export function* unitMacros(unit: DwarfUnit): IterableIterator<MacroEvent> {
     const what = `${attribute.name}: the file has no .${name}`;
     throw dwarfError(reader.section, "DWARF_BAD_REFERENCE", attribute.offset, what);
   }
-  const offset = Number(attribute.constant);
+  const offset = Number(attribute.constant) + unit.contribution(name).offset;
   if (attribute === old) yield* macinfoEvents(new MacinfoCursor(section, offset));
   else yield* macroEvents(new MacroCursor(dwarf, section, offset, unit));
 }

@@ -55,7 +55,7 @@ export class MacroCursor {
 
   /**
    * What is defined or undefined: `SUM(x,y) ((x) + (y))`. `undefined` of other entries, of a string by index without the
-   * compilation unit, and of one in a supplementary file.
+   * compilation unit, and of one in a supplementary file that is not attached.
    * @throws DwarfError DWARF_BAD_REFERENCE
    */
   get text(): string | undefined {
@@ -67,6 +67,8 @@ export class MacroCursor {
         return dwarf.stringOf(DW_FORM.DW_FORM_strp, this.#value, this.#owner);
       case TEXT.INDEX:
         return dwarf.stringOf(DW_FORM.DW_FORM_strx, this.#value, this.#owner);
+      case TEXT.SUPPLEMENT:
+        return dwarf.stringOf(DW_FORM.DW_FORM_strp_sup, this.#value);
       default:
         return undefined;
     }
@@ -79,7 +81,7 @@ export class MacroCursor {
 
   /**
    * Where the macro unit that the current entry imports is in its section, of a supplementary file for
-   * `DW_MACRO_import_sup`; `undefined` when it imports none.
+   * `DW_MACRO_import_sup`; in a package, from where the unit's macros begin. `undefined` when it imports none.
    * @throws DwarfError DWARF_BAD_RELOCATION
    */
   get importOffset(): number | undefined {
@@ -92,17 +94,25 @@ export class MacroCursor {
   /**
    * The macro unit that the current entry imports, before it. Compilers give each of them a section of its own in
    * relocatable files.
-   * @returns `undefined` when it imports none, or none that is known: one of a supplementary file, and in a split file
-   *   with several sections, which have no relocations to say which
+   * @returns `undefined` when it imports none, or none that is known: one of a supplementary file that is not attached,
+   *   and in a split file with several sections, which have no relocations to say which
    * @throws DwarfError DWARF_BAD_RELOCATION
    */
   imported(): MacroCursor | undefined {
     const { dwarf, reader, offsetSize, importOffset } = this;
-    if (importOffset === undefined || this.entry === DW_MACRO.DW_MACRO_import_sup) return undefined;
+    if (importOffset === undefined) return undefined;
+    if (this.entry === DW_MACRO.DW_MACRO_import_sup) return this.#supplement(importOffset);
     const at = this.#value;
     if (dwarf.sections.named("debug_macro").length > 1 && !reader.isRelocated(at)) return undefined;
     const section = referredSection(dwarf, reader, at, offsetSize, "debug_macro") ?? reader;
-    return new MacroCursor(dwarf, section, importOffset, this.#owner);
+    const start = this.#owner?.contribution("debug_macro").offset ?? 0;
+    return new MacroCursor(dwarf, section, start + importOffset, this.#owner);
+  }
+
+  #supplement(offset: number): MacroCursor | undefined {
+    const { supplementary } = this.dwarf;
+    const section = supplementary?.sections.first("debug_macro");
+    return supplementary && section && new MacroCursor(supplementary, supplementary.reader(section), offset);
   }
 
   /**

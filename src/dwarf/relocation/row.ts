@@ -30,6 +30,8 @@ export interface RelocationRow {
   readonly types: readonly ET[];
   /** Is subtracted too: what the processor's thread pointers point behind the start of the block. */
   readonly bias: number;
+  /** May also stand in a field of 8 bytes whose upper half is zero: the value has the low one. */
+  readonly widens?: true;
 }
 
 /** Rows by relocation type. */
@@ -59,6 +61,11 @@ export const relativeWord = (size: 4 | 8): RelocationRow => row("S + A - P", siz
 /** An offset in the thread's block, less `bias`, of relocatable files only. */
 export const threadOffset = (size: 4 | 8, bias = 0): RelocationRow =>
   row("TLS: S + A", size, RELOCATABLE, bias);
+/**
+ * The same in 4 bytes, or in the low half of 8: gcc gives `DW_OP_const8u` on x86-64 the type for 4 bytes, and 4 zeros
+ * behind it [GCC, `i386_output_dwarf_dtprel`].
+ */
+export const wideThreadOffset: RelocationRow = { ...threadOffset(4), widens: true };
 /** An offset in the thread's block, less `bias`, that dynamic loaders know too. */
 export const threadWord = (size: 4 | 8, bias = 0): RelocationRow => row("TLS: S + A", size, ANY, bias);
 /** `V + S + A` */

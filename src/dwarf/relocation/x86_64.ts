@@ -8,8 +8,8 @@ import {
   relative,
   relativeWord,
   slot,
-  threadOffset,
   threadWord,
+  wideThreadOffset,
   word,
 } from "./row.ts";
 
@@ -25,7 +25,7 @@ export const X86_64_ROWS: RelocationRows = new Map([
   [R_X86_64.R_X86_64_PC16, relative(2)],
   [R_X86_64.R_X86_64_PC8, relative(1)],
   [R_X86_64.R_X86_64_DTPOFF64, threadWord(8)],
-  [R_X86_64.R_X86_64_DTPOFF32, threadOffset(4)],
+  [R_X86_64.R_X86_64_DTPOFF32, wideThreadOffset],
   [R_X86_64.R_X86_64_GLOB_DAT, slot(8)],
   [R_X86_64.R_X86_64_JUMP_SLOT, slot(8)],
   [R_X86_64.R_X86_64_RELATIVE, based(8)],

@@ -7,7 +7,6 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { attributeName, DW_AT } from "../../../src/dwarf/constants/attribute.ts";
 import { tagName } from "../../../src/dwarf/constants/tag.ts";
 import type { Dwarf, DwarfUnit } from "../../../src/dwarf/dwarf.ts";
-import { placeSplitUnit } from "../../../src/dwarf/read/addr-table.ts";
 import { EntryCursor } from "../../../src/dwarf/read/cursor.ts";
 import { expressionText } from "../../../src/dwarf/read/expression-text.ts";
 import {
@@ -90,9 +89,9 @@ describe.each([
     );
     const split = openDwarf(join(scratch, "s.dwo"));
     const [skeleton] = skeletons.units();
-    const [unit] = split.units();
+    skeletons.attachSplit(() => [split]);
+    const unit = skeleton?.split;
     if (skeleton === undefined || unit === undefined) throw new Error("the compiler made no units");
-    placeSplitUnit(unit, { skeleton });
     const expected = described(whole);
     expect(expected.length).toBeGreaterThan(60);
     const isRoot = (line: string): boolean => line.startsWith("DW_TAG_compile_unit");
