@@ -1,5 +1,9 @@
-/** `bindery/dwfl`: so far, separate debug files: by build id, debug link, supplementary link and debuginfod. */
+/**
+ * `bindery/dwfl`: sessions over the modules of files, processes, core files and kernels; and separate debug files, by build
+ * id, debug link, supplementary link and debuginfod.
+ */
 
+export { DwflError, type DwflErrorCode } from "../errors.ts";
 export {
   type DebuginfodAnswer,
   DebuginfodClient,
@@ -17,3 +21,16 @@ export {
   type LocalFindOptions,
 } from "./find.ts";
 export { describeAttempt, type FindAttempt, type FindResult, type FindWay } from "./find-attempt.ts";
+export type { DeadKernelOptions, KernelOptions } from "./kernel-options.ts";
+export type { AddressSpan } from "./layout.ts";
+export { Module, type ModuleHost } from "./module.ts";
+export type { FilePlace } from "./module-placement.ts";
+export type {
+  ModuleFile,
+  ModulePlace,
+  ModuleReport,
+  ReportedPlace,
+  SectionAddress,
+} from "./module-report.ts";
+export { type ModuleSymbol, ModuleSymbols, type SymbolMatch } from "./module-symbols.ts";
+export { Dwfl, type DwflOptions, type ModuleOptions } from "./session.ts";

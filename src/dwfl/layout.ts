@@ -1,0 +1,115 @@
+/**
+ * Addresses for files that nobody placed, one module after the other with a gap between: the layout of libdwfl's
+ * offline reporting [elfutils, libdwfl/dwfl_report_elf.c and offline.c].
+ */
+import { ET } from "../elf/constants/header.ts";
+import { SHF } from "../elf/constants/section.ts";
+import { PT } from "../elf/constants/segment.ts";
+import type { ElfFile } from "../elf/file.ts";
+
+/** Alignment of the first section of a relocatable file: keeps low digits readable, and middle sections aligned. */
+const FIRST_ALIGNMENT = 0x100n;
+/** Bytes kept free between modules. */
+const GAP = 0x10000n;
+
+/** Half-open range of addresses. */
+export interface AddressSpan {
+  readonly start: bigint;
+  readonly end: bigint;
+}
+
+/** Where a file is in memory. */
+export interface Layout extends AddressSpan {
+  /** What is added to the file's own addresses; 0 for relocatable files, whose sections have none. */
+  readonly bias: bigint;
+  /** Of a relocatable file: address by section index; `undefined` for those that are not loaded. */
+  readonly sections: readonly (bigint | undefined)[] | undefined;
+}
+
+/** Lays a file out at or above `base`; one with addresses of its own (`ET_EXEC`) where it says. Reads headers only. */
+export function layOut(elf: ElfFile, base: bigint): Layout {
+  if (elf.header.type === ET.ET_REL) return layOutSections(elf, base);
+  const fixed = elf.header.type === ET.ET_EXEC;
+  const own = loadedSpan(elf);
+  if (own === undefined) return { start: base, end: base, bias: fixed ? 0n : base, sections: undefined };
+  const bias = fixed ? 0n : up(base, own.alignment);
+  return layOutAt(elf, bias);
+}
+
+/** The layout of a linked file with a given bias. */
+export function layOutAt(elf: ElfFile, bias: bigint): Layout {
+  const own = loadedSpan(elf) ?? { start: 0n, end: 0n };
+  return { start: own.start + bias, end: own.end + bias, bias, sections: undefined };
+}
+
+/** What `PT_LOAD` covers, from the page of the first to the end of the last; `undefined` if there is none. */
+export function loadedSpan(elf: ElfFile): (AddressSpan & { readonly alignment: bigint }) | undefined {
+  let span: { start: bigint; end: bigint; alignment: bigint } | undefined;
+  for (const { type, vaddr, memsz, align } of elf.segments) {
+    if (type !== PT.PT_LOAD) continue;
+    const alignment = powerOfTwo(align);
+    const start = vaddr - (vaddr % alignment);
+    const end = vaddr + memsz;
+    span ??= { start, end, alignment };
+    if (start < span.start) span.start = start;
+    if (end > span.end) span.end = end;
+    if (alignment > span.alignment) span.alignment = alignment;
+  }
+  return span;
+}
+
+/** One loaded section after the other, each aligned; the start is aligned as the most demanding of them. */
+function layOutSections(elf: ElfFile, base: bigint): Layout {
+  let alignment = FIRST_ALIGNMENT;
+  for (const { flags, addralign } of elf.sections) {
+    if ((flags & SHF.SHF_ALLOC) === 0) continue;
+    const wanted = powerOfTwo(addralign);
+    if (wanted > alignment) alignment = wanted;
+  }
+  const start = up(base, alignment);
+  let end = start;
+  const sections = elf.sections.map((section) => {
+    if ((section.flags & SHF.SHF_ALLOC) === 0) return undefined;
+    const address = up(end, powerOfTwo(section.addralign));
+    end = address + sizeOf(section.size);
+    return address;
+  });
+  return { start, end, bias: 0n, sections };
+}
+
+/** Addresses that are given out one module after the other. */
+export class OfflineSpace {
+  #next: bigint;
+
+  constructor(start = GAP) {
+    this.#next = start;
+  }
+
+  /** Lays a file out in free addresses; those of files that bring their own are kept free from then on. */
+  take(elf: ElfFile): Layout {
+    const layout = layOut(elf, this.#next);
+    this.keepFree(layout);
+    return layout;
+  }
+
+  /** Gives nothing out from a range that is in use, nor within a gap of it. */
+  keepFree({ start, end }: AddressSpan): void {
+    if (this.#next + GAP > start && this.#next < end + GAP) this.#next = end + GAP;
+  }
+}
+
+/** An alignment as a header has it, where 0 is none; what is no power of two aligns nothing and counts as none. */
+function powerOfTwo(value: number): bigint {
+  if (!(value >= 2) || value > 2 ** 40) return 1n;
+  const wanted = BigInt(value);
+  return (wanted & (wanted - 1n)) === 0n ? wanted : 1n;
+}
+
+/** Sizes past 2^53 are rounded, and larger than any file; they stay within 64 bits. */
+function sizeOf(size: number): bigint {
+  return BigInt.asUintN(64, BigInt(size));
+}
+
+function up(value: bigint, alignment: bigint): bigint {
+  return ((value + alignment - 1n) / alignment) * alignment;
+}
