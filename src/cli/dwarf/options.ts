@@ -1,14 +1,42 @@
-/** Options of `bindery dwarf info`, as commander gives them, like those below. */
-export interface InfoOptions {
-  readonly unit?: number;
-  readonly die?: number;
-  readonly depth?: number;
+/** Options of the subcommands of `bindery dwarf`, as commander gives them. */
+
+/** Where the user says that a section is: `--place SECTION=ADDRESS`. */
+export interface SectionPlace {
+  /** Its name, or its number. */
+  readonly section: string;
+  readonly address: bigint;
+}
+
+/** What all take. */
+export interface DumpOptions {
+  readonly relocatable?: true;
+  readonly place?: readonly SectionPlace[];
   readonly stats?: true;
   readonly json?: true;
 }
 
-/** Options of `bindery dwarf lines`. */
-export interface LinesOptions {
-  readonly stats?: true;
-  readonly json?: true;
+/** Of what is shown by units. */
+export interface UnitOptions extends DumpOptions {
+  readonly unit?: number;
+}
+
+/** Of what is shown by entries. */
+export interface EntryOptions extends UnitOptions {
+  readonly die?: number;
+  readonly depth?: number;
+}
+
+export interface FramesOptions extends DumpOptions {
+  readonly instructions?: true;
+  readonly header?: true;
+  readonly pc?: string;
+}
+
+export interface NamesOptions extends DumpOptions {
+  readonly name?: string;
+}
+
+export interface TypesOptions extends UnitOptions {
+  readonly die?: number;
+  readonly name?: string;
 }

@@ -1,0 +1,51 @@
+/** A file whose debug information is shown: how its addresses are printed, and where what is wrong with it goes. */
+import { Dwarf } from "../../dwarf/dwarf.ts";
+import type { Relocatable } from "../../dwarf/relocatable.ts";
+import type { ElfFile } from "../../elf/file.ts";
+import { RelocationRequiredError } from "../../errors.ts";
+import type { SectionPlace } from "./options.ts";
+import { PlacedSections } from "./placed.ts";
+
+export class DumpFile {
+  readonly name: string;
+  readonly elf: ElfFile;
+  readonly dwarf: Dwarf;
+  /** Tells what is wrong with a part of the file; the rest is shown nevertheless. Defects of ours are thrown on. */
+  readonly fail: (error: unknown) => void;
+  readonly #placed: boolean;
+
+  constructor(
+    name: string,
+    elf: ElfFile,
+    places: readonly SectionPlace[] | undefined,
+    fail: (error: unknown) => void,
+  ) {
+    this.name = name;
+    this.elf = elf;
+    this.fail = fail;
+    this.#placed = places !== undefined;
+    this.dwarf = Dwarf.open(elf, places && new PlacedSections(places));
+  }
+
+  /** `.text+0x10`, or `0x401010` where that is known. @throws DwarfError DWARF_BAD_RELOCATION */
+  readonly address = (place: Relocatable): string => {
+    if (this.#placed) {
+      try {
+        return `0x${place.resolve().toString(16)}`;
+      } catch (error) {
+        if (!(error instanceof RelocationRequiredError)) throw error;
+      }
+    }
+    return place.toString();
+  };
+
+  /** What `read` gives; when that fails it is told, and `undefined`. */
+  attempt<Result>(read: () => Result): Result | undefined {
+    try {
+      return read();
+    } catch (error) {
+      this.fail(error);
+      return undefined;
+    }
+  }
+}

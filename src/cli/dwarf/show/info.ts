@@ -1,0 +1,127 @@
+/** `bindery dwarf info`: entries and attributes. */
+import { attributeName, DW_AT } from "../../../dwarf/constants/attribute.ts";
+import { formName } from "../../../dwarf/constants/form.ts";
+import { tagName } from "../../../dwarf/constants/tag.ts";
+import type { DwarfUnit } from "../../../dwarf/dwarf.ts";
+import type { EntryBatch } from "../../../dwarf/read/batch.ts";
+import type { EntryCursor } from "../../../dwarf/read/cursor.ts";
+import { attributeRanges } from "../../../dwarf/read/range.ts";
+import { add, type Counts, type Dump, showDump } from "../dump.ts";
+import type { DumpFile } from "../file.ts";
+import type { EntryOptions } from "../options.ts";
+import { entriesOf, offsetText, unitFields, unitsOf, unitTitle } from "../units.ts";
+import { attributeList, listedLocations, locationText, type PlacedExpression } from "./locs.ts";
+import { listed, type Range, rangeText } from "./ranges.ts";
+import { ValuePrinter } from "./value.ts";
+
+interface Value {
+  readonly name: string;
+  readonly form: string;
+  readonly value: string;
+  readonly ranges?: readonly Range[];
+  readonly locations?: readonly PlacedExpression[];
+}
+
+interface Entry {
+  readonly offset: number;
+  readonly depth: number;
+  readonly tag: string;
+  readonly attributes: readonly Value[];
+}
+
+/** An entry as JSON. */
+interface Tree extends Omit<Entry, "depth"> {
+  readonly children: Tree[];
+}
+
+/** @returns the exit status */
+export function showInfo(files: readonly string[], options: EntryOptions): number {
+  return showDump(files, options, infoDump(options));
+}
+
+function infoDump(options: EntryOptions): Dump<Entry> {
+  // One for all files: its columns are too large to be made anew for each.
+  const columns: Columns = {};
+  return {
+    groups: "units",
+    items: "dies",
+    absent: "There are no units in this file.",
+    counted: ["units", "dies", "attributes"],
+    *groupsOf(file) {
+      for (const unit of unitsOf(file, options)) {
+        yield { title: unitTitle(unit), fields: unitFields(unit), items: () => entries(file, unit, options) };
+      }
+    },
+    text: entryLines,
+    nested: tree,
+    ...(options.die === undefined && options.depth === undefined
+      ? { countFile: (file, counts) => countAll(file, options, counts, columns) }
+      : { count: ({ attributes }, counts) => add(counts, "attributes", attributes.length) }),
+  };
+}
+
+function* entries(file: DumpFile, unit: DwarfUnit, options: EntryOptions): IterableIterator<Entry> {
+  const printer = new ValuePrinter(file, unit);
+  for (const at of entriesOf(unit, options)) {
+    const { offset, depth } = at;
+    const attributes: Value[] = [];
+    printer.entry();
+    while (at.nextAttribute()) {
+      const [name, form] = [attributeName(at.attribute), formName(at.form)];
+      attributes.push({ name, form, value: printer.text(at), ...listOf(file, unit, at) });
+    }
+    yield { offset, depth, tag: tagName(at.tag), attributes };
+  }
+}
+
+/** The list that an attribute leads to, as far as it can be read. */
+function listOf(file: DumpFile, unit: DwarfUnit, at: EntryCursor): Pick<Value, "ranges" | "locations"> {
+  if (at.attribute === DW_AT.DW_AT_ranges) {
+    const list = file.attempt(() => attributeRanges(unit, at));
+    return list === undefined ? {} : { ranges: listed(file, list) };
+  }
+  const list = file.attempt(() => attributeList(unit, at));
+  return list === undefined ? {} : { locations: listedLocations(file, list) };
+}
+
+function* entryLines({ offset, depth, tag, attributes }: Entry): IterableIterator<string> {
+  const indent = "  ".repeat(depth);
+  const inner = `${" ".repeat(12)}${indent}  `;
+  yield `${offsetText(offset)}: ${indent}${tag}`;
+  for (const { name, value, ranges = [], locations = [] } of attributes) {
+    yield `${inner}${name.padEnd(24)} ${value}`;
+    for (const range of ranges) yield `${inner}${" ".repeat(25)}${rangeText(range)}`;
+    for (const location of locations) yield `${inner}${" ".repeat(25)}${locationText(location)}`;
+  }
+}
+
+function tree(all: readonly Entry[]): Tree[] {
+  const roots: Tree[] = [];
+  const open: Tree[][] = [];
+  const top = all[0]?.depth;
+  for (const { depth, ...entry } of all) {
+    const node: Tree = { ...entry, children: [] };
+    (depth === top ? roots : open[depth - 1])?.push(node);
+    open[depth] = node.children;
+  }
+  return roots;
+}
+
+interface Columns {
+  batch?: EntryBatch;
+}
+
+/** Every attribute value is decoded and counted. */
+function countAll(file: DumpFile, options: EntryOptions, counts: Counts, columns: Columns): void {
+  for (const unit of unitsOf(file, options)) {
+    add(counts, "units");
+    file.attempt(() => {
+      const batch = unit.batch(columns.batch);
+      columns.batch = batch;
+      while (batch.fill() > 0) {
+        add(counts, "dies", batch.count);
+        add(counts, "attributes", batch.firstValues[batch.count] ?? 0);
+      }
+    });
+  }
+}

@@ -1,0 +1,163 @@
+/** Attribute values as text. */
+import { DW_AT } from "../../../dwarf/constants/attribute.ts";
+import { attributeValueName } from "../../../dwarf/constants/attribute-value.ts";
+import { DW_FORM } from "../../../dwarf/constants/form.ts";
+import { Attribute, type Die } from "../../../dwarf/die.ts";
+import type { DwarfUnit } from "../../../dwarf/dwarf.ts";
+import { unitBases } from "../../../dwarf/read/addr-table.ts";
+import type { EntryCursor } from "../../../dwarf/read/cursor.ts";
+import type { LineHeader } from "../../../dwarf/read/line-header.ts";
+import { unitLineHeader } from "../../../dwarf/read/line-unit.ts";
+import type { Relocatable } from "../../../dwarf/relocatable.ts";
+import { typeDeclaration } from "../../../dwarf/types.ts";
+import { BinderyError } from "../../../errors.ts";
+import type { DumpFile } from "../file.ts";
+import { hex } from "../units.ts";
+import { printed, singleExpression } from "./locs.ts";
+
+/** References whose names can't be found before no more are looked for: the unit is damaged. */
+const MOST_FAILURES = 16;
+/** Names longer than this tell less than where they lead. */
+const LONGEST_NAME = 200;
+
+/** Prints the values of one unit, entry by entry in order. */
+export class ValuePrinter {
+  readonly #file: DumpFile;
+  readonly #unit: DwarfUnit;
+  readonly #names = new Map<string, string | undefined>();
+  #failures = 0;
+  #lines: LineHeader | undefined;
+  #linesRead = false;
+  /** `DW_AT_low_pc` of the current entry. */
+  #low: Relocatable | undefined;
+
+  constructor(file: DumpFile, unit: DwarfUnit) {
+    this.#file = file;
+    this.#unit = unit;
+  }
+
+  /** Is told of each entry before its values. */
+  entry(): void {
+    this.#low = undefined;
+  }
+
+  /** The value of the cursor's current attribute: `"main"`, `.text+0x10`, `{0x2d} "int"`, `DW_ATE_signed`, `7`. */
+  text(at: EntryCursor): string {
+    const unit = this.#unit;
+    const string = unit.dwarf.string(unit, at);
+    if (string !== undefined) return JSON.stringify(string);
+    const address = unitBases(unit).address(at.form, at.valueOffset, at.low);
+    if (address !== undefined) return this.#address(at, address);
+    const expression = singleExpression(unit, at);
+    if (expression !== undefined) return printed(this.#file, expression);
+    switch (at.form) {
+      case DW_FORM.DW_FORM_flag:
+      case DW_FORM.DW_FORM_flag_present:
+        return at.low === 0 ? "false" : "true";
+      case DW_FORM.DW_FORM_ref1:
+      case DW_FORM.DW_FORM_ref2:
+      case DW_FORM.DW_FORM_ref4:
+      case DW_FORM.DW_FORM_ref8:
+      case DW_FORM.DW_FORM_ref_udata:
+      case DW_FORM.DW_FORM_ref_addr:
+        return this.#named(`{${hex(at.low)}}`, at);
+      case DW_FORM.DW_FORM_ref_sig8:
+        return this.#named(`type ${wide(at.constant)}`, at);
+      case DW_FORM.DW_FORM_sec_offset:
+      case DW_FORM.DW_FORM_GNU_ref_alt:
+      case DW_FORM.DW_FORM_GNU_strp_alt:
+      case DW_FORM.DW_FORM_strp_sup:
+        return hex(at.low);
+      case DW_FORM.DW_FORM_loclistx:
+      case DW_FORM.DW_FORM_rnglistx:
+        return `index ${at.low}`;
+      case DW_FORM.DW_FORM_block:
+      case DW_FORM.DW_FORM_block1:
+      case DW_FORM.DW_FORM_block2:
+      case DW_FORM.DW_FORM_block4:
+      case DW_FORM.DW_FORM_data16:
+        return Array.from(at.block, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
+      default:
+        return this.#constant(at);
+    }
+  }
+
+  #address(at: EntryCursor, address: Relocatable): string {
+    const text = this.#file.address(address);
+    if (at.attribute === DW_AT.DW_AT_low_pc) this.#low = address;
+    const size = at.attribute === DW_AT.DW_AT_high_pc && this.#low ? address.minus(this.#low) : undefined;
+    return size === undefined ? text : `${text} (${size} bytes)`;
+  }
+
+  #constant(at: EntryCursor): string {
+    const { attribute, constant } = at;
+    switch (attribute) {
+      case DW_AT.DW_AT_high_pc:
+        // From DWARF 4 on a constant is the distance from the low one.
+        return this.#low === undefined
+          ? String(constant)
+          : `${this.#file.address(this.#low.plus(constant))} (${constant} bytes)`;
+      case DW_AT.DW_AT_decl_file:
+      case DW_AT.DW_AT_call_file: {
+        const path = this.#path(at.low);
+        return path === undefined ? String(constant) : `${constant} ${JSON.stringify(path)}`;
+      }
+      case DW_AT.DW_AT_GNU_dwo_id:
+        return wide(constant);
+      default: {
+        const isNameable = constant >= 0n && constant <= 0xffffn;
+        return (isNameable ? attributeValueName(attribute, Number(constant)) : undefined) ?? String(constant);
+      }
+    }
+  }
+
+  /** The path of a file; `undefined` also when the line table is damaged, which is told where that is shown. */
+  #path(file: number): string | undefined {
+    return known(() => {
+      if (!this.#linesRead) {
+        this.#linesRead = true;
+        this.#lines = unitLineHeader(this.#unit);
+      }
+      return this.#lines?.path(file);
+    });
+  }
+
+  /** A reference with what it leads to: the type as it would be declared, or the name of the entry. */
+  #named(reference: string, at: EntryCursor): string {
+    if (at.attribute === DW_AT.DW_AT_sibling) return reference;
+    const isType = at.attribute === DW_AT.DW_AT_type;
+    const key = `${reference}${isType ? " type" : ""}`;
+    if (!this.#names.has(key) && this.#failures < MOST_FAILURES) {
+      this.#names.set(key, this.#nameOf(new Attribute(this.#unit, at), isType));
+    }
+    const name = this.#names.get(key);
+    return name === undefined ? reference : `${reference} ${JSON.stringify(name)}`;
+  }
+
+  /** What is damaged there is told when it is come to. */
+  #nameOf(attribute: Attribute, isType: boolean): string | undefined {
+    const failed = this.#failures + 1;
+    this.#failures = failed;
+    const name = known(() => {
+      const die: Die | undefined = attribute.reference;
+      const text = isType && die !== undefined ? typeDeclaration(die) : die?.name;
+      this.#failures = failed - 1;
+      return text;
+    });
+    return name === undefined || name.length > LONGEST_NAME ? undefined : name;
+  }
+}
+
+/** What `read` gives; `undefined` when the input does not allow it. */
+function known<Result>(read: () => Result): Result | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof BinderyError) return undefined;
+    throw error;
+  }
+}
+
+function wide(value: bigint): string {
+  return `0x${BigInt.asUintN(64, value).toString(16).padStart(16, "0")}`;
+}
