@@ -3,6 +3,9 @@ import { join } from "node:path";
 import { ensureInstalled } from "./lib/prepare.mjs";
 import { must, root, run } from "./lib/run.mjs";
 
+/** What a bench needs beside the sources. The path that it gives goes to the bench as BINDERY_BENCH. */
+const PREPARATIONS = { dwarf: async () => (await import("./lib/bench-dwarf.mjs")).prepare() };
+
 const [name, ...args] = process.argv.slice(2);
 if (name === undefined) {
   console.error("usage: node scripts/bench.mjs NAME [arguments]");
@@ -10,4 +13,6 @@ if (name === undefined) {
 }
 ensureInstalled();
 must(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.bench.json"]);
-process.exitCode = run(process.execPath, [join(root, ".cache/bench/bench", `${name}.js`), ...args]);
+const prepared = await PREPARATIONS[name]?.();
+const env = prepared === undefined ? process.env : { ...process.env, BINDERY_BENCH: prepared };
+process.exitCode = run(process.execPath, [join(root, ".cache/bench/bench", `${name}.js`), ...args], { env });

@@ -4,7 +4,8 @@ import { execFileSync } from "node:child_process";
 import { copyFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { LiveObject } from "../../src/dlbind/index.ts";
-import { bindOne, median, processBytes, type Row } from "./support.ts";
+import { median } from "../table.ts";
+import { bindOne, processBytes, type Row } from "./support.ts";
 
 const ROUNDS = 3;
 

@@ -4,7 +4,8 @@ import { LiveObject } from "../../src/dlbind/index.ts";
 import { STT } from "../../src/elf/constants/symbol.ts";
 import { ElfFile } from "../../src/elf/file.ts";
 import { dlopen, dlsym, linkMapOf, RTLD_LAZY } from "../../src/host/dl.ts";
-import { bindOne, median, type Row } from "./support.ts";
+import { median } from "../table.ts";
+import { bindOne, type Row } from "./support.ts";
 
 const COUNT = 1_000_000;
 const LOOKUPS = 2_000_000;

@@ -15,7 +15,8 @@ import { SHF, SHT } from "../../src/elf/constants/section.ts";
 import { STT } from "../../src/elf/constants/symbol.ts";
 import { writeElf } from "../../src/elf/write/write.ts";
 import { copyTo, malloc } from "../../src/host/memory.ts";
-import { bindOne, median, type Row } from "./support.ts";
+import { median } from "../table.ts";
+import { bindOne, type Row } from "./support.ts";
 
 type Kind = "plain" | "batch" | "each" | "silent";
 

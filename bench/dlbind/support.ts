@@ -7,6 +7,7 @@ import type { Allocation, LiveObject } from "../../src/dlbind/index.ts";
 import { SHF } from "../../src/elf/constants/section.ts";
 import { callableAt } from "../../src/host/call.ts";
 import { dlopen, dlsym, RTLD_NOW } from "../../src/host/dl.ts";
+import { printColumns } from "../table.ts";
 
 /** `lea eax, [rdi+rsi]; ret` */
 const ADD = Uint8Array.from([0x8d, 0x04, 0x37, 0xc3]);
@@ -44,11 +45,6 @@ export function processBytes(): number {
   return Number(pss) * 1024;
 }
 
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[sorted.length >> 1] ?? Number.NaN;
-}
-
 /** One line of the table. */
 export interface Row {
   readonly what: string;
@@ -59,15 +55,8 @@ export interface Row {
 }
 
 export function printTable(title: string, rows: readonly Row[]): void {
-  const head: Row = { what: title, ours: "bindery", peer: "peer", ratio: "ratio", goal: "goal" };
-  const keys = ["what", "ours", "peer", "ratio", "goal"] as const;
-  const widths = keys.map((key) => Math.max(...[head, ...rows].map((row) => row[key].length)));
-  for (const row of [head, ...rows]) {
-    console.log(
-      keys
-        .map((key, i) => (i === 0 ? row[key].padEnd(widths[i] ?? 0) : row[key].padStart(widths[i] ?? 0)))
-        .join("  "),
-    );
-  }
-  console.log();
+  printColumns(
+    [title, "bindery", "peer", "ratio", "goal"],
+    rows.map(({ what, ours, peer, ratio, goal }) => [what, ours, peer, ratio, goal]),
+  );
 }

@@ -76,8 +76,8 @@ function present(tool) {
 }
 
 /** What is not there. */
-function missingTools() {
-  return TOOLS.filter((tool) => !present(tool));
+function missingOf(tools) {
+  return tools.filter((tool) => !present(tool));
 }
 
 /**
@@ -117,27 +117,30 @@ function aptPrefix() {
 /**
  * Installs what is missing through apt where that needs no password. Gives true when everything is there;
  * otherwise has printed what to do, and why.
+ *
+ * @param tools rows as those of the tests, which they are if none are given
+ * @param who needs them, as a sentence begins
  */
-export function ensureTools() {
+export function ensureTools(tools = TOOLS, who = "The tests") {
   findHiddenPerf();
-  if (missingTools().length === 0) return true;
+  if (missingOf(tools).length === 0) return true;
   const apt = aptPrefix();
   if (apt !== undefined) {
     const [command, ...args] = apt;
     const quiet = ["-qq", "-o", "Dpkg::Use-Pty=0", "-o", "DPkg::Lock::Timeout=120", "-y"];
     run(command, [...args, "apt-get", ...quiet, "update"]);
-    const packages = missingTools().map(packageFor);
+    const packages = missingOf(tools).map(packageFor);
     console.log(`installing ${packages.join(" ")}`);
     run(command, [...args, "apt-get", ...quiet, "install", "--no-install-recommends", ...packages]);
     findHiddenPerf();
   }
-  const missing = missingTools();
+  const missing = missingOf(tools);
   if (missing.length === 0) return true;
   for (const { commands, files, why } of missing) {
     console.error(`missing: ${[...(commands ?? []), ...(files ?? [])].join(", ")} (${why})`);
   }
   const packages = missing.map(packageFor).join(" ");
-  console.error(`The tests need these programs. Run this line, then npm test again:`);
+  console.error(`${who} need this. Run this line, then the same again:`);
   console.error(`  sudo apt-get update && sudo apt-get install -y ${packages}`);
   return false;
 }

@@ -1,0 +1,149 @@
+/** Strings of whole batches, looked at where they are and not decoded: for who goes through every entry of a file. */
+import { readUleb128Number } from "../../bytes/leb128.ts";
+import { DW_FORM } from "../constants/form.ts";
+import type { DwarfUnit } from "../dwarf.ts";
+import { dwarfError } from "../place.ts";
+import type { DebugSection } from "../section.ts";
+import type { AbbrevTable } from "./abbrev.ts";
+import type { EntryBatch } from "./batch.ts";
+
+/** How a string is found. */
+const IN_PLACE = 0;
+const IN_STR = 1;
+const IN_LINE_STR = 2;
+const ELSEWHERE = 3;
+
+const HOW: ReadonlyMap<number, number> = new Map([
+  [DW_FORM.DW_FORM_string, IN_PLACE],
+  [DW_FORM.DW_FORM_strp, IN_STR],
+  [DW_FORM.DW_FORM_line_strp, IN_LINE_STR],
+  [DW_FORM.DW_FORM_strx, ELSEWHERE],
+  [DW_FORM.DW_FORM_strx1, ELSEWHERE],
+  [DW_FORM.DW_FORM_strx2, ELSEWHERE],
+  [DW_FORM.DW_FORM_strx3, ELSEWHERE],
+  [DW_FORM.DW_FORM_strx4, ELSEWHERE],
+  [DW_FORM.DW_FORM_GNU_str_index, ELSEWHERE],
+  [DW_FORM.DW_FORM_indirect, ELSEWHERE],
+]);
+
+/** Which values of entries with a declaration are strings. */
+interface StringValues {
+  /** By declaration: where its strings begin in the other columns; one more at the end. */
+  readonly first: Uint32Array;
+  /** Number of the value among those of its entry. */
+  readonly values: Uint32Array;
+  readonly how: Uint8Array;
+}
+
+/** Looks at the first byte of every string of batches, and adds up what it saw. */
+export class StringLook {
+  /** Strings that were looked at. */
+  count = 0;
+  /** Sum of their first bytes, 0 of an empty string: who reads the same strings has the same sum. */
+  firstBytes = 0;
+  readonly #values = new WeakMap<AbbrevTable, StringValues>();
+
+  /**
+   * Looks at the strings of the entries that are in the columns of a batch.
+   * @param unit whose batch it is
+   * @throws DwarfError DWARF_BAD_REFERENCE for a string that is outside of its section
+   */
+  at(unit: DwarfUnit, batch: EntryBatch): void {
+    const { abbrevs, count, declarations, firstValues, lows } = batch;
+    const { first, values, how } = this.#stringValues(abbrevs);
+    const inPlace = unit.reader.bytes;
+    const strings = sectionOf(unit, "debug_str");
+    const lineStrings = sectionOf(unit, "debug_line_str");
+    const bytes = strings?.bytes ?? inPlace.subarray(0, 0);
+    const lineBytes = lineStrings?.bytes ?? bytes.subarray(0, 0);
+    let sum = 0;
+    let seen = 0;
+    for (let entry = 0; entry < count; entry++) {
+      const declaration = declarations[entry] ?? 0;
+      const last = first[declaration + 1] ?? 0;
+      const from = firstValues[entry] ?? 0;
+      for (let i = first[declaration] ?? 0; i < last; i++) {
+        const index = from + (values[i] ?? 0);
+        const low = lows[index] ?? 0;
+        let byte: number | undefined;
+        switch (how[i]) {
+          case 1:
+            byte = bytes[low];
+            break;
+          case 2:
+            byte = lineBytes[low];
+            break;
+          case 0:
+            byte = inPlace[low];
+            break;
+          default:
+            this.#elsewhere(unit, batch, index, formAt(abbrevs, declaration, values[i] ?? 0));
+            continue;
+        }
+        if (byte === undefined) failOutside(unit, how[i] === IN_STR ? strings : lineStrings, low);
+        sum += byte;
+        seen++;
+      }
+    }
+    this.firstBytes += sum;
+    this.count += seen;
+  }
+
+  /** Strings by index, and those whose form stands with the value. */
+  #elsewhere(unit: DwarfUnit, batch: EntryBatch, index: number, declared: number): void {
+    const { bytes } = unit.reader;
+    const low = batch.lows[index] ?? 0;
+    let form = declared;
+    if (form === DW_FORM.DW_FORM_indirect) form = readUleb128Number(bytes, batch.places[index] ?? 0);
+    if (!HOW.has(form)) return;
+    this.count++;
+    if (form === DW_FORM.DW_FORM_string) this.firstBytes += bytes[low] ?? 0;
+    else {
+      const string = unit.dwarf.stringOf(form, low, unit) ?? "";
+      this.firstBytes += new TextEncoder().encode(string.slice(0, 2))[0] ?? 0;
+    }
+  }
+
+  #stringValues(abbrevs: AbbrevTable): StringValues {
+    let found = this.#values.get(abbrevs);
+    if (found === undefined) {
+      found = findStringValues(abbrevs);
+      this.#values.set(abbrevs, found);
+    }
+    return found;
+  }
+}
+
+function findStringValues(abbrevs: AbbrevTable): StringValues {
+  const first = new Uint32Array(abbrevs.length + 1);
+  const values: number[] = [];
+  const how: number[] = [];
+  for (let declaration = 0; declaration < abbrevs.length; declaration++) {
+    const from = abbrevs.first[declaration] ?? 0;
+    for (let index = from; index < (abbrevs.first[declaration + 1] ?? 0); index++) {
+      const way = HOW.get(abbrevs.forms[index] ?? 0);
+      if (way === undefined) continue;
+      values.push(index - from);
+      how.push(way);
+    }
+    first[declaration + 1] = values.length;
+  }
+  return { first, values: Uint32Array.from(values), how: Uint8Array.from(how) };
+}
+
+function formAt(abbrevs: AbbrevTable, declaration: number, value: number): number {
+  return abbrevs.forms[(abbrevs.first[declaration] ?? 0) + value] ?? 0;
+}
+
+/** The section that the strings of a unit are in; of a file with two, that of its kind. */
+function sectionOf(unit: DwarfUnit, name: string): DebugSection | undefined {
+  const all = unit.dwarf.sections.named(name);
+  return all.find(({ section }) => section.endsWith(".dwo") === unit.isSplit) ?? all[0];
+}
+
+function failOutside(unit: DwarfUnit, section: DebugSection | undefined, offset: number): never {
+  const at = section ?? unit.reader.section;
+  const what =
+    section === undefined ? "string: the file has no section for it" : "string: outside of its section";
+  throw dwarfError(at, "DWARF_BAD_REFERENCE", offset, what);
+}
