@@ -9,7 +9,7 @@ import { DW_FORM, formName } from "./constants/form.ts";
 import { tagName } from "./constants/tag.ts";
 import type { DwarfUnit } from "./dwarf.ts";
 import { dwarfError } from "./place.ts";
-import { unitBases } from "./read/addr-table.ts";
+import { isAddressAttribute, unitBases } from "./read/addr-table.ts";
 import { EntryCursor } from "./read/cursor.ts";
 import type { Relocatable } from "./relocatable.ts";
 import { supplementaryLink } from "./supplementary-link.ts";
@@ -68,9 +68,15 @@ export class Attribute {
     return this.unit.reader.bytes.subarray(this.#low, this.#low + this.#high);
   }
 
-  /** An address, in place or by index; `undefined` when the form is none. Nothing is relocated yet. */
+  /**
+   * An address, in place or by index, or of an attribute of class address the expression that it is; `undefined` of other
+   * forms. Nothing is relocated yet.
+   */
   get address(): Relocatable | undefined {
-    return unitBases(this.unit).address(this.form, this.offset, this.#low);
+    const bases = unitBases(this.unit);
+    return isAddressAttribute(this.attribute)
+      ? bases.codeAddress(this.form, this.offset, this.#low)
+      : bases.address(this.form, this.offset, this.#low);
   }
 
   /**

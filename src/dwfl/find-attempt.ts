@@ -15,6 +15,10 @@ export type FindWay =
   | "name"
   /** By the path in `.gnu_debugaltlink` or `.debug_sup`. */
   | "supplementary"
+  /** A package of split files, `FILE.dwp`. */
+  | "package"
+  /** A split file, by the path that a skeleton unit gives. */
+  | "split"
   /** From a debuginfod server, or its client's cache. */
   | "debuginfod";
 

@@ -13,6 +13,20 @@ import { dwarfError } from "../place.ts";
 import type { Relocatable } from "../relocatable.ts";
 import { expressionAddress } from "./address-expression.ts";
 
+/** Attributes of class address [DWARF5 7.5.5, table 7.5], of which LLVM gives some as expressions. */
+const ADDRESSES: ReadonlySet<number> = new Set([
+  DW_AT.DW_AT_low_pc,
+  DW_AT.DW_AT_high_pc,
+  DW_AT.DW_AT_entry_pc,
+  DW_AT.DW_AT_call_pc,
+  DW_AT.DW_AT_call_return_pc,
+]);
+
+/** Whether an attribute is an address whatever its form: an expression in it is one to be found, not a location. */
+export function isAddressAttribute(attribute: number): boolean {
+  return ADDRESSES.has(attribute);
+}
+
 /** Bytes of the header before a table of offsets, from its length on, without those of the length [DWARF5 7.28]. */
 const LIST_HEADER = 8;
 
@@ -137,12 +151,12 @@ export class UnitBases {
   #ownBase(): Relocatable | undefined {
     const root = this.unit.root;
     const found = root.get(DW_AT.DW_AT_low_pc) ?? root.get(DW_AT.DW_AT_entry_pc);
-    return found && this.address(found.form, found.at, found.value);
+    return found && this.codeAddress(found.form, found.at, found.value);
   }
 
   /**
-   * The address that an attribute of the unit is: in place, by index, by index and offset, or an expression that is an
-   * address and constants added to it. `undefined` when its form is no address.
+   * The address that an attribute of the unit is: in place, by index, or by index and offset. `undefined` when its form
+   * is no address.
    * @param at where its value is in the unit's section
    * @param value the index: `low` of the cursor
    */
@@ -161,15 +175,17 @@ export class UnitBases {
         const { reader } = this.unit;
         return this.indexed(value).plus(reader.offset(at + leb128Length(reader.bytes, at), 4));
       }
-      case DW_FORM.DW_FORM_exprloc:
-        return this.#fromExpression(at);
       default:
         return undefined;
     }
   }
 
-  /** @param at where the expression's length is */
-  #fromExpression(at: number): Relocatable | undefined {
+  /**
+   * The address that an attribute of class address is, such as `DW_AT_low_pc`: as {@link address}, or as an expression
+   * that is an address and constants added to it, which LLVM writes so that entries share addresses.
+   */
+  codeAddress(form: number, at: number, value: number): Relocatable | undefined {
+    if (form !== DW_FORM.DW_FORM_exprloc) return this.address(form, at, value);
     const { reader, header } = this.unit;
     const source = {
       reader,

@@ -159,10 +159,10 @@ function coverage(unit: DwarfUnit, entry: EntryPlace, wantList: boolean): Covera
   while (at.nextAttribute()) {
     switch (at.attribute) {
       case DW_AT.DW_AT_low_pc:
-        low = bases.address(at.form, at.valueOffset, at.low);
+        low = bases.codeAddress(at.form, at.valueOffset, at.low);
         break;
       case DW_AT.DW_AT_high_pc:
-        highAddress = bases.address(at.form, at.valueOffset, at.low);
+        highAddress = bases.codeAddress(at.form, at.valueOffset, at.low);
         if (highAddress === undefined) distance = at.constant;
         break;
       case DW_AT.DW_AT_ranges:
