@@ -39,10 +39,30 @@ export function layOut(elf: ElfFile, base: bigint): Layout {
 /** The layout of a linked file with a given bias. */
 export function layOutAt(elf: ElfFile, bias: bigint): Layout {
   const own = loadedSpan(elf) ?? { start: 0n, end: 0n };
-  return { start: own.start + bias, end: own.end + bias, bias, sections: undefined };
+  const start = BigInt.asUintN(64, own.start + bias);
+  return { start, end: start + (own.end - own.start), bias, sections: undefined };
 }
 
-/** What `PT_LOAD` covers, from the page of the first to the end of the last; `undefined` if there is none. */
+/**
+ * What is added to the addresses of a linked file of which the byte at an offset is at an address; `undefined` if no
+ * segment loads that byte. Segments are mapped in whole pages, which may begin before them.
+ */
+export function biasOf(elf: ElfFile, address: bigint, fileOffset: bigint): bigint | undefined {
+  const at = Number(fileOffset);
+  for (const { type, vaddr, offset, filesz, align } of elf.segments) {
+    if (type !== PT.PT_LOAD) continue;
+    const before = offset % Number(powerOfTwo(align));
+    if (at < offset - before || at >= offset + filesz) continue;
+    return BigInt.asUintN(64, address - fileOffset - (vaddr - BigInt(offset)));
+  }
+  return undefined;
+}
+
+/**
+ * What `PT_LOAD` covers, from the page of the first to the last end; `undefined` if there is none. Segments come in order of
+ * address [gABI, "Program Loading"]; one below the first is none that is loaded there: in a Linux kernel it is the template
+ * of what each processor has for itself.
+ */
 export function loadedSpan(elf: ElfFile): (AddressSpan & { readonly alignment: bigint }) | undefined {
   let span: { start: bigint; end: bigint; alignment: bigint } | undefined;
   for (const { type, vaddr, memsz, align } of elf.segments) {
@@ -51,7 +71,7 @@ export function loadedSpan(elf: ElfFile): (AddressSpan & { readonly alignment: b
     const start = vaddr - (vaddr % alignment);
     const end = vaddr + memsz;
     span ??= { start, end, alignment };
-    if (start < span.start) span.start = start;
+    if (start < span.start) continue;
     if (end > span.end) span.end = end;
     if (alignment > span.alignment) span.alignment = alignment;
   }

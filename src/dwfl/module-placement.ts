@@ -3,7 +3,7 @@ import { ET } from "../elf/constants/header.ts";
 import { SHF } from "../elf/constants/section.ts";
 import type { ElfFile } from "../elf/file.ts";
 import { DwflError } from "../errors.ts";
-import { type AddressSpan, type Layout, layOut, layOutAt } from "./layout.ts";
+import { type AddressSpan, biasOf, type Layout, layOut, layOutAt } from "./layout.ts";
 import type { ReportedPlace, SectionAddress } from "./module-report.ts";
 
 /** Where an address is in a file, whatever place the file has in memory. */
@@ -30,7 +30,7 @@ interface PlacedSection extends AddressSpan {
 /** One place of a module; another place is another one of these. */
 export class ModulePlacement {
   readonly #module: PlacedModule;
-  readonly #place: ReportedPlace;
+  #reported: ReportedPlace;
   readonly #given: AddressSpan | undefined;
   #layout: Layout | undefined;
   readonly #sections = new Map<number, bigint | undefined>();
@@ -39,8 +39,14 @@ export class ModulePlacement {
 
   constructor(module: PlacedModule, place: ReportedPlace, span: AddressSpan | undefined) {
     this.#module = module;
-    this.#place = place;
+    this.#reported = place;
     this.#given = span ?? ("span" in place ? place.span : undefined);
+  }
+
+  /** The place, which may have to be found out first. */
+  get #place(): Exclude<ReportedPlace, { readonly locate: unknown }> {
+    if ("locate" in this.#reported) this.#reported = this.#reported.locate(this.#module.elf);
+    return this.#reported;
   }
 
   /** The range, as far as it is known without opening the file or asking anyone. */
@@ -50,12 +56,12 @@ export class ModulePlacement {
 
   /** Whether the range can become known only by asking: no address leads here before somebody asks for a place. */
   get isFree(): boolean {
-    return "space" in this.#place && this.#layout === undefined && this.#module.ask === undefined;
+    return "space" in this.#reported && this.#layout === undefined && this.#module.ask === undefined;
   }
 
   /** Whether nobody said where the module is. */
   get isUnknown(): boolean {
-    return "unknown" in this.#place && this.#given === undefined && this.#module.ask === undefined;
+    return "unknown" in this.#reported && this.#given === undefined && this.#module.ask === undefined;
   }
 
   /** The range from the first section or segment to the end of the last. @throws DwflError `DWFL_NOT_PLACED` */
@@ -70,8 +76,7 @@ export class ModulePlacement {
   /** What is added to the addresses of a linked file; 0 for a relocatable one. @throws DwflError `DWFL_NOT_PLACED` */
   bias(): bigint {
     if ("bias" in this.#place) return this.#place.bias;
-    if (isRelocatable(this.#module.elf)) return 0n;
-    return this.#layOut().bias;
+    return isRelocatable(this.#module.elf) ? 0n : this.#layOut().bias;
   }
 
   /** Final address of a loaded section; `undefined` of others, and where it is not known. */
@@ -120,6 +125,9 @@ export class ModulePlacement {
     if ("space" in place) return place.space.take(elf);
     if ("base" in place) return layOut(elf, place.base);
     if ("bias" in place && !isRelocatable(elf)) return layOutAt(elf, place.bias);
+    if ("address" in place && !isRelocatable(elf)) {
+      return layOutAt(elf, biasOf(elf, place.address, place.fileOffset) ?? this.#misplaced(place.fileOffset));
+    }
     if ("unknown" in place) throw this.#notPlaced(place.unknown);
     const wrong = isRelocatable(elf)
       ? "a bias, expected addresses of sections"
@@ -151,6 +159,10 @@ export class ModulePlacement {
       if (start !== undefined) placed.push({ index, start, end: start + BigInt(size) });
     }
     return placed.sort((a, b) => (a.start < b.start ? -1 : a.start > b.start ? 1 : a.index - b.index));
+  }
+
+  #misplaced(offset: bigint): never {
+    throw this.#notPlaced(`found offset 0x${offset.toString(16)} of the file mapped, which no PT_LOAD has`);
   }
 
   #notPlaced(why: string): DwflError {

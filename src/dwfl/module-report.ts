@@ -26,10 +26,18 @@ export type ModulePlace =
 /** Where a report says that a module is. */
 export type ReportedPlace =
   | ModulePlace
+  /** A linked file, of which the byte at an offset is at an address. */
+  | { readonly address: bigint; readonly fileOffset: bigint }
+  /** Found out when it is needed. */
+  | { readonly locate: (elf: ElfFile) => ModulePlace | UnknownPlace }
   /** At free addresses, taken at the first need. */
   | { readonly space: OfflineSpace }
-  /** Not known, and why. */
-  | { readonly unknown: string };
+  | UnknownPlace;
+
+/** Not known, and why. */
+export interface UnknownPlace {
+  readonly unknown: string;
+}
 
 /** One module, as it is reported. */
 export interface ModuleReport {

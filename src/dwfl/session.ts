@@ -4,15 +4,18 @@ import { ET } from "../elf/constants/header.ts";
 import type { ElfFile } from "../elf/file.ts";
 import type { ElfSection } from "../elf/section.ts";
 import { DwflError } from "../errors.ts";
+import { openElf } from "../host/file.ts";
+import { type CoreOptions, coreReports } from "./core.ts";
 import type { DebuginfodClient } from "./debuginfod.ts";
-import { deadKernelReports } from "./kernel.ts";
-import type { DeadKernelOptions } from "./kernel-options.ts";
+import { deadKernelReports, kernelReports } from "./kernel.ts";
+import type { DeadKernelOptions, KernelOptions } from "./kernel-options.ts";
 import { OfflineSpace } from "./layout.ts";
 import { Module } from "./module.ts";
 import { lastAtOrBefore } from "./module-placement.ts";
 import type { ModulePlace, ModuleReport } from "./module-report.ts";
 import type { ModuleSymbol, SymbolMatch } from "./module-symbols.ts";
 import { borrowedFile, offlineReports, openFile } from "./offline.ts";
+import { type ProcessOptions, processReports } from "./proc.ts";
 import { findDefinition } from "./undefined-symbol.ts";
 
 /** How a session finds things. */
@@ -54,6 +57,9 @@ export class Dwfl implements Disposable {
   #reported: Module[] = [];
   /** Those whose range is known, in order of address; `undefined` after a change. */
   #sorted: { readonly start: bigint; readonly end: bigint; readonly module: Module }[] | undefined;
+  /** Whether every range that can be known without giving out addresses is known. */
+  #settled = false;
+  readonly #owned: { close(): void }[] = [];
   #closed = false;
 
   constructor(options: DwflOptions = {}) {
@@ -73,9 +79,7 @@ export class Dwfl implements Disposable {
    * sections, those of all modules whose range nobody told are asked for.
    */
   moduleAt(address: bigint): Module | undefined {
-    for (const module of this.#reported) {
-      if (module.knownSpan === undefined && !module.isFree && !module.isUnplaced) spanOf(module);
-    }
+    this.#settle();
     const found = lastAtOrBefore(this.#byAddress(), address);
     return found === undefined || address >= found.end ? undefined : found.module;
   }
@@ -144,6 +148,45 @@ export class Dwfl implements Disposable {
   }
 
   /**
+   * Reports what is mapped into a live process, which is not stopped: ELF files, each checked to be the one that is in
+   * memory where it is opened, and the kernel's own library.
+   *
+   * @throws HostError if there is no such process, or it may not be looked at
+   */
+  reportProcess(pid: number, options: ProcessOptions = {}): readonly Module[] {
+    return this.#addAll(processReports(pid, options));
+  }
+
+  /**
+   * Reports what was mapped into the process that a core file is of.
+   *
+   * @param core the file, which the caller closes after the session, or its path
+   * @throws HostError if it can't be read, ElfError if it is malformed, DwflError if it is no core file or says of no module
+   */
+  reportCore(core: string | ElfFile, options: CoreOptions = {}): readonly Module[] {
+    if (typeof core !== "string") return this.#addAll(coreReports(core, options));
+    const file = openElf(core);
+    try {
+      const modules = this.#addAll(coreReports(file.elf, options));
+      this.#owned.push(file);
+      return modules;
+    } catch (error) {
+      file.close();
+      throw error;
+    }
+  }
+
+  /**
+   * Reports the running kernel and its modules. What the kernel hides from this user is not known: such modules have no
+   * place.
+   *
+   * @throws HostError if `/proc` can't be read
+   */
+  reportKernel(options: KernelOptions = {}): readonly Module[] {
+    return this.#addAll(kernelReports(options));
+  }
+
+  /**
    * Reports a kernel that does not run here: a `vmlinux` and a directory of modules, of which only names are read now.
    *
    * @throws HostError if the directory can't be read, DwflError for a placement of a module that is not there
@@ -157,6 +200,7 @@ export class Dwfl implements Disposable {
     if (this.#closed) return;
     this.#closed = true;
     for (const module of this.#reported) module.close();
+    for (const file of this.#owned) file.close();
   }
 
   [Symbol.dispose](): void {
@@ -178,6 +222,7 @@ export class Dwfl implements Disposable {
       throw new DwflError("DWFL_CLOSED", "session", "found a closed one, expected an open one");
     this.#reported.push(...modules);
     this.#sorted = undefined;
+    this.#settled = false;
     for (const { knownSpan } of modules) if (knownSpan !== undefined) this.#space.keepFree(knownSpan);
   }
 
@@ -194,11 +239,20 @@ export class Dwfl implements Disposable {
         },
         moved: (module) => {
           this.#sorted = undefined;
+          this.#settled = false;
           for (const other of this.#reported) if (other !== module) other.forgetAddresses();
         },
       },
       report,
     );
+  }
+
+  #settle(): void {
+    if (this.#settled) return;
+    for (const module of this.#reported) {
+      if (module.knownSpan === undefined && !module.isFree && !module.isUnplaced) spanOf(module);
+    }
+    this.#settled = true;
   }
 
   #byAddress() {
@@ -212,7 +266,11 @@ export class Dwfl implements Disposable {
   }
 }
 
-/** Makes the range of a module known if it can be; one whose file is damaged has none. */
+/** Makes the range of a module known if it can be; one whose file is damaged, or whose sections nobody knows, has none. */
 function spanOf(module: Module): void {
-  if (module.error === undefined) module.span;
+  try {
+    if (module.error === undefined) module.span;
+  } catch (error) {
+    if (!(error instanceof DwflError && error.code === "DWFL_NOT_PLACED")) throw error;
+  }
 }

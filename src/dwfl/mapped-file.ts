@@ -1,0 +1,141 @@
+/** Files that are mapped into a process: from the list of mappings to modules. */
+import { basename } from "node:path";
+import type { FileMapping } from "../elf/core-note.ts";
+import { isElf } from "../elf/header.ts";
+import { BinderyError, DwflError } from "../errors.ts";
+import { openSource } from "../host/file.ts";
+import { loadedSpan } from "./layout.ts";
+import { imageAt, isElfAt, type MemoryImage, type MemoryReader } from "./memory-image.ts";
+import type { ModuleFile, ModuleReport } from "./module-report.ts";
+import { borrowedFile, openFile } from "./offline.ts";
+
+/** A mapping of a file into memory. */
+export interface Mapping extends FileMapping {
+  /** Code is executed from it; `undefined` if that is not known. */
+  readonly executable: boolean | undefined;
+}
+
+/** One file in memory: mappings of it that follow one another. */
+interface MappedFile {
+  readonly path: string;
+  readonly mappings: readonly Mapping[];
+  readonly image: MemoryImage | undefined;
+}
+
+/** Where the files of mappings are found. */
+export interface MappedFileOptions {
+  readonly memory: MemoryReader;
+  /** Paths to try for the file of a mapping, the best first. */
+  readonly pathsOf: (mapping: Mapping) => readonly string[];
+}
+
+/** What the kernel writes behind the path of a file that has none any more. */
+const DELETED = / \(deleted\)$/;
+
+/** A module for each ELF file among mappings that are in order of address; other files are passed over. */
+export function mappedModules(mappings: readonly Mapping[], options: MappedFileOptions): ModuleReport[] {
+  return groups(mappings, options.memory)
+    .filter((file) => isProgram(file, options))
+    .map((file) => mappedModule(file, options));
+}
+
+/** Consecutive mappings of one file; a second copy of it that follows at once is one of its own. */
+function groups(mappings: readonly Mapping[], memory: MemoryReader): MappedFile[] {
+  const files: { path: string; mappings: Mapping[]; image: MemoryImage | undefined; end: bigint }[] = [];
+  for (const mapping of mappings) {
+    const last = files.at(-1);
+    const isSame = last !== undefined && last.path === mapping.path;
+    if (isSame && !(mapping.fileOffset === 0n && mapping.start >= last.end)) {
+      last.mappings.push(mapping);
+      continue;
+    }
+    const image =
+      mapping.fileOffset === 0n ? imageAt(memory, mapping.start, basename(mapping.path)) : undefined;
+    const span = image === undefined ? undefined : loadedSpan(image.elf);
+    const end = span === undefined || image === undefined ? 2n ** 64n : span.end + image.bias;
+    files.push({ path: mapping.path, mappings: [mapping], image, end });
+  }
+  return files;
+}
+
+/** Whether a mapped file is an ELF file, as far as can be told; of those that can't be read, whether code is run from it. */
+function isProgram({ mappings, image }: MappedFile, { memory, pathsOf }: MappedFileOptions): boolean {
+  if (image !== undefined) return true;
+  const [first] = mappings;
+  if (first === undefined) return false;
+  const seen = first.fileOffset === 0n ? isElfAt(memory, first.start) : undefined;
+  if (seen !== undefined) return seen;
+  return mappings.some((one) => one.executable === true) || pathsOf(first).some(startsAsElf);
+}
+
+function startsAsElf(path: string): boolean {
+  try {
+    const { source, close } = openSource(path);
+    try {
+      return isElf(source.read(0, Math.min(4, source.size)));
+    } finally {
+      close();
+    }
+  } catch (error) {
+    if (error instanceof BinderyError) return false;
+    throw error;
+  }
+}
+
+function mappedModule({ path, mappings, image }: MappedFile, { pathsOf }: MappedFileOptions): ModuleReport {
+  const [first] = mappings;
+  const last = mappings.at(-1);
+  if (first === undefined || last === undefined) throw new RangeError("a mapped file without mappings");
+  const plain = path.replace(DELETED, "");
+  const name = basename(plain);
+  return {
+    name,
+    path: plain,
+    open: () => openChecked(name, plain, pathsOf(first), image),
+    place: { address: first.start, fileOffset: first.fileOffset },
+    span: { start: first.start, end: last.end },
+  };
+}
+
+/**
+ * Opens the first of several paths that has the file that is in memory: by build id, or where it has none by its segments.
+ * Where none has it, the image in memory serves.
+ *
+ * @throws DwflError `DWFL_NO_FILE` if there is none of all these
+ */
+export function openChecked(
+  name: string,
+  path: string | undefined,
+  paths: readonly string[],
+  image: MemoryImage | undefined,
+): ModuleFile {
+  const tried: string[] = [];
+  for (const place of paths) {
+    let file: ModuleFile | undefined;
+    try {
+      file = openFile(place);
+      const wrong = image === undefined ? undefined : difference(file, image);
+      if (wrong === undefined) return { ...file, path: path ?? place };
+      tried.push(`${place}: ${wrong}`);
+    } catch (error) {
+      if (!(error instanceof BinderyError)) throw error;
+      tried.push(error.message);
+    }
+    file?.close();
+  }
+  if (image !== undefined) return borrowedFile(image.elf, undefined);
+  const what = tried.length === 0 ? "found no path of its file" : `found no file of it: ${tried.join("; ")}`;
+  throw new DwflError("DWFL_NO_FILE", name, what);
+}
+
+/** In what a file differs from the one in memory; `undefined` if it is the same as far as can be told. */
+function difference({ elf }: ModuleFile, image: MemoryImage): string | undefined {
+  const found = elf.buildId();
+  if (image.buildId !== undefined || found !== undefined) {
+    if (found === image.buildId) return undefined;
+    return `build id: found ${found ?? "none"}, expected ${image.buildId ?? "none"} as in memory`;
+  }
+  const shape = (file: typeof elf) =>
+    file.segments.map((one) => [one.type, one.offset, one.vaddr, one.filesz, one.memsz].join()).join(" ");
+  return shape(elf) === shape(image.elf) ? undefined : "segments: found others than in memory";
+}

@@ -1,0 +1,100 @@
+/** A live process: what is mapped into it [proc(5)]. */
+import { closeSync, openSync, readSync } from "node:fs";
+import { join } from "node:path";
+import { type Mapping, mappedModules } from "./mapped-file.ts";
+import type { MemoryReader } from "./memory-image.ts";
+import type { ModuleReport } from "./module-report.ts";
+import { readText, readTextIfAny } from "./text-file.ts";
+import { vdsoReport } from "./vdso.ts";
+
+/** Where to look for the process. */
+export interface ProcessOptions {
+  /** Directory of the process file system; `/proc` by default. */
+  readonly proc?: string;
+}
+
+/** `start-end perms offset device inode path`. */
+const LINE = /^([0-9a-f]+)-([0-9a-f]+) (\S{4}) ([0-9a-f]+) [0-9a-f:]+ \d+ +(.*)$/;
+
+/** The modules of a live process, in order of address. @throws HostError if it can't be looked at */
+export function processReports(pid: number, { proc = "/proc" }: ProcessOptions): ModuleReport[] {
+  const directory = join(proc, String(pid));
+  const lines = readMaps(readText(join(directory, "maps")));
+  const memory = new ProcessMemory(directory, pid);
+  const files = lines.filter((one) => one.path.startsWith("/"));
+  const modules = mappedModules(files, {
+    memory,
+    // The file itself, though its path leads elsewhere now; as the process sees the path; as we do.
+    pathsOf: ({ start, end, path }) => [
+      join(directory, "map_files", `${start.toString(16)}-${end.toString(16)}`),
+      join(directory, "root", path),
+      path,
+    ],
+  });
+  const own = lines.find((one) => one.path === "[vdso]");
+  const vdso = own === undefined ? undefined : vdsoReport(own, memory);
+  return vdso === undefined ? modules : [...modules, vdso];
+}
+
+/** The mappings that have a path, or a name in brackets. */
+function readMaps(text: string): Mapping[] {
+  const mappings: Mapping[] = [];
+  for (const line of text.split("\n")) {
+    const [, start, end, permissions = "", offset, path = ""] = LINE.exec(line) ?? [];
+    if (start === undefined || path === "") continue;
+    mappings.push({
+      start: BigInt(`0x${start}`),
+      end: BigInt(`0x${end}`),
+      fileOffset: BigInt(`0x${offset}`),
+      // The kernel escapes what would break the line.
+      path: path.replace(/\\(\d{3})/g, (_, digits: string) =>
+        String.fromCharCode(Number.parseInt(digits, 8)),
+      ),
+      executable: permissions[2] === "x",
+    });
+  }
+  return mappings;
+}
+
+/** Memory of a live process. Opened for each read: modules outlast what they were reported from. */
+class ProcessMemory implements MemoryReader {
+  readonly name: string;
+  readonly #directory: string;
+  /** When the process was started: another one may have its number later. */
+  readonly #started: string | undefined;
+
+  constructor(directory: string, pid: number) {
+    this.name = `memory of process ${pid}`;
+    this.#directory = directory;
+    this.#started = this.#startTime();
+  }
+
+  read(address: bigint, length: number): Uint8Array | undefined {
+    if (this.#startTime() !== this.#started) return undefined;
+    let descriptor: number;
+    try {
+      descriptor = openSync(join(this.#directory, "mem"), "r");
+    } catch {
+      return undefined;
+    }
+    try {
+      const bytes = new Uint8Array(length);
+      for (let done = 0; done < length; ) {
+        const count = readSync(descriptor, bytes, done, length - done, address + BigInt(done));
+        if (count === 0) return undefined;
+        done += count;
+      }
+      return bytes;
+    } catch {
+      return undefined;
+    } finally {
+      closeSync(descriptor);
+    }
+  }
+
+  /** Field 22 of `stat`, counted behind the name, which may hold anything. */
+  #startTime(): string | undefined {
+    const text = readTextIfAny(join(this.#directory, "stat"));
+    return text?.slice(text.lastIndexOf(")") + 2).split(" ")[19];
+  }
+}
