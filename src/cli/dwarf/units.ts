@@ -4,6 +4,7 @@ import { entryAt, rootEntry } from "../../dwarf/die.ts";
 import type { DwarfUnit } from "../../dwarf/dwarf.ts";
 import { dwarfError } from "../../dwarf/place.ts";
 import { EntryCursor } from "../../dwarf/read/cursor.ts";
+import { DwarfError } from "../../errors.ts";
 import type { DumpFile } from "./file.ts";
 import type { EntryOptions } from "./options.ts";
 
@@ -14,18 +15,16 @@ export function* unitsOf(file: DumpFile, options: EntryOptions): IterableIterato
   let found = false;
   for (const unit of file.dwarf.units(file.fail)) {
     const { offset, end } = unit.header;
-    const isWanted = number === undefined || number === index++;
+    const isWanted = number === undefined || number === index;
+    index++;
     if (!isWanted || (die !== undefined && (die < offset || die >= end))) continue;
     found = true;
     yield unit;
   }
   if (found || (number === undefined && die === undefined)) return;
-  const place = { file: file.name, section: ".debug_info" };
-  const what =
-    number === undefined
-      ? "in no unit"
-      : `unit ${number}: the file has ${index}${die === undefined ? "" : ", or it has no such entry"}`;
-  file.fail(dwarfError(place, "DWARF_BAD_REFERENCE", die ?? 0, what));
+  const wanted = [number === undefined ? [] : `unit ${number}`, die === undefined ? [] : `entry ${hex(die)}`];
+  const what = `no ${wanted.flat().join(" with ")}: found ${index} units`;
+  file.fail(new DwarfError("DWARF_BAD_REFERENCE", { file: file.name }, what));
 }
 
 /** A cursor at each entry of a unit that is asked for. */

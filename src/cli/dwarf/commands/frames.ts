@@ -22,7 +22,7 @@ export function defineFrames(parent: Command): void {
     counts: "CIEs, FDEs, rows and instructions",
     json:
       'and\n"sections", each { "section", "entries" }. An entry has "kind", which is CIE or FDE, and "offset"; an FDE has "cie",\n' +
-      '"begin", "end", "size", "lsda", and "rows" of { "address", "cfa", "registers" }; both have "instructions", if they\n' +
+      '"begin", "end", "size", "lsda", "registers", and "rows" of { "address", "cfa", "registers" }; both have "instructions", if they\n' +
       'are asked for. With --stats: { "cies", "fdes", "rows", "instructions" }.',
     examples: [
       ["bindery dwarf frames a.out", "all tables"],

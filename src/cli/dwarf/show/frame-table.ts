@@ -22,9 +22,12 @@ export function shownRow(address: string, row: FrameRow, machine: number): Shown
   return { address, cfa: cfaText(row.cfa, machine), registers };
 }
 
-/** A table of rows, with a column for each register that one of them speaks of. */
-export function* tableText(rows: readonly ShownRow[]): IterableIterator<string> {
-  const names = [...new Set(rows.flatMap(({ registers }) => Object.keys(registers)))];
+/** A table of rows, with columns for registers. */
+export function* tableText(from: {
+  readonly registers: readonly string[];
+  readonly rows: readonly ShownRow[];
+}): IterableIterator<string> {
+  const { registers: names, rows } = from;
   const table = [
     ["LOC", "CFA", ...names],
     ...rows.map(({ address, cfa, registers }) => [

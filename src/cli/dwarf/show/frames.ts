@@ -1,13 +1,13 @@
 /** `bindery dwarf frames`: how callers are found, by call frame information. */
 import { pointerEncodingName } from "../../../dwarf/constants/frame.ts";
 import { registerName } from "../../../dwarf/constants/register.ts";
-import { dwarfError } from "../../../dwarf/place.ts";
 import { FrameSection } from "../../../dwarf/read/frame.ts";
 import type { Cie, Fde } from "../../../dwarf/read/frame-entry.ts";
 import type { FramePointer } from "../../../dwarf/read/frame-pointer.ts";
 import { frameRow } from "../../../dwarf/read/frame-row.ts";
 import { FrameRows } from "../../../dwarf/read/frame-rows.ts";
 import { frameInstructionTexts } from "../../../dwarf/read/frame-text.ts";
+import { DwarfError } from "../../../errors.ts";
 import { add, type Dump, showDump } from "../dump.ts";
 import type { DumpFile } from "../file.ts";
 import type { FramesOptions } from "../options.ts";
@@ -36,6 +36,8 @@ interface FdeItem extends Range {
   readonly offset: number;
   readonly cie: number;
   readonly lsda?: string;
+  /** Those that a row speaks of, in the order of their numbers. */
+  readonly registers: readonly string[];
   readonly rows: readonly ShownRow[];
   readonly instructions?: readonly string[];
 }
@@ -114,12 +116,7 @@ function* only(file: DumpFile, { fde, distance }: Covering, instructions: boolea
 }
 
 function notCovered(file: DumpFile, pc: string): Error {
-  return dwarfError(
-    { file: file.name, section: ".eh_frame" },
-    "DWARF_BAD_REFERENCE",
-    0,
-    `no frame covers ${pc}`,
-  );
+  return new DwarfError("DWARF_BAD_REFERENCE", { file: file.name }, `no frame covers ${pc}`);
 }
 
 function cieItem(file: DumpFile, cie: Cie, instructions: boolean): CieItem {
@@ -148,23 +145,27 @@ function fdeItem(file: DumpFile, fde: Fde, instructions: boolean, only?: number)
     cie: cie.offset,
     ...rangeOf(file, start, start.plus(fde.size)),
     ...(lsda !== undefined && { lsda: pointerText(file, lsda) }),
-    rows: rowsOf(file, fde, only),
+    ...tableOf(file, fde, only),
     ...(instructions && { instructions: instructionsOf(file, fde) }),
   };
 }
 
 /** The rows, as far as they can be read. */
-function rowsOf(file: DumpFile, fde: Fde, only: number | undefined): ShownRow[] {
+function tableOf(file: DumpFile, fde: Fde, only: number | undefined): Pick<FdeItem, "registers" | "rows"> {
   const list: ShownRow[] = [];
+  const numbers = new Set<number>();
   const { machine } = fde.context;
   file.attempt(() => {
     const rows = new FrameRows(fde);
     while (rows.next()) {
       if (only !== undefined && (only < rows.start || only >= rows.end)) continue;
-      list.push(shownRow(file.address(fde.start.plus(rows.start)), frameRow(rows), machine));
+      const row = frameRow(rows);
+      for (const register of row.rules.keys()) numbers.add(register);
+      list.push(shownRow(file.address(fde.start.plus(rows.start)), row, machine));
     }
   });
-  return list;
+  const registers = [...numbers].sort((a, b) => a - b).map((register) => registerName(machine, register));
+  return { registers, rows: list };
 }
 
 function instructionsOf(file: DumpFile, entry: Cie | Fde): string[] {
@@ -196,7 +197,7 @@ function* itemLines(item: Item): IterableIterator<string> {
   } else {
     const lsda = item.lsda === undefined ? "" : `, language-specific data at ${item.lsda}`;
     yield `${offsetText(item.offset)} FDE of CIE ${hex(item.cie)} ${rangeText(item)}${lsda}`;
-    for (const line of tableText(item.rows)) yield `    ${line}`;
+    for (const line of tableText(item)) yield `    ${line}`;
   }
   for (const instruction of item.instructions ?? []) yield `    ${instruction}`;
 }
