@@ -8,7 +8,15 @@ import { registerName } from "../../src/dwarf/constants/register.ts";
 import { EM } from "../../src/elf/constants/machine.ts";
 import { readelfInstructions, readelfRows } from "../dwarf/read/frame-oracles.ts";
 import { printedAttributes, printedBounds } from "../dwarf/read/location-objects.ts";
-import { linkedAtKnownPlaces, moved, type Pair, placeOptions, type Shown, shown } from "./dwarf-support.ts";
+import {
+  groupsOf,
+  linkedAtKnownPlaces,
+  moved,
+  type Pair,
+  placeOptions,
+  type Shown,
+  shown,
+} from "./dwarf-support.ts";
 
 const BUILDS = ["gcc", "clang"].flatMap((compiler) =>
   ["-gdwarf-4", "-gdwarf-5"].map((format) => ({
@@ -43,11 +51,6 @@ test.each(["info", "lines", "ranges", "locs", "frames", "aranges"])(
   },
 );
 
-/** The groups of a document, whatever their key. */
-function groups<Group>(document: Shown | undefined): readonly Group[] {
-  return Object.values(document ?? {}).find(Array.isArray) ?? [];
-}
-
 interface Entries {
   readonly entries: readonly { readonly offset: number; readonly ranges: readonly Bounds[] }[];
 }
@@ -64,7 +67,7 @@ test("range lists are those that llvm-dwarfdump prints of the linked files", () 
       .filter(({ name }) => name === "DW_AT_ranges")
       .flatMap(({ entry, text }) => printedBounds(text).map((bounds) => `${entry} ${bounds}`));
     const low = printedAttributes(file).filter(({ name }) => name === "DW_AT_high_pc");
-    const ours = groups<Entries>(documents[index]).flatMap(({ entries }) => entries);
+    const ours = groupsOf<Entries>(documents[index]).flatMap(({ entries }) => entries);
     const listed = ours.filter((entry) => "list" in entry);
     expect(expected.length).toBeGreaterThan(3);
     expect(
@@ -90,7 +93,7 @@ interface Attributes {
 test("locations are those that llvm-dwarfdump prints of the linked files", () => {
   const documents = shown("locs", ...linked());
   for (const [index, file] of linked().entries()) {
-    const ours = groups<Attributes>(documents[index]).flatMap(({ attributes }) =>
+    const ours = groupsOf<Attributes>(documents[index]).flatMap(({ attributes }) =>
       attributes.flatMap(({ offset, attribute, locations }) =>
         locations.map(({ begin, end, expression }) =>
           [offset, attribute, begin ?? "", end ?? "", expression].join(" "),
@@ -163,7 +166,7 @@ describe("frames", () => {
   test("have the rows and instructions that readelf prints of the linked files", () => {
     const documents = shown("frames", "--instructions", ...linked());
     for (const [index, file] of linked().entries()) {
-      const sections = groups<Frames>(documents[index]);
+      const sections = groupsOf<Frames>(documents[index]);
       const fdes = sections.flatMap(({ entries }) => entries.filter(({ kind }) => kind === "FDE"));
       const rows = fdes.map(({ offset, cie, begin, size, rows: table }) => ({
         section: ".eh_frame",
@@ -191,7 +194,7 @@ describe("frames", () => {
   test("at a pc is the row that the table has for it, in both kinds of file", () => {
     const [{ object = "", linked: file = "" } = {}] = pairs;
     const [all] = shown("frames", file);
-    const fde = groups<Frames>(all)[0]?.entries.find(
+    const fde = groupsOf<Frames>(all)[0]?.entries.find(
       (entry) => entry.kind === "FDE" && entry.rows.length > 4,
     );
     const row = fde?.rows[3];
@@ -203,7 +206,7 @@ describe("frames", () => {
       shown("frames", "--pc", row?.address ?? "", ...placeOptions(places), object),
     ];
     for (const [document] of found) {
-      const entries = groups<Frames>(document).flatMap((section) => section.entries);
+      const entries = groupsOf<Frames>(document).flatMap((section) => section.entries);
       expect(entries.map(({ kind, offset }) => [kind, offset])).toEqual([
         ["CIE", fde?.cie],
         ["FDE", fde?.offset],

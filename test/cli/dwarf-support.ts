@@ -71,3 +71,8 @@ export function moved(document: unknown, places: ReadonlyMap<string, bigint>): u
   );
   return JSON.parse(text);
 }
+
+/** The groups of a document, whatever their key. */
+export function groupsOf<Group>(document: Shown | undefined): readonly Group[] {
+  return Object.values(document ?? {}).find(Array.isArray) ?? [];
+}
