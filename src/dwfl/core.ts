@@ -88,6 +88,7 @@ function fromMappings(
       .map((one) => ({ ...one, executable: memory.isExecutable(one.start) })),
     {
       memory,
+      program: start,
       pathsOf: ({ path }) =>
         executable !== undefined && path === program ? [executable] : [join(sysroot, path)],
     },
@@ -116,6 +117,7 @@ function fromLinkMap(
       path,
       open: () => openChecked(basename(path), path, paths, image),
       place: { bias },
+      isProgram: i === 0,
       span: span === undefined ? undefined : { start: span.start + bias, end: span.end + bias },
     });
   }

@@ -4,6 +4,7 @@
  */
 
 export { DwflError, type DwflErrorCode } from "../errors.ts";
+export { type CompanionOptions, Companions } from "./companions.ts";
 export {
   type DebuginfodAnswer,
   DebuginfodClient,

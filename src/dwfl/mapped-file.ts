@@ -27,6 +27,8 @@ export interface MappedFileOptions {
   readonly memory: MemoryReader;
   /** Paths to try for the file of a mapping, the best first. */
   readonly pathsOf: (mapping: Mapping) => readonly string[];
+  /** An address in the program itself, if there is one known: that of its program headers. */
+  readonly program: bigint | undefined;
 }
 
 /** What the kernel writes behind the path of a file that has none any more. */
@@ -82,7 +84,8 @@ function startsAsElf(path: string): boolean {
   }
 }
 
-function mappedModule({ path, mappings, image }: MappedFile, { pathsOf }: MappedFileOptions): ModuleReport {
+function mappedModule({ path, mappings, image }: MappedFile, options: MappedFileOptions): ModuleReport {
+  const { pathsOf, program } = options;
   const [first] = mappings;
   const last = mappings.at(-1);
   if (first === undefined || last === undefined) throw new RangeError("a mapped file without mappings");
@@ -94,6 +97,7 @@ function mappedModule({ path, mappings, image }: MappedFile, { pathsOf }: Mapped
     open: () => openChecked(name, plain, pathsOf(first), image),
     place: { address: first.start, fileOffset: first.fileOffset },
     span: { start: first.start, end: last.end },
+    isProgram: program !== undefined && program >= first.start && program < last.end,
   };
 }
 

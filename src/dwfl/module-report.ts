@@ -49,4 +49,6 @@ export interface ModuleReport {
   readonly place: ReportedPlace;
   /** The range that the module takes, where it is known without the file. */
   readonly span?: AddressSpan | undefined;
+  /** The program itself, of a process. */
+  readonly isProgram?: boolean;
 }

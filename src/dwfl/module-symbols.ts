@@ -73,10 +73,9 @@ export class ModuleSymbols {
     const section = columns.section(position);
     const offset = columns.value(position);
     const elf = columns.sources[columns.sourceOf[position] ?? 0]?.elf ?? this.#holder.elf;
-    const isAbsolute = table.isSpecial(index) && columns.isRelocatable(position);
     return {
       name: table.name(index),
-      address: isAbsolute ? offset : this.#holder.addressOf(section, offset),
+      address: columns.isAbsolute(position) ? offset : this.#holder.addressOf(section, offset),
       size: table.size(index),
       type: table.type(index),
       binding: table.binding(index),

@@ -1,4 +1,5 @@
 /** One module of a session: an ELF file, its debug file, and where they are. Everything is read at the first need. */
+import { dirname } from "node:path";
 import { Dwarf } from "../dwarf/dwarf.ts";
 import type { Resolver } from "../dwarf/resolver.ts";
 import { SHT } from "../elf/constants/section.ts";
@@ -6,6 +7,7 @@ import type { ElfFile } from "../elf/file.ts";
 import type { ElfSection } from "../elf/section.ts";
 import { BinderyError, DwflError } from "../errors.ts";
 import { openElf } from "../host/file.ts";
+import { Companions } from "./companions.ts";
 import type { DebuginfodClient } from "./debuginfod.ts";
 import { findDebugFile, findLocalDebugFile, type LocalFindOptions } from "./find.ts";
 import type { FindResult } from "./find-attempt.ts";
@@ -40,6 +42,7 @@ export class Module {
   #debug: { readonly search: FindResult; readonly file: ModuleFile | undefined } | undefined;
   #map: SectionMap | undefined;
   #dwarf: { readonly dwarf: Dwarf | undefined } | undefined;
+  #companions: Companions | undefined;
   #symbols: ModuleSymbols | undefined;
   #closed = false;
 
@@ -73,6 +76,11 @@ export class Module {
     const span = this.#placement.span();
     this.#host.located();
     return span;
+  }
+
+  /** Whether this is the program itself, in a process or core file that says so. */
+  get isProgram(): boolean {
+    return this.#report.isProgram === true;
   }
 
   /** Whether the main file is open. */
@@ -267,6 +275,8 @@ export class Module {
   }
 
   #forget(): void {
+    this.#companions?.close();
+    this.#companions = undefined;
     this.#map = undefined;
     this.#dwarf = undefined;
     this.#symbols = undefined;
@@ -313,7 +323,17 @@ export class Module {
 
   #openDwarf(): Dwarf | undefined {
     const elf = this.#hasDebugSections() ? this.elf : this.debug;
-    return elf === undefined ? undefined : Dwarf.open(elf, this.#resolver());
+    if (elf === undefined) return undefined;
+    const dwarf = Dwarf.open(elf, this.#resolver());
+    const { path } = this;
+    const own = elf === this.elf ? path : this.debugSearch.path;
+    this.#companions = Companions.attach(dwarf, {
+      ...this.#host.find,
+      ...(own === undefined ? {} : { path: own }),
+      // Split files lie beside the program, wherever its debug file is.
+      ...(path === undefined ? {} : { splitDirectories: [dirname(path)] }),
+    });
+    return dwarf;
   }
 
   #resolver(): Resolver {

@@ -1,6 +1,9 @@
 /** A live process: what is mapped into it [proc(5)]. */
-import { closeSync, openSync, readSync } from "node:fs";
+import { closeSync, openSync, readFileSync, readSync } from "node:fs";
 import { join } from "node:path";
+import { HOST_LITTLE } from "../bytes/endian.ts";
+import { AT } from "../elf/constants/note.ts";
+import { readAuxVector } from "./auxv.ts";
 import { type Mapping, mappedModules } from "./mapped-file.ts";
 import type { MemoryReader } from "./memory-image.ts";
 import type { ModuleReport } from "./module-report.ts";
@@ -24,6 +27,7 @@ export function processReports(pid: number, { proc = "/proc" }: ProcessOptions):
   const files = lines.filter((one) => one.path.startsWith("/"));
   const modules = mappedModules(files, {
     memory,
+    program: programAddress(join(directory, "auxv")),
     // The file itself, though its path leads elsewhere now; as the process sees the path; as we do.
     pathsOf: ({ start, end, path }) => [
       join(directory, "map_files", `${start.toString(16)}-${end.toString(16)}`),
@@ -34,6 +38,15 @@ export function processReports(pid: number, { proc = "/proc" }: ProcessOptions):
   const own = lines.find((one) => one.path === "[vdso]");
   const vdso = own === undefined ? undefined : vdsoReport(own, memory);
   return vdso === undefined ? modules : [...modules, vdso];
+}
+
+/** Where the program's headers are; `undefined` if the process may not be looked at so closely. */
+function programAddress(path: string): bigint | undefined {
+  try {
+    return readAuxVector(readFileSync(path), HOST_LITTLE).get(AT.AT_PHDR);
+  } catch {
+    return undefined;
+  }
 }
 
 /** The mappings that have a path, or a name in brackets. */

@@ -2,6 +2,7 @@
  * The defined symbols of a module's files as columns, sorted by section and value: none of them is an object before it
  * is asked for, and none depends on where the module is.
  */
+import { HOST_LITTLE } from "../bytes/endian.ts";
 import { encodeUtf8 } from "../bytes/text.ts";
 import { ET } from "../elf/constants/header.ts";
 import { EM } from "../elf/constants/machine.ts";
@@ -18,8 +19,10 @@ export interface SymbolSource {
   readonly mainSection: (index: number) => number | undefined;
 }
 
-/** Section of symbols that no section holds (`SHN_ABS`) in a relocatable file. */
+/** Section of symbols that no section holds (`SHN_ABS`), except in files that are where they say. */
 const NOWHERE = 0xffff_ffff;
+/** Which half of a 64-bit column is the low one. */
+const LOW = HOST_LITTLE ? 0 : 1;
 /** Types that are no addresses of code or data. */
 const NO_ADDRESS: ReadonlySet<number> = new Set([STT.STT_SECTION, STT.STT_FILE, STT.STT_TLS]);
 /** Machines whose assemblers mark code and data by symbols `$a`, `$d`, `$x` … [AAELF, "Mapping symbols"; RISC-V ELF]. */
@@ -48,19 +51,31 @@ export class SymbolColumns {
     this.sources = sources;
     const raw = gather(sources);
     const order = sorted(raw);
-    this.length = order.length;
-    this.sourceOf = Uint8Array.from(order, (at) => raw.sourceOf[at] ?? 0);
-    const take = (column: Uint32Array) => Uint32Array.from(order, (at) => column[at] ?? 0);
-    this.indexOf = take(raw.indexOf);
-    this.sectionOf = take(raw.sectionOf);
-    this.lows = take(raw.lows);
-    this.highs = take(raw.highs);
-    this.#reachLows = new Uint32Array(this.length);
-    this.#reachHighs = new Uint32Array(this.length);
-    const isLocal = (at: number) => this.binding(at) === STB.STB_LOCAL;
-    const positions = Uint32Array.from({ length: this.length }, (_, at) => at);
-    this.#shared = positions.filter((at) => !isLocal(at));
-    this.#local = positions.filter(isLocal);
+    const { length } = order;
+    this.length = length;
+    this.sourceOf = new Uint8Array(length);
+    this.indexOf = new Uint32Array(length);
+    this.sectionOf = new Uint32Array(length);
+    this.lows = new Uint32Array(length);
+    this.highs = new Uint32Array(length);
+    this.#reachLows = new Uint32Array(length);
+    this.#reachHighs = new Uint32Array(length);
+    const shared = new Uint32Array(length);
+    const local = new Uint32Array(length);
+    let sharedCount = 0;
+    let localCount = 0;
+    for (let at = 0; at < length; at++) {
+      const from = order[at] ?? 0;
+      this.sourceOf[at] = raw.sourceOf[from] ?? 0;
+      this.indexOf[at] = raw.indexOf[from] ?? 0;
+      this.sectionOf[at] = raw.sectionOf[from] ?? 0;
+      this.lows[at] = raw.lows[from] ?? 0;
+      this.highs[at] = raw.highs[from] ?? 0;
+      if (this.binding(at) === STB.STB_LOCAL) local[localCount++] = at;
+      else shared[sharedCount++] = at;
+    }
+    this.#shared = shared.slice(0, sharedCount);
+    this.#local = local.slice(0, localCount);
     this.#fillReach(this.#shared);
     this.#fillReach(this.#local);
   }
@@ -88,12 +103,13 @@ export class SymbolColumns {
   /** The section that holds the symbol at a position; `undefined` in linked files, and for those that none holds. */
   section(at: number): number | undefined {
     const section = this.sectionOf[at] ?? NOWHERE;
-    return this.isRelocatable(at) && section !== NOWHERE ? section : undefined;
+    const isRelocatable = this.#source(at).elf.header.type === ET.ET_REL;
+    return isRelocatable && section !== NOWHERE ? section : undefined;
   }
 
-  /** Whether the file that has the symbol at a position is relocatable. */
-  isRelocatable(at: number): boolean {
-    return this.#source(at).elf.header.type === ET.ET_REL;
+  /** Whether the symbol at a position has a value that no placement changes. */
+  isAbsolute(at: number): boolean {
+    return this.table(at).isSpecial(this.indexOf[at] ?? 0);
   }
 
   /** The table of the symbol at a position. */
@@ -189,22 +205,36 @@ export class SymbolColumns {
   }
 
   #fillReach(positions: Uint32Array): void {
+    const sizes = this.sources.map(({ table }) => new Uint32Array(table.sizes.buffer));
     let section = -1;
-    let reach = 0n;
+    let reachLow = 0;
+    let reachHigh = 0;
     for (const at of positions) {
       const own = this.sectionOf[at] ?? 0;
-      if (own !== section) reach = 0n;
-      section = own;
-      const end = this.value(at) + this.size(at);
-      if (end > reach) reach = end;
-      const held = reach > MAX ? MAX : reach;
-      this.#reachLows[at] = Number(BigInt.asUintN(32, held));
-      this.#reachHighs[at] = Number(held >> 32n);
+      if (own !== section) {
+        section = own;
+        reachLow = 0;
+        reachHigh = 0;
+      }
+      const size = sizes[this.sourceOf[at] ?? 0] ?? EMPTY;
+      const index = this.indexOf[at] ?? 0;
+      const sum = (this.lows[at] ?? 0) + (size[2 * index + LOW] ?? 0);
+      const high = (this.highs[at] ?? 0) + (size[2 * index + 1 - LOW] ?? 0) + (sum > MAX ? 1 : 0);
+      // An end past the last address is held as the last address.
+      const endLow = high > MAX ? MAX : sum >>> 0;
+      const endHigh = Math.min(high, MAX);
+      if (endHigh > reachHigh || (endHigh === reachHigh && endLow > reachLow)) {
+        reachLow = endLow;
+        reachHigh = endHigh;
+      }
+      this.#reachLows[at] = reachLow;
+      this.#reachHighs[at] = reachHigh;
     }
   }
 }
 
-const MAX = 2n ** 64n - 1n;
+const MAX = 0xffff_ffff;
+const EMPTY = new Uint32Array(0);
 
 /** Columns in the order of the tables. */
 interface RawColumns {
@@ -232,24 +262,23 @@ function gather(sources: readonly SymbolSource[]): RawColumns {
   const seen = sources.length > 1 ? new Set<string>() : undefined;
   for (const [which, source] of sources.entries()) {
     const { elf, table } = source;
-    const relocatable = elf.header.type === ET.ET_REL;
-    const { machine } = elf.header;
+    const { machine, type } = elf.header;
+    const values = new Uint32Array(table.values.buffer);
     const mainOf = new Map<number, number>();
     for (let i = 1; i < table.length; i++) {
       if (!isDefinition(table, i, MARKED.has(machine))) continue;
-      let section = 0;
-      if (relocatable) section = sectionKey(source, i, mainOf);
-      const value = thumbless(machine, table.type(i), table.value(i));
+      const low = (values[2 * i + LOW] ?? 0) & thumbMask(machine, table.type(i));
+      const high = values[2 * i + 1 - LOW] ?? 0;
       if (seen !== undefined) {
-        const key = `${value}:${table.name(i)}`;
+        const key = `${high}:${low}:${table.name(i)}`;
         if (which > 0 && seen.has(key)) continue;
         seen.add(key);
       }
       columns.sourceOf[length] = which;
       columns.indexOf[length] = i;
-      columns.sectionOf[length] = section;
-      columns.lows[length] = Number(BigInt.asUintN(32, value));
-      columns.highs[length] = Number(BigInt.asUintN(32, value >> 32n));
+      columns.sectionOf[length] = sectionKey(source, type, i, mainOf);
+      columns.lows[length] = low;
+      columns.highs[length] = high;
       length++;
     }
   }
@@ -257,13 +286,20 @@ function gather(sources: readonly SymbolSource[]): RawColumns {
 }
 
 /** The low bit of a function's value says in which instruction set it is [AAELF, "Symbol values"]. */
-function thumbless(machine: number, type: number, value: bigint): bigint {
+function thumbMask(machine: number, type: number): number {
   const isFunction = type === STT.STT_FUNC || type === STT.STT_GNU_IFUNC;
-  return machine === EM.EM_ARM && isFunction ? value & ~1n : value;
+  return machine === EM.EM_ARM && isFunction ? ~1 : ~0;
 }
 
-function sectionKey({ table, mainSection }: SymbolSource, index: number, known: Map<number, number>): number {
-  if (table.isSpecial(index)) return NOWHERE;
+/** Section of the main file; 0 in linked files. An absolute symbol is an address only where nothing can be moved. */
+function sectionKey(
+  { table, mainSection }: SymbolSource,
+  type: number,
+  index: number,
+  known: Map<number, number>,
+): number {
+  if (table.isSpecial(index)) return type === ET.ET_EXEC ? 0 : NOWHERE;
+  if (type !== ET.ET_REL) return 0;
   const own = table.sectionIndex(index);
   let section = known.get(own);
   if (section === undefined) {
@@ -292,26 +328,26 @@ function isMark(kind: number | undefined, next: number | undefined): boolean {
 
 function sorted(raw: RawColumns): Uint32Array {
   const { sectionOf, lows, highs } = raw;
-  const order = Uint32Array.from({ length: raw.length }, (_, at) => at);
-  const column = (at: number) => ({
-    table: raw.sources[raw.sourceOf[at] ?? 0]?.table,
-    index: raw.indexOf[at] ?? 0,
-  });
-  const byMerit = (a: number, b: number) => {
-    const [first, second] = [column(a), column(b)];
-    const rank =
-      bindingRank(first.table?.binding(first.index)) - bindingRank(second.table?.binding(second.index));
-    if (rank !== 0) return rank;
-    const [size, other] = [first.table?.size(first.index) ?? 0n, second.table?.size(second.index) ?? 0n];
-    return size === other ? b - a : size > other ? -1 : 1;
-  };
+  const order = new Uint32Array(raw.length);
+  for (let at = 0; at < order.length; at++) order[at] = at;
   return order.sort(
     (a, b) =>
       (sectionOf[a] ?? 0) - (sectionOf[b] ?? 0) ||
       (highs[a] ?? 0) - (highs[b] ?? 0) ||
       (lows[a] ?? 0) - (lows[b] ?? 0) ||
-      byMerit(a, b),
+      byMerit(raw, a, b),
   );
+}
+
+/** Of two with one value the better comes last: by binding, then the smaller size, then the one that comes first. */
+function byMerit({ sources, sourceOf, indexOf }: RawColumns, a: number, b: number): number {
+  const [first, second] = [sources[sourceOf[a] ?? 0]?.table, sources[sourceOf[b] ?? 0]?.table];
+  const [own, other] = [indexOf[a] ?? 0, indexOf[b] ?? 0];
+  const rank = bindingRank(first?.binding(own)) - bindingRank(second?.binding(other));
+  if (rank !== 0) return rank;
+  const [size, otherSize] = [first?.size(own) ?? 0n, second?.size(other) ?? 0n];
+  if (size === otherSize) return b - a;
+  return size > otherSize ? -1 : 1;
 }
 
 /** Higher is better. */
