@@ -52,6 +52,15 @@ export { DW_TAG, tagName } from "./constants/tag.ts";
 export { DW_CHILDREN, DW_UT, unitTypeName } from "./constants/unit.ts";
 export { Attribute, Die, entryAt, rootEntry } from "./die.ts";
 export { Dwarf, DwarfUnit, type SplitLink, type SplitLoader, type SupplementaryLoader } from "./dwarf.ts";
+export {
+  callPlace,
+  declarationPlace,
+  type InlineFrame,
+  importedUnits,
+  inlineChain,
+  linkageName,
+  type SourcePlace,
+} from "./entry-facts.ts";
 export type { FieldReader } from "./field.ts";
 export { dwarfError, type Located, relocationRequired } from "./place.ts";
 export type { AbbrevTable, Encoding } from "./read/abbrev.ts";

@@ -2,7 +2,7 @@
 import { DW_AT } from "../constants/attribute.ts";
 import { DW_MACINFO, DW_MACRO } from "../constants/macro.ts";
 import { rootEntry } from "../die.ts";
-import type { DwarfUnit } from "../dwarf.ts";
+import type { Dwarf, DwarfUnit } from "../dwarf.ts";
 import { dwarfError } from "../place.ts";
 import { MacroCursor } from "./macro.ts";
 import { MacinfoCursor } from "./macro-info.ts";
@@ -77,8 +77,8 @@ function* macinfoEvents(at: MacinfoCursor): IterableIterator<MacroEvent> {
 }
 
 function* macroEvents(from: MacroCursor): IterableIterator<MacroEvent> {
-  let left = 0;
-  for (const { bytes } of from.dwarf.sections.named("debug_macro")) left += MOST_PER_BYTE * bytes.length;
+  let left = mostEntries(from.dwarf);
+  let supplementary: Dwarf | undefined;
   const stack = [entered(from)];
   for (let at = stack.at(-1); at !== undefined; at = stack.at(-1)) {
     if (!at.next()) {
@@ -86,6 +86,10 @@ function* macroEvents(from: MacroCursor): IterableIterator<MacroEvent> {
       continue;
     }
     const inner = at.imported();
+    if (inner !== undefined && inner.dwarf !== from.dwarf && supplementary === undefined) {
+      supplementary = inner.dwarf;
+      left += mostEntries(supplementary);
+    }
     if (stack.length > DEEPEST || left-- <= 0) {
       throw dwarfError(at.reader.section, "DWARF_LOOP", at.offset, "macro units import one another");
     }
@@ -93,6 +97,10 @@ function* macroEvents(from: MacroCursor): IterableIterator<MacroEvent> {
     if (inner !== undefined) stack.push(entered(inner));
     else if (event !== undefined) yield event;
   }
+}
+
+function mostEntries({ sections }: Dwarf): number {
+  return sections.named("debug_macro").reduce((sum, { bytes }) => sum + MOST_PER_BYTE * bytes.length, 0);
 }
 
 function entered(at: MacroCursor): MacroCursor {
