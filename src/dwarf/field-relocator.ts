@@ -35,8 +35,6 @@ export class FieldRelocator {
   #symbols: SymbolTable | undefined;
   /** Bits that the relocations of the place set, and the field as it stands. */
   #bits = 0;
-  /** They set the low half, and the upper one, which is 0, is the field's too. */
-  #widened = false;
   #rawLow = 0;
   #rawHigh = 0;
   readonly #rows: readonly (RelocationRow | undefined)[];
@@ -79,7 +77,7 @@ export class FieldRelocator {
       this.#finish(size);
       return { target: undefined, addend: (BigInt(this.high) << 32n) | BigInt(this.low) };
     }
-    const width = size === 0 ? 64 : this.#widened ? this.#bits : 8 * size;
+    const width = size === 0 ? 64 : 8 * size;
     let target: RelocationTarget | undefined;
     let minus: RelocationTarget | "place" | undefined = value.places === -1 ? "place" : undefined;
     let terms = value.count;
@@ -108,7 +106,6 @@ export class FieldRelocator {
     this.#readRaw(at, size);
     value.set(this.#rawLow, this.#rawHigh);
     this.#bits = 0;
-    this.#widened = false;
     this.plainType = -1;
     let position = relocations.find(at);
     const first = position;
@@ -129,13 +126,14 @@ export class FieldRelocator {
     const row = this.#rowOf(table, packed ? type & 0xff : type, at, type);
     const last = packed ? this.#applyPacked(table, index, at, row) : row;
     if (last.formula === "none") return;
-    this.#widened = last.widens === true && size === 8 && this.#rawHigh === 0;
-    if ((last.size !== size && !this.#widened) || (this.#bits !== 0 && this.#bits !== last.bits)) {
+    const widened = last.widens === true && size === 8 && this.#rawHigh === 0;
+    const bits = widened ? 64 : last.bits;
+    if ((last.size !== size && !widened) || (this.#bits !== 0 && this.#bits !== bits)) {
       const found = last.size === 0 ? "a ULEB128 number" : `${last.bits} bits`;
       const expected = size === 0 ? "a ULEB128 number" : `a field of ${size} bytes`;
       throw this.#bad(at, `${relocationTypeName(table.machine, type)}: found ${found}, expected ${expected}`);
     }
-    this.#bits = last.bits;
+    this.#bits = bits;
     if (!packed) this.#applyRow(table, index, at, row);
   }
 

@@ -90,6 +90,40 @@ describe("answers do not depend on how records lie", () => {
   });
 });
 
+describe("gcc's thread-local offset of 4 bytes in a field of 8", () => {
+  const { R_X86_64_DTPOFF32 } = R_X86_64;
+  const bytes = new Uint8Array(64);
+  bytes[20] = 1;
+  const at = (offset: number): RelocationDescription => ({
+    offset,
+    type: R_X86_64_DTPOFF32,
+    symbol: "early",
+    addend: 4,
+  });
+  const places: Resolver = { ...PLACES, threadOffset: (_elf, { value }) => value + 0x100n };
+
+  test("is the low half, and the upper one is 0", () => {
+    const fields = reader(relocatable([[at(0), at(8)]], { bytes }), places);
+    expect(fields.address(0, 8).info().target).toMatchObject({
+      threadLocal: true,
+      symbol: { name: "early" },
+    });
+    expect([fields.address(0, 8).resolve(), fields.final(0, 8), fields.offset(0, 8)]).toEqual([
+      0x114n,
+      0x114n,
+      0x114,
+    ]);
+    expect([fields.address(8, 4).resolve(), fields.final(8, 4)]).toEqual([0x114n, 0x114n]);
+  });
+
+  test("is refused where the upper half is something", () => {
+    const fields = reader(relocatable([[at(16)]], { bytes }), places);
+    const message = /\.debug_info\+0x10: R_X86_64_DTPOFF32: found 32 bits, expected a field of 8 bytes$/;
+    expect(() => fields.final(16, 8)).toThrow(message);
+    expect(() => fields.address(16, 8).info()).toThrow(message);
+  });
+});
+
 describe("symbols", () => {
   const at = (symbol: string | number, addend = 0): RelocationDescription[] => [
     { offset: 8, type: R_X86_64_64, symbol, addend },
