@@ -3,7 +3,6 @@
  * Prints what was counted, and the seconds that took without the start of the process, as JSON.
  */
 import { DW_AT } from "../../src/dwarf/constants/attribute.ts";
-import { DW_FORM } from "../../src/dwarf/constants/form.ts";
 import { Dwarf, type DwarfUnit } from "../../src/dwarf/dwarf.ts";
 import type { EntryBatch } from "../../src/dwarf/read/batch.ts";
 import { StringLook } from "../../src/dwarf/read/batch-strings.ts";
@@ -26,6 +25,8 @@ const counts = {
 /** Every section and undefined symbol at 0, as gimli's ways have it. */
 const AT_ZERO: Resolver = { sectionAddress: () => 0n, symbolAddress: () => 0n };
 
+const look = new StringLook();
+
 function readName(unit: DwarfUnit): void {
   counts.units++;
   const root = unit.entries();
@@ -33,19 +34,12 @@ function readName(unit: DwarfUnit): void {
   while (root.nextAttribute()) {
     if (root.attribute !== DW_AT.DW_AT_name) continue;
     counts.names++;
-    counts.firstBytes += firstByte(unit, root.form, root.low);
+    look.one(unit, root.form, root.low);
     return;
   }
 }
 
-function firstByte(unit: DwarfUnit, form: number, low: number): number {
-  if (form === DW_FORM.DW_FORM_string) return unit.reader.bytes[low] ?? 0;
-  const name = form === DW_FORM.DW_FORM_strp ? "debug_str" : "debug_line_str";
-  return unit.dwarf.sections.first(name)?.bytes[low] ?? 0;
-}
-
 let batch: EntryBatch | undefined;
-const look = new StringLook();
 
 function readValues(unit: DwarfUnit): void {
   counts.units++;
@@ -90,5 +84,5 @@ for (const file of files) {
 }
 const seconds = (performance.now() - from) / 1000;
 counts.strings = look.count;
-counts.firstBytes += look.firstBytes;
+counts.firstBytes = look.firstBytes;
 console.log(JSON.stringify({ seconds, ...counts }));

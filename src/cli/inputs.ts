@@ -1,9 +1,9 @@
 /** What a FILE argument means: an ELF file, all members of an archive, or one of them. */
 
-import { existsSync } from "node:fs";
-import { basename } from "node:path";
+import { closeSync, type Dirent, existsSync, openSync, readdirSync, readSync, statSync } from "node:fs";
+import { basename, join } from "node:path";
 import { ElfFile, isArchive } from "../elf/index.ts";
-import { ElfError } from "../errors.ts";
+import { ElfError, HostError } from "../errors.ts";
 import { hostDecompressors, openArchive, openElf, openSource } from "../host/file.ts";
 
 /** One ELF file to show, or why it can't be. */
@@ -19,6 +19,10 @@ export type Input = { readonly name: string } & (
 function* inputsOf(argument: string): Generator<Input, void, undefined> {
   const [, archive, member] = /^(.+)\((.+)\)$/.exec(argument) ?? [];
   try {
+    if (isDirectory(argument)) {
+      const what = `${argument}: found a directory without ELF files, archives or compressed modules that can be read`;
+      throw new HostError("HOST_UNSUPPORTED", "open", what);
+    }
     if (archive !== undefined && member !== undefined && !existsSync(argument)) {
       yield* membersOf(archive, member);
     } else if (looksLikeArchive(argument)) {
@@ -58,7 +62,60 @@ function* membersOf(path: string, wanted: string | undefined): Generator<Input, 
   }
 }
 
-/** The inputs that all arguments name, in order. */
+/** The inputs that all arguments name, in order; a directory names what {@link filesNamed} finds below it. */
 export function* allInputs(files: readonly string[]): Generator<Input, void, undefined> {
-  for (const file of files) yield* inputsOf(file);
+  for (const file of filesNamed(files)) yield* inputsOf(file);
+}
+
+/**
+ * Arguments with each directory replaced by the files below it that are ELF files, archives or compressed modules, in the
+ * order of their paths. Symbolic links in directories are not followed. A directory that can't be read, or has no such
+ * file, stays: who opens it is told.
+ */
+export function filesNamed(files: readonly string[]): string[] {
+  return files.flatMap((file) => {
+    const found = isDirectory(file) ? filesBelow(file) : [];
+    return found.length === 0 ? [file] : found;
+  });
+}
+
+function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}
+
+function filesBelow(directory: string): string[] {
+  let entries: Dirent[];
+  try {
+    entries = readdirSync(directory, { withFileTypes: true });
+  } catch {
+    return [directory];
+  }
+  entries.sort((a, b) => (a.name < b.name ? -1 : 1));
+  return entries.flatMap((entry) => {
+    const path = join(directory, entry.name);
+    if (entry.isDirectory()) return filesBelow(path);
+    return entry.isFile() && looksReadable(path) ? [path] : [];
+  });
+}
+
+const COMPRESSED_MODULE = /\.ko(\.debug)?\.(gz|xz|zst)$/;
+/** Bytes that ELF files and archives begin with. */
+const BEGINNINGS = ["\x7fELF", "!<arch>\n", "!<thin>\n"];
+
+/** By its name or first bytes. What can't be opened is taken too, so that it is told. */
+function looksReadable(path: string): boolean {
+  if (COMPRESSED_MODULE.test(path)) return true;
+  const start = new Uint8Array(8);
+  try {
+    const descriptor = openSync(path, "r");
+    try {
+      readSync(descriptor, start);
+    } finally {
+      closeSync(descriptor);
+    }
+  } catch {
+    return true;
+  }
+  const text = String.fromCharCode(...start);
+  return BEGINNINGS.some((beginning) => text.startsWith(beginning));
 }

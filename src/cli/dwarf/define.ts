@@ -1,14 +1,15 @@
 /** What the subcommands of `bindery dwarf` have in common: options, the frame of their help, and how they are run. */
 import { type Command, Option } from "commander";
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, helpText } from "../help.ts";
-import { parseWholeNumber } from "../number.ts";
+import { parsePositive, parseWholeNumber } from "../number.ts";
+import type { DumpName } from "./dumps.ts";
 import type { DumpOptions, SectionPlace } from "./options.ts";
 import { parseSectionPlace } from "./placed.ts";
 import { UsageError } from "./usage.ts";
 
 /** A subcommand: its help, its own options, and who shows files. */
 export interface Subcommand<Options extends DumpOptions> {
-  readonly name: string;
+  readonly name: DumpName;
   readonly summary: string;
   readonly description: string;
   /** Adds its own options. */
@@ -18,8 +19,8 @@ export interface Subcommand<Options extends DumpOptions> {
   /** The document's form, behind "an array with one object for each file or archive member: "file", ". */
   readonly json: string;
   readonly examples: readonly (readonly [string, string])[];
-  /** Loads what prints. @returns who shows files and gives the exit status */
-  readonly load: () => Promise<(files: readonly string[], options: Options) => number>;
+  /** What it shows, where that depends on its options. */
+  readonly shown?: (options: Options) => DumpName;
 }
 
 const PLACES =
@@ -37,8 +38,8 @@ export function defineSubcommand<Options extends DumpOptions>(
     .summary(of.summary)
     .description(
       `${of.description} FILE is an executable, a shared object, an object file, a kernel module (also compressed), an ar ` +
-        "archive, or one member of an archive, written archive(member). What is damaged is told on standard error with its " +
-        "place, and the rest is shown.",
+        "archive, one member of an archive, written archive(member), or a directory, which stands for all such files below " +
+        "it. What is damaged is told on standard error with its place, and the rest is shown.",
     )
     .usage("[OPTION]... FILE...")
     .argument("<file...>", "files to read");
@@ -56,7 +57,10 @@ export function defineSubcommand<Options extends DumpOptions>(
       ),
     )
     .option("--stats", `count ${of.counts}, each of which is decoded, and print nothing else`)
-    .option("--json", "one JSON document instead of text");
+    .option("--json", "one JSON document instead of text")
+    .option("--jobs <n>", "with --stats: read N files at a time", parsePositive)
+    .option("--progress", "with --stats: show how far it is; so it is on a terminal, unless --no-progress")
+    .addOption(new Option("--no-progress").hideHelp());
   command.addHelpText(
     "after",
     helpText({
@@ -66,6 +70,9 @@ export function defineSubcommand<Options extends DumpOptions>(
         "Offsets in sections and sizes are numbers; addresses are text, as they are printed. What could not be read is in\n" +
         '"errors", a list of { "code", "message" }, which is absent when all was well. With --stats one object, of numbers\n' +
         "over all files.",
+      "Many files":
+        "With --stats, files of 64 MB and more together are read by as many threads as there are processors, each in memory of\n" +
+        "its own; --jobs says how many instead. What is printed is the same.",
       Examples: of.examples,
       "Exit status": [
         [String(EXIT_OK), "all files were read"],
@@ -75,9 +82,9 @@ export function defineSubcommand<Options extends DumpOptions>(
     }),
   );
   command.action(async (files: string[], options: Options) => {
-    const show = await of.load();
+    const { showDump } = await import("./print.ts");
     try {
-      process.exitCode = show(files, options);
+      process.exitCode = await showDump(of.shown?.(options) ?? of.name, files, options);
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
       command.error(`error: ${error.message}`);

@@ -12,6 +12,8 @@ export class DumpFile {
   readonly dwarf: Dwarf;
   /** Tells what is wrong with a part of the file; the rest is shown nevertheless. Defects of ours are thrown on. */
   readonly fail: (error: unknown) => void;
+  /** Whether something was wrong with it so far. */
+  hasFailed = false;
   readonly #placed: boolean;
 
   constructor(
@@ -22,7 +24,10 @@ export class DumpFile {
   ) {
     this.name = name;
     this.elf = elf;
-    this.fail = fail;
+    this.fail = (error) => {
+      this.hasFailed = true;
+      fail(error);
+    };
     this.#placed = places !== undefined;
     this.dwarf = Dwarf.open(elf, places && new PlacedSections(places));
   }

@@ -13,6 +13,8 @@ export interface DumpOptions {
   readonly place?: readonly SectionPlace[];
   readonly stats?: true;
   readonly json?: true;
+  readonly jobs?: number;
+  readonly progress?: boolean;
 }
 
 /** Of what is shown by units. */

@@ -38,7 +38,8 @@ export function* entriesOf(unit: DwarfUnit, options: EntryOptions): IterableIter
   let more = at.next();
   for (let first = true; more && (first || die === undefined || at.depth > 0); first = false) {
     if (at.depth <= most) yield at;
-    more = at.depth >= most ? at.nextSibling() : at.next();
+    // A root has no sibling to look for.
+    more = at.depth < most ? at.next() : at.depth > 0 && at.nextSibling();
   }
 }
 

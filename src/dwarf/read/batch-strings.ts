@@ -1,11 +1,11 @@
 /** Strings of whole batches, looked at where they are and not decoded: for who goes through every entry of a file. */
-import { readUleb128Number } from "../../bytes/leb128.ts";
 import { DW_FORM } from "../constants/form.ts";
 import type { DwarfUnit } from "../dwarf.ts";
 import { dwarfError } from "../place.ts";
 import type { DebugSection } from "../section.ts";
 import type { AbbrevTable } from "./abbrev.ts";
 import type { EntryBatch } from "./batch.ts";
+import { EntryCursor } from "./cursor.ts";
 
 /** How a string is found. */
 const IN_PLACE = 0;
@@ -77,7 +77,7 @@ export class StringLook {
             byte = inPlace[low];
             break;
           default:
-            this.#elsewhere(unit, batch, index, formAt(abbrevs, declaration, values[i] ?? 0));
+            this.#elsewhere(unit, batch, entry, values[i] ?? 0);
             continue;
         }
         if (byte === undefined) failOutside(unit, how[i] === IN_STR ? strings : lineStrings, low);
@@ -89,19 +89,34 @@ export class StringLook {
     this.count += seen;
   }
 
-  /** Strings by index, and those whose form stands with the value. */
-  #elsewhere(unit: DwarfUnit, batch: EntryBatch, index: number, declared: number): void {
-    const { bytes } = unit.reader;
-    const low = batch.lows[index] ?? 0;
-    let form = declared;
-    if (form === DW_FORM.DW_FORM_indirect) form = readUleb128Number(bytes, batch.places[index] ?? 0);
-    if (!HOW.has(form)) return;
+  /**
+   * Looks at the value of one attribute, if it is a string.
+   * @param form that which was found behind `DW_FORM_indirect`
+   * @param low as the cursor has it
+   * @throws DwarfError DWARF_BAD_REFERENCE
+   */
+  one(unit: DwarfUnit, form: number, low: number): void {
+    const how = HOW.get(form);
+    if (how === undefined) return;
     this.count++;
-    if (form === DW_FORM.DW_FORM_string) this.firstBytes += bytes[low] ?? 0;
-    else {
+    if (how === IN_PLACE) this.firstBytes += unit.reader.bytes[low] ?? 0;
+    else if (how === ELSEWHERE) {
       const string = unit.dwarf.stringOf(form, low, unit) ?? "";
       this.firstBytes += new TextEncoder().encode(string.slice(0, 2))[0] ?? 0;
+    } else {
+      const section = sectionOf(unit, how === IN_STR ? "debug_str" : "debug_line_str");
+      const byte = section?.bytes[low];
+      if (byte === undefined) failOutside(unit, section, low);
+      this.firstBytes += byte;
     }
+  }
+
+  /** Strings by index, and those whose form stands with the value: a cursor at the entry knows it. */
+  #elsewhere(unit: DwarfUnit, batch: EntryBatch, entry: number, value: number): void {
+    const at = new EntryCursor(unit.reader, unit.header, unit.abbrevs, batch.offsets[entry]);
+    at.next();
+    for (let before = 0; before <= value; before++) at.nextAttribute();
+    this.one(unit, at.form, at.low);
   }
 
   #stringValues(abbrevs: AbbrevTable): StringValues {
@@ -129,10 +144,6 @@ function findStringValues(abbrevs: AbbrevTable): StringValues {
     first[declaration + 1] = values.length;
   }
   return { first, values: Uint32Array.from(values), how: Uint8Array.from(how) };
-}
-
-function formAt(abbrevs: AbbrevTable, declaration: number, value: number): number {
-  return abbrevs.forms[(abbrevs.first[declaration] ?? 0) + value] ?? 0;
 }
 
 /** The section that the strings of a unit are in; of a file with two, that of its kind. */

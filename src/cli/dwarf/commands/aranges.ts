@@ -17,6 +17,5 @@ export function defineAranges(parent: Command): void {
       ["bindery dwarf aranges a.out", "which unit is where"],
       ["bindery dwarf aranges --place .text=0x1000 a.o", "final addresses for what is in .text"],
     ],
-    load: async () => (await import("../show/aranges.ts")).showAranges,
   });
 }

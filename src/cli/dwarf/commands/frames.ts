@@ -19,6 +19,7 @@ export function defineFrames(parent: Command): void {
           "only the FDE that covers an address, or .text+0x10, with the row that holds there",
         )
         .option("--header", "the search table of .eh_frame_hdr instead"),
+    shown: ({ header }) => (header === true ? "frames-header" : "frames"),
     counts: "CIEs, FDEs, rows and instructions",
     json:
       'and\n"sections", each { "section", "entries" }. An entry has "kind", which is CIE or FDE, and "offset"; an FDE has "cie",\n' +
@@ -30,6 +31,5 @@ export function defineFrames(parent: Command): void {
       ["bindery dwarf frames --pc .init.text+0x4 a.ko", "the same in a section of a module"],
       ["bindery dwarf frames --instructions a.o", "tables and what makes them"],
     ],
-    load: async () => (await import("../show/frames.ts")).showFrames,
   });
 }

@@ -24,6 +24,5 @@ export function defineInfo(parent: Command): void {
       ["bindery dwarf info --place .text=0xffffffffc0201000 xfs.ko", "addresses as the module is loaded"],
       ["bindery dwarf info --stats --json *.ko", "how much there is"],
     ],
-    load: async () => (await import("../show/info.ts")).showInfo,
   });
 }

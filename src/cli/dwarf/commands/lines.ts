@@ -22,6 +22,5 @@ export function defineLines(parent: Command): void {
       ["bindery dwarf lines --place .init.text=0x1000 a.ko", "rows of that section with final addresses"],
       ["bindery dwarf lines --stats --json *.ko", "how much there is"],
     ],
-    load: async () => (await import("../show/lines.ts")).showLines,
   });
 }

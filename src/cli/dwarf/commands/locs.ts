@@ -22,6 +22,5 @@ export function defineLocs(parent: Command): void {
       ["bindery dwarf locs --die 0x2d a.o", "where the things of one function are"],
       ["bindery dwarf locs --depth 1 a.o", "global variables, and frame bases of functions"],
     ],
-    load: async () => (await import("../show/locs.ts")).showLocs,
   });
 }

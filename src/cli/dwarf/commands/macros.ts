@@ -17,6 +17,5 @@ export function defineMacros(parent: Command): void {
       'start_file, end_file, or import with the "offset" of macros in a file that is not at hand. With --stats: { "units",\n' +
       '"macros" }.',
     examples: [["bindery dwarf macros a.o", "all macros, those of the compiler first"]],
-    load: async () => (await import("../show/macros.ts")).showMacros,
   });
 }

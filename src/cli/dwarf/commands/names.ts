@@ -19,6 +19,5 @@ export function defineNames(parent: Command): void {
       ["bindery dwarf names a.out", "all names"],
       ["bindery dwarf names --name main a.out", "where main is"],
     ],
-    load: async () => (await import("../show/names.ts")).showNames,
   });
 }

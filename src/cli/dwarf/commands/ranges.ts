@@ -20,6 +20,5 @@ export function defineRanges(parent: Command): void {
       ["bindery dwarf ranges --depth 0 vmlinux", "which addresses units cover"],
       ["bindery dwarf ranges --die 0x2d a.o", "those of one entry and what it owns"],
     ],
-    load: async () => (await import("../show/ranges.ts")).showRanges,
   });
 }

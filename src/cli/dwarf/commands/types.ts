@@ -26,6 +26,5 @@ export function defineTypes(parent: Command): void {
       ["bindery dwarf types --unit 0 a.o > a.h", "what one unit was compiled from, as a header"],
       ["bindery dwarf types --json a.o", "offsets and sizes as data"],
     ],
-    load: async () => (await import("../show/types.ts")).showTypes,
   });
 }

@@ -1,8 +1,7 @@
 /** `bindery dwarf aranges`: which addresses each unit covers, as `.debug_aranges` has it. */
 import { ArangeCursor } from "../../../dwarf/read/aranges.ts";
-import { type Dump, type Group, showDump } from "../dump.ts";
+import type { Dump, Group } from "../dump.ts";
 import type { DumpFile } from "../file.ts";
-import type { DumpOptions } from "../options.ts";
 import { setsOf } from "../sets.ts";
 import { hex } from "../units.ts";
 import { type Range, rangeOf, rangeText } from "./ranges.ts";
@@ -12,12 +11,7 @@ interface Tuple extends Range {
   readonly segment?: number;
 }
 
-/** @returns the exit status */
-export function showAranges(files: readonly string[], options: DumpOptions): number {
-  return showDump(files, options, ARANGES);
-}
-
-const ARANGES: Dump<Tuple> = {
+export const ARANGES: Dump<Tuple> = {
   groups: "sets",
   items: "ranges",
   absent: "There is no .debug_aranges in this file.",

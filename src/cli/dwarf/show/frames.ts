@@ -8,12 +8,11 @@ import { frameRow } from "../../../dwarf/read/frame-row.ts";
 import { FrameRows } from "../../../dwarf/read/frame-rows.ts";
 import { frameInstructionTexts } from "../../../dwarf/read/frame-text.ts";
 import { DwarfError } from "../../../errors.ts";
-import { add, type Dump, showDump } from "../dump.ts";
+import { add, type Dump } from "../dump.ts";
 import type { DumpFile } from "../file.ts";
 import type { FramesOptions } from "../options.ts";
 import { type CodePlace, codePlace, parseCodePlace } from "../pc.ts";
 import { hex, offsetText } from "../units.ts";
-import { HEADER } from "./frame-header.ts";
 import { type ShownRow, shownRow, tableText } from "./frame-table.ts";
 import { type Range, rangeOf, rangeText } from "./ranges.ts";
 
@@ -44,13 +43,7 @@ interface FdeItem extends Range {
 
 type Item = CieItem | FdeItem;
 
-/** @returns the exit status */
-export function showFrames(files: readonly string[], options: FramesOptions): number {
-  if (options.header === true) return showDump(files, options, HEADER);
-  return showDump(files, options, framesDump(options));
-}
-
-function framesDump(options: FramesOptions): Dump<Item> {
+export function framesDump(options: FramesOptions): Dump<Item> {
   const instructions = options.instructions === true || options.stats === true;
   const pc = options.pc === undefined ? undefined : parseCodePlace(options.pc);
   return {

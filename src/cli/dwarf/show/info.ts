@@ -4,9 +4,10 @@ import { formName } from "../../../dwarf/constants/form.ts";
 import { tagName } from "../../../dwarf/constants/tag.ts";
 import type { DwarfUnit } from "../../../dwarf/dwarf.ts";
 import type { EntryBatch } from "../../../dwarf/read/batch.ts";
+import { StringLook } from "../../../dwarf/read/batch-strings.ts";
 import type { EntryCursor } from "../../../dwarf/read/cursor.ts";
 import { attributeRanges } from "../../../dwarf/read/range.ts";
-import { add, type Counts, type Dump, showDump } from "../dump.ts";
+import { add, type Counts, type Dump } from "../dump.ts";
 import type { DumpFile } from "../file.ts";
 import type { EntryOptions } from "../options.ts";
 import { entriesOf, offsetText, unitFields, unitsOf, unitTitle } from "../units.ts";
@@ -34,12 +35,7 @@ interface Tree extends Omit<Entry, "depth"> {
   readonly children: Tree[];
 }
 
-/** @returns the exit status */
-export function showInfo(files: readonly string[], options: EntryOptions): number {
-  return showDump(files, options, infoDump(options));
-}
-
-function infoDump(options: EntryOptions): Dump<Entry> {
+export function infoDump(options: EntryOptions): Dump<Entry> {
   // One for all files: its columns are too large to be made anew for each.
   const columns: Columns = {};
   return {
@@ -54,9 +50,10 @@ function infoDump(options: EntryOptions): Dump<Entry> {
     },
     text: entryLines,
     nested: tree,
-    ...(options.die === undefined && options.depth === undefined
-      ? { countFile: (file, counts) => countAll(file, options, counts, columns) }
-      : { count: ({ attributes }, counts) => add(counts, "attributes", attributes.length) }),
+    countFile(file, counts) {
+      if (options.die === undefined && options.depth === undefined) countAll(file, options, counts, columns);
+      else countSome(file, options, counts);
+    },
   };
 }
 
@@ -111,8 +108,9 @@ interface Columns {
   batch?: EntryBatch;
 }
 
-/** Every attribute value is decoded and counted. */
+/** Every attribute value is decoded and counted; strings are looked at. */
 function countAll(file: DumpFile, options: EntryOptions, counts: Counts, columns: Columns): void {
+  const strings = new StringLook();
   for (const unit of unitsOf(file, options)) {
     add(counts, "units");
     file.attempt(() => {
@@ -121,6 +119,24 @@ function countAll(file: DumpFile, options: EntryOptions, counts: Counts, columns
       while (batch.fill() > 0) {
         add(counts, "dies", batch.count);
         add(counts, "attributes", batch.firstValues[batch.count] ?? 0);
+        strings.at(unit, batch);
+      }
+    });
+  }
+}
+
+/** The same of those entries that are asked for. */
+function countSome(file: DumpFile, options: EntryOptions, counts: Counts): void {
+  const strings = new StringLook();
+  for (const unit of unitsOf(file, options)) {
+    add(counts, "units");
+    file.attempt(() => {
+      for (const at of entriesOf(unit, options)) {
+        add(counts, "dies");
+        while (at.nextAttribute()) {
+          add(counts, "attributes");
+          strings.one(unit, at.form, at.low);
+        }
       }
     });
   }

@@ -4,7 +4,7 @@ import { rootEntry } from "../../../dwarf/die.ts";
 import { LineHeader, lineProgramOffsets } from "../../../dwarf/read/line-header.ts";
 import { LineRows } from "../../../dwarf/read/line-program.ts";
 import { unitLineHeader } from "../../../dwarf/read/line-unit.ts";
-import { add, type Counts, type Dump, type Group, showDump } from "../dump.ts";
+import { add, type Counts, type Dump, type Group } from "../dump.ts";
 import type { DumpFile } from "../file.ts";
 import type { UnitOptions } from "../options.ts";
 import { hex, unitsOf } from "../units.ts";
@@ -17,12 +17,7 @@ interface Row {
   readonly flags: readonly string[];
 }
 
-/** @returns the exit status */
-export function showLines(files: readonly string[], options: UnitOptions): number {
-  return showDump(files, options, linesDump(options));
-}
-
-function linesDump(options: UnitOptions): Dump<Row> {
+export function linesDump(options: UnitOptions): Dump<Row> {
   return {
     groups: "programs",
     items: "rows",

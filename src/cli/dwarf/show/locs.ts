@@ -8,7 +8,7 @@ import { EntryCursor } from "../../../dwarf/read/cursor.ts";
 import type { Expression } from "../../../dwarf/read/expression.ts";
 import { expressionText } from "../../../dwarf/read/expression-text.ts";
 import { attributeExpression, type LocationCursor, locationList } from "../../../dwarf/read/location.ts";
-import { type Dump, showDump } from "../dump.ts";
+import type { Dump } from "../dump.ts";
 import type { DumpFile } from "../file.ts";
 import type { EntryOptions } from "../options.ts";
 import { entriesOf, entryName, entryText, hex, unitFields, unitsOf, unitTitle } from "../units.ts";
@@ -33,12 +33,7 @@ interface Located {
   readonly locations: readonly PlacedExpression[];
 }
 
-/** @returns the exit status */
-export function showLocs(files: readonly string[], options: EntryOptions): number {
-  return showDump(files, options, locsDump(options));
-}
-
-function locsDump(options: EntryOptions): Dump<Located> {
+export function locsDump(options: EntryOptions): Dump<Located> {
   return {
     groups: "units",
     items: "attributes",

@@ -2,7 +2,7 @@
 import type { LineHeader } from "../../../dwarf/read/line-header.ts";
 import { unitLineHeader } from "../../../dwarf/read/line-unit.ts";
 import { type MacroEvent, unitMacros } from "../../../dwarf/read/macro-unit.ts";
-import { type Dump, showDump } from "../dump.ts";
+import type { Dump } from "../dump.ts";
 import type { UnitOptions } from "../options.ts";
 import { hex, unitFields, unitsOf, unitTitle } from "../units.ts";
 
@@ -15,12 +15,7 @@ interface Directive {
   readonly offset?: number;
 }
 
-/** @returns the exit status */
-export function showMacros(files: readonly string[], options: UnitOptions): number {
-  return showDump(files, options, macrosDump(options));
-}
-
-function macrosDump(options: UnitOptions): Dump<Directive> {
+export function macrosDump(options: UnitOptions): Dump<Directive> {
   return {
     groups: "units",
     items: "macros",

@@ -4,7 +4,7 @@ import type { FieldReader } from "../../../dwarf/field.ts";
 import { type NameIndex, nameIndexes } from "../../../dwarf/read/names.ts";
 import { NameEntryCursor } from "../../../dwarf/read/names-entry.ts";
 import { PublicNameCursor } from "../../../dwarf/read/pubnames.ts";
-import { type Dump, type Group, showDump } from "../dump.ts";
+import type { Dump, Group } from "../dump.ts";
 import type { DumpFile } from "../file.ts";
 import type { NamesOptions } from "../options.ts";
 import { setsOf } from "../sets.ts";
@@ -26,13 +26,7 @@ interface NameEntry {
   readonly signature?: string;
 }
 
-/** @returns the exit status */
-export function showNames(files: readonly string[], options: NamesOptions): number {
-  return showDump(files, options, namesDump(options.name));
-}
-
-/** @param wanted the name to show; all of them when undefined */
-function namesDump(wanted: string | undefined): Dump<NameEntry> {
+export function namesDump({ name: wanted }: NamesOptions): Dump<NameEntry> {
   return {
     groups: "tables",
     items: "names",

@@ -5,7 +5,7 @@ import type { DwarfUnit } from "../../../dwarf/dwarf.ts";
 import type { EntryCursor } from "../../../dwarf/read/cursor.ts";
 import { pcBounds, type RangeCursor, rangeList } from "../../../dwarf/read/range.ts";
 import type { Relocatable } from "../../../dwarf/relocatable.ts";
-import { type Dump, showDump } from "../dump.ts";
+import type { Dump } from "../dump.ts";
 import type { DumpFile } from "../file.ts";
 import type { EntryOptions } from "../options.ts";
 import { entriesOf, entryName, entryText, hex, unitFields, unitsOf, unitTitle } from "../units.ts";
@@ -28,12 +28,7 @@ interface Covering {
   readonly ranges: readonly Range[];
 }
 
-/** @returns the exit status */
-export function showRanges(files: readonly string[], options: EntryOptions): number {
-  return showDump(files, options, rangesDump(options));
-}
-
-function rangesDump(options: EntryOptions): Dump<Covering> {
+export function rangesDump(options: EntryOptions): Dump<Covering> {
   return {
     groups: "units",
     items: "entries",

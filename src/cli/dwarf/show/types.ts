@@ -9,7 +9,7 @@ import { typeDefinition } from "../../../dwarf/types-definition.ts";
 import { type MemberLayout, typeLayout } from "../../../dwarf/types-layout.ts";
 import { definedTypes } from "../../../dwarf/types-order.ts";
 import { typeSize } from "../../../dwarf/types-size.ts";
-import { add, type Dump, showDump } from "../dump.ts";
+import { add, type Dump } from "../dump.ts";
 import type { DumpFile } from "../file.ts";
 import type { TypesOptions } from "../options.ts";
 import { unitFields, unitsOf, unitTitle } from "../units.ts";
@@ -34,12 +34,7 @@ interface Type {
   readonly definition: string;
 }
 
-/** @returns the exit status */
-export function showTypes(files: readonly string[], options: TypesOptions): number {
-  return showDump(files, options, typesDump(options));
-}
-
-function typesDump(options: TypesOptions): Dump<Type> {
+export function typesDump(options: TypesOptions): Dump<Type> {
   return {
     groups: "units",
     items: "types",
