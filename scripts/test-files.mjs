@@ -1,0 +1,23 @@
+/**
+ * `node scripts/test-files.mjs NAME [vitest arguments]`: tests that need files of hundreds of megabytes, and minutes:
+ * `kernel` compares with other readers on the debug files of a real kernel, `debugfiles` on those of Debian's packages.
+ */
+import { join } from "node:path";
+import { ensureInstalled, requireNode } from "./lib/prepare.mjs";
+import { root, run } from "./lib/run.mjs";
+import { ensureTools, testPath } from "./lib/tools.mjs";
+
+const [name, ...args] = process.argv.slice(2);
+if (name !== "kernel" && name !== "debugfiles") {
+  console.error("usage: node scripts/test-files.mjs kernel|debugfiles [vitest arguments]");
+  process.exit(2);
+}
+requireNode();
+ensureInstalled();
+if (!ensureTools()) process.exit(1);
+const vitest = join(root, "node_modules/vitest/vitest.mjs");
+process.exitCode = run(
+  process.execPath,
+  [vitest, "run", "--config", "vitest.files.config.ts", "--reporter=verbose", `test/${name}/`, ...args],
+  { env: { ...process.env, PATH: testPath } },
+);

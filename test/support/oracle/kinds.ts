@@ -1,0 +1,45 @@
+/** Everything that is compared of a file, by what prints it. */
+import type { Dwarf } from "../../../src/dwarf/dwarf.ts";
+import { type Comparison, compareLines, type Oracle } from "./compare.ts";
+import { euEntriesOracle } from "./eu-entries.ts";
+import { openFlat } from "./file.ts";
+import { compareFrames, euFramesOracle, llvmFramesOracle } from "./frames.ts";
+import { euLinesOracle, llvmLinesOracle, readelfLinesOracle } from "./line-rows.ts";
+import { euLocationsOracle, euRangesOracle, readelfLocationsOracle } from "./lists.ts";
+import { llvmEntriesOracle } from "./llvm-entries.ts";
+import { readelfEntriesOracle } from "./readelf-entries.ts";
+
+type Kind = (path: string, dwarf: Dwarf) => Oracle;
+
+/** Quick ones, which cover all there is at least once. */
+export const QUICK = new Map<string, Kind>([
+  ["entries, readelf", readelfEntriesOracle],
+  ["line rows, LLVM", llvmLinesOracle],
+  ["line rows, readelf", readelfLinesOracle],
+  ["line rows, elfutils", euLinesOracle],
+  ["range lists, elfutils", euRangesOracle],
+  ["location lists, readelf", readelfLocationsOracle],
+  ["frame rows, LLVM", llvmFramesOracle],
+  ["frames, elfutils", euFramesOracle],
+]);
+
+/** Those that take several times as long. */
+export const SLOW = new Map<string, Kind>([
+  ["entries and lists, LLVM", llvmEntriesOracle],
+  ["entries, elfutils", euEntriesOracle],
+  ["location lists, elfutils", euLocationsOracle],
+]);
+
+/** Compares a file by all of some kinds, side by side, and its frames with readelf. */
+export async function compareFile(
+  path: string,
+  kinds: ReadonlyMap<string, Kind>,
+): Promise<Map<string, Comparison>> {
+  const dwarf = openFlat(path);
+  const running = [...kinds].map(
+    async ([name, kind]) => [name, await compareLines(kind(path, dwarf))] as const,
+  );
+  const results = new Map(await Promise.all(running));
+  results.set("frame rows, readelf", compareFrames(path));
+  return results;
+}
