@@ -30,7 +30,7 @@ export function euModules(...args: string[]): EuModule[] {
     });
 }
 
-/** `symbol+0x10`, `symbol` or `??` for each address, as libdwfl finds them: `eu-addr2line -S`. */
+/** `symbol+0x10`, `symbol`, or nothing, for each address, as libdwfl finds them: `eu-addr2line -S`. */
 export function euSymbols(addresses: readonly bigint[], ...args: string[]): string[] {
   const input = addresses.map((one) => `0x${one.toString(16)}\n`).join("");
   const { stdout } = spawnSync("eu-addr2line", ["-S", ...args], { input, encoding: "utf8", env: clean() });
@@ -39,7 +39,7 @@ export function euSymbols(addresses: readonly bigint[], ...args: string[]): stri
     .trim()
     .split("\n")
     .filter((_, line) => line % 2 === 0)
-    .map((line) => line.replace(/ .*$/, ""));
+    .map((line) => line.replace(/ .*$/, "").replace(/^(\?\?|\(\)\+.*)$/, ""));
 }
 
 /** Nothing is to come from servers. */
