@@ -1,5 +1,4 @@
 /** Shows one part of the debug information of files: as text, as JSON, or as numbers of what there is. */
-import { EXIT_OK } from "../help.ts";
 import { filesNamed } from "../inputs.ts";
 import { jsonPieces } from "../json.ts";
 import { describe, Output } from "../output.ts";
@@ -44,7 +43,7 @@ function showText<Item>(files: readonly string[], options: DumpOptions, dump: Du
           for (const item of group.items()) for (const line of dump.text(item)) out.line(line);
         });
       }
-      if (isEmpty && run.status === EXIT_OK) out.line(`\n${dump.absent}`);
+      if (isEmpty && !file.hasFailed) out.line(`\n${dump.absent}`);
     });
   }
   out.flush();
