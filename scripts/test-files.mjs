@@ -2,7 +2,10 @@
  * `node scripts/test-files.mjs NAME [vitest arguments]`: tests that need files of hundreds of megabytes, and minutes:
  * `kernel` compares with other readers on the debug files of a real kernel, `debugfiles` on those of Debian's packages.
  */
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { debugFiles } from "./lib/debug-files.mjs";
+import { kernelFiles } from "./lib/kernel.mjs";
 import { ensureInstalled, requireNode } from "./lib/prepare.mjs";
 import { root, run } from "./lib/run.mjs";
 import { ensureTools, testPath } from "./lib/tools.mjs";
@@ -15,9 +18,14 @@ if (name !== "kernel" && name !== "debugfiles") {
 requireNode();
 ensureInstalled();
 if (!ensureTools()) process.exit(1);
+
+// What there is to read is told in a file: the names are too many for the environment.
+const list = join(root, `.cache/${name}.json`);
+mkdirSync(join(root, ".cache"), { recursive: true });
+writeFileSync(list, JSON.stringify(name === "kernel" ? kernelFiles() : debugFiles()));
 const vitest = join(root, "node_modules/vitest/vitest.mjs");
 process.exitCode = run(
   process.execPath,
   [vitest, "run", "--config", "vitest.files.config.ts", "--reporter=verbose", `test/${name}/`, ...args],
-  { env: { ...process.env, PATH: testPath } },
+  { env: { ...process.env, PATH: testPath, BINDERY_FILES: list } },
 );

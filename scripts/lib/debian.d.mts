@@ -1,2 +1,0 @@
-/** The unpacked tree of a Debian package. */
-export function unpackedPackage(name: string): string;
