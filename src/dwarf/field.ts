@@ -48,6 +48,11 @@ export class FieldReader {
     this.#words = relocations?.words;
   }
 
+  /** The relocation type that was found to be a plain `S + A` of 4 bytes where offsets are; -1 while none was met. */
+  get plainOffsetType(): number {
+    return this.#offsetSize === 4 ? this.#offsetType : -1;
+  }
+
   /** An unsigned field of 1, 2, 4 or 8 bytes as it stands, exact below 2^53. */
   raw(at: number, size: number): number {
     const { bytes, little } = this;

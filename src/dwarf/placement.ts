@@ -16,6 +16,8 @@ export class Placement implements Resolver {
   /** Final values by symbol, in halves, where {@link isKnown} said so. */
   lows = new Uint32Array(0);
   highs = new Uint32Array(0);
+  /** Counts the resolvers that were in force. */
+  generation = 0;
   readonly #elf: ElfFile;
   #resolver: Resolver | undefined;
   #states = new Uint8Array(0);
@@ -29,6 +31,7 @@ export class Placement implements Resolver {
   /** Puts another resolver in force; what the one before said is forgotten, and nothing is read again. */
   place(resolver: Resolver | undefined): void {
     this.#resolver = resolver;
+    this.generation++;
     this.#states.fill(UNASKED);
     this.#sections.clear();
     this.#symbols.clear();

@@ -151,8 +151,8 @@ export class EntryCursor {
     this.valueOffset = at;
     if (form === DW_FORM.DW_FORM_implicit_const) {
       this.form = form;
-      this.low = abbrevs.constantLow[index] ?? 0;
-      this.high = abbrevs.constantHigh[index] ?? 0;
+      this.low = abbrevs.constants[2 * index] ?? 0;
+      this.high = abbrevs.constants[2 * index + 1] ?? 0;
       return true;
     }
     const forms = this.#forms;

@@ -6,7 +6,7 @@ import { leb128Length } from "../../bytes/leb128.ts";
 import { DW_FORM, formName } from "../constants/form.ts";
 import type { FieldReader } from "../field.ts";
 import { dwarfError } from "../place.ts";
-import { decodingOf } from "./abbrev.ts";
+import { DECODING, decodingOf } from "./decoding.ts";
 import type { UnitHeader } from "./unit.ts";
 
 /** `DW_FORM_indirect` may name `DW_FORM_indirect`; nobody needs more than a few. */
@@ -18,7 +18,7 @@ export class FormReader {
    * reference. Of blocks and strings in place: where the bytes begin.
    */
   low = 0;
-  /** High 32 bits of what has 64. Of blocks and strings in place: how many bytes. Of `DW_FORM_LLVM_addrx_offset`: the offset. */
+  /** High 32 bits of what has 64. Of blocks and strings in place: how many bytes. */
   high = 0;
   /** The form of the value read last: that which was found behind `DW_FORM_indirect`. */
   form = 0;
@@ -55,60 +55,60 @@ export class FormReader {
     return this.#position;
   }
 
-  /** Decodes the value at the position; the numbers are those of {@link AbbrevTable.decodings}. */
+  /** Decodes the value at the position. */
   #decode(decoding: number): void {
     const bytes = this.#bytes;
     const at = this.#position;
     switch (decoding) {
-      case 1: // DW_FORM_data1
+      case DECODING.data1:
         this.low = bytes[at] ?? 0;
         this.high = 0;
         this.#position = at + 1;
         return;
-      case 2: // DW_FORM_data2
+      case DECODING.data2:
         this.low = this.#u16(at);
         this.high = 0;
         this.#position = at + 2;
         return;
-      case 3: // DW_FORM_data4, an offset before DWARF 4
+      case DECODING.data4:
         this.low = this.#relocated ? this.#reader.offset(at, 4) : this.#u32(at);
         this.high = 0;
         this.#position = at + 4;
         return;
-      case 4: // DW_FORM_strx4
+      case DECODING.strx4:
         this.low = this.#u32(at);
         this.high = 0;
         this.#position = at + 4;
         return;
-      case 5: // DW_FORM_ref4
+      case DECODING.ref4:
         this.low = this.#unit.offset + this.#u32(at);
         this.high = 0;
         this.#position = at + 4;
         return;
-      case 6: // DW_FORM_strp, DW_FORM_sec_offset
+      case DECODING.offset:
         this.#offset(at, this.#unit.offsetSize);
         return;
-      case 7: // DW_FORM_flag_present
+      case DECODING.present:
         this.low = 1;
         this.high = 0;
         return;
-      case 8: // DW_FORM_udata
+      case DECODING.udata:
         this.#uleb();
         return;
-      case 9: // DW_FORM_sdata
+      case DECODING.sdata:
         this.#sleb();
         return;
-      case 10: // DW_FORM_exprloc
+      case DECODING.exprloc:
         this.#uleb();
         this.#block(this.#position, this.low);
         return;
-      case 11: // DW_FORM_block1
+      case DECODING.block1:
         this.#block(at + 1, bytes[at] ?? 0);
         return;
-      case 12: // DW_FORM_addr
+      case DECODING.addr:
         this.#word(at, this.#unit.addressSize);
         return;
-      case 13: // DW_FORM_string
+      case DECODING.string:
         this.#string(at);
         return;
       default:
@@ -165,12 +165,6 @@ export class FormReader {
         return;
       case DW_FORM.DW_FORM_data16:
         this.#block(at, 16);
-        return;
-      case DW_FORM.DW_FORM_LLVM_addrx_offset:
-        // An index, and what is added to the address there.
-        this.#uleb();
-        this.high = this.#u32(this.#position);
-        this.#position += 4;
         return;
       case DW_FORM.DW_FORM_indirect:
         this.#decodeIndirect(at);

@@ -73,11 +73,7 @@ describe.each(BUILDS)("$compiler $options", ({ compiler, options }) => {
             value++
           ) {
             expect(at.nextAttribute()).toBe(true);
-            expect([batch.places[value], batch.lows[value], batch.highs[value]]).toEqual([
-              at.valueOffset,
-              at.low,
-              at.high,
-            ]);
+            expect([batch.lows[value], batch.highs[value]]).toEqual([at.low, at.high]);
           }
           expect(at.nextAttribute()).toBe(false);
         }
