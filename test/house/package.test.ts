@@ -69,6 +69,17 @@ describe("the package as packed", () => {
     expect(execFileSync(bin, ["--version"], { encoding: "utf8" }).trim()).toBe(manifest.version);
   });
 
+  it("starts threads from where it is installed", () => {
+    const bin = join(folder, "node_modules/.bin/bindery");
+    const twice = ["1", "2"].map((jobs) =>
+      execFileSync(bin, ["dwarf", "frames", "--stats", "--jobs", jobs, "/bin/ls", "/bin/sh"], {
+        encoding: "utf8",
+      }),
+    );
+    expect(twice[0]).toMatch(/^\d+ cies, [1-9]/);
+    expect(twice[1]).toBe(twice[0]);
+  });
+
   it.each(entries)("imports %s and finds names in it", (entry) => {
     const { status, stdout, stderr } = node(
       `console.log(Object.keys(await import(${JSON.stringify(entry)})).length)`,
