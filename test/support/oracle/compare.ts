@@ -16,6 +16,8 @@ export interface Oracle {
   normal(line: string): string | undefined;
   /** The rule by which two different lines are right all the same, or the tool is known to be wrong. */
   excuse?(ours: string, theirs: string): string | undefined;
+  /** Why the tool is known to crash on the file, whose rest is not compared then. */
+  readonly crash?: string | undefined;
 }
 
 /** What came of a comparison. */
@@ -46,7 +48,12 @@ export async function compareLines(oracle: Oracle): Promise<Comparison> {
     result.excused.set(rule, (result.excused.get(rule) ?? 0) + 1);
     return true;
   };
-  await eachLine(oracle.tool, oracle.args, take);
+  const signal = await eachLine(oracle.tool, oracle.args, take);
+  if (signal !== undefined && oracle.crash !== undefined) {
+    result.excused.set(oracle.crash, 1);
+    return result;
+  }
+  if (signal !== undefined) result.differences.push(`${oracle.tool}: ended by ${signal}`);
   if (result.differences.length === 0) {
     const more = nextLine(ours);
     if (more !== undefined) result.differences.push(difference(more, "(nothing more)"));
@@ -69,7 +76,8 @@ function difference(ours: string, theirs: string): string {
 function nextLine(lines: Iterator<string>): string | undefined {
   try {
     const { done, value } = lines.next();
-    return done === true ? undefined : value;
+    // Tools print a string with its line ends, and what is behind the first is no line to compare.
+    return done === true ? undefined : value.split("\n", 1)[0];
   } catch (error) {
     return `! ${error}`;
   }

@@ -20,6 +20,8 @@ function* lines(dwarf: Dwarf): Generator<string> {
     while (at.next()) {
       yield `${at.offset.toString(16)} ${at.depth} ${tagName(at.tag).slice("DW_TAG_".length)}`;
       while (at.nextAttribute()) {
+        // It says nothing of these where it does not find the supplementary file.
+        if (at.form === DW_FORM.DW_FORM_GNU_strp_alt || at.form === DW_FORM.DW_FORM_GNU_ref_alt) continue;
         const name = attributeName(at.attribute).slice("DW_AT_".length);
         yield `${name} (${formName(at.form).slice("DW_FORM_".length)}) ${value(unit, at, strings)}`;
       }
@@ -91,6 +93,7 @@ function normal(line: string): string | undefined {
   const attribute = /^ {11,}([A-Za-z_]\w*) +\((\w+)\) ?(.*)$/.exec(line);
   if (attribute === null) return undefined;
   const [, name = "", form = "", text = ""] = attribute;
+  if (form.endsWith("_alt")) return undefined;
   return `${name} (${form}) ${shortened(name, form, text)}`;
 }
 

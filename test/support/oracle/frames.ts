@@ -7,6 +7,7 @@ import { frameRow, frameRowText } from "../../../src/dwarf/read/frame-row.ts";
 import { FrameRows } from "../../../src/dwarf/read/frame-rows.ts";
 import { frameInstructionTexts } from "../../../src/dwarf/read/frame-text.ts";
 import type { Relocatable } from "../../../src/dwarf/relocatable.ts";
+import { SHT } from "../../../src/elf/constants/section.ts";
 import {
   type OracleFrame,
   openFrames,
@@ -93,6 +94,8 @@ export function euFramesOracle(path: string, dwarf: Dwarf): Oracle {
 
 function* euFrames(dwarf: Dwarf): Generator<string> {
   for (const frames of FrameSection.all(dwarf).reverse()) {
+    // It passes over the sections of the type that the x86-64 ABI gives to frames, which LLVM uses.
+    if (frames.reader.section.elfSection.type !== SHT.SHT_PROGBITS) continue;
     for (const at = frames.entries(); at.next(); ) {
       const offset = at.offset.toString(16);
       if (at.isCie) yield `${offset} CIE`;

@@ -1,9 +1,8 @@
 /** Line programs as llvm-dwarfdump, readelf and eu-readelf print their rows. */
-import type { Dwarf, DwarfUnit } from "../../../src/dwarf/dwarf.ts";
+import type { Dwarf } from "../../../src/dwarf/dwarf.ts";
 import { LineHeader, lineProgramOffsets } from "../../../src/dwarf/read/line-header.ts";
 import { LineRows } from "../../../src/dwarf/read/line-program.ts";
 import type { Oracle } from "./compare.ts";
-import { unitProgram, unitsInOrder } from "./file.ts";
 
 /** Compares headers, tables of files, and all rows, in the order of the section, with `llvm-dwarfdump --debug-line`. */
 export function llvmLinesOracle(path: string, dwarf: Dwarf): Oracle {
@@ -105,7 +104,7 @@ function normalReadelf(line: string): string | undefined {
   return `${address}${op} ${number}${stmt === undefined || number === "-" ? "" : " x"}`;
 }
 
-/** Compares all rows of the programs that units have with `eu-readelf --debug-dump=decodedline`. */
+/** Compares all rows, program by program, with `eu-readelf --debug-dump=decodedline`. */
 export function euLinesOracle(path: string, dwarf: Dwarf): Oracle {
   return {
     tool: "eu-readelf",
@@ -127,8 +126,8 @@ interface EuRow {
 
 function* euLines(dwarf: Dwarf): Generator<string> {
   const { elf } = dwarf.sections;
-  for (const unit of unitsInOrder(dwarf)) {
-    for (const { section, offset, position, flags, numbers, end } of sortedRows(unit)) {
+  for (const header of programs(dwarf)) {
+    for (const { section, offset, position, flags, numbers, end } of sortedRows(header)) {
       const name = section === 0 ? "" : elf.section(section).name;
       const shown = BigInt.asUintN(64, end ? offset - 1n : offset).toString(16);
       yield `${position} ${flags}${end ? "*" : ""} ${numbers} ${name}+${shown}`;
@@ -136,11 +135,9 @@ function* euLines(dwarf: Dwarf): Generator<string> {
   }
 }
 
-/** libdw sorts the rows of a unit by address, ends of sequences first; its sections follow each other as in the file. */
-function sortedRows(unit: DwarfUnit): EuRow[] {
+/** libdw sorts the rows of a program by address, ends of sequences first; its sections follow each other as in the file. */
+function sortedRows(header: LineHeader): EuRow[] {
   const rows: EuRow[] = [];
-  const header = unitProgram(unit);
-  if (header === undefined) return rows;
   const row = new LineRows(header);
   while (row.next()) {
     const { section = 0, offset } = row.address().place();

@@ -27,7 +27,7 @@ interface List {
 
 /** Compares all range lists before DWARF 5 with `readelf -wR`; of those since, readelf 2.40 prints the first alone, without its base. */
 export function readelfRangesOracle(path: string, dwarf: Dwarf): Oracle {
-  return { tool: "readelf", args: ["-wNR", "-W", path], ours: ranges(dwarf), normal: normalRange };
+  return { tool: "readelf", args: ["-wNR", "-W", path], ours: ranges(dwarf), normal: oldRanges() };
 }
 
 /** Compares all location lists that entries lead to with `readelf -wo`. */
@@ -50,7 +50,7 @@ export function euLocationsOracle(path: string, dwarf: Dwarf): Oracle {
 function* writtenRanges(dwarf: Dwarf): Generator<string> {
   const name = (kind: number): string => rangeListEntryName(kind).slice("DW_RLE_".length);
   let last: RangeCursor | undefined;
-  for (const { unit, offset } of lists(dwarf, rangeOffset)) {
+  for (const { unit, offset } of lists(dwarf, rangeOffset, isNew)) {
     // gcc lets an entry lead into the list of another, whose rest is its own; eu-readelf prints it once.
     if (last !== undefined && offset <= last.offset) continue;
     last = new RangeCursor(unitBases(unit), offset);
@@ -61,7 +61,7 @@ function* writtenRanges(dwarf: Dwarf): Generator<string> {
 function* writtenLocations(dwarf: Dwarf): Generator<string> {
   const name = (kind: number): string => locationListEntryName(kind).slice("DW_LLE_".length);
   let last: LocationCursor | undefined;
-  for (const { unit, offset } of lists(dwarf, locationOffset)) {
+  for (const { unit, offset } of lists(dwarf, locationOffset, isNew)) {
     if (last !== undefined && offset <= last.offset) continue;
     last = new LocationCursor(unitBases(unit), offset);
     yield* written(unit, last, name);
@@ -87,9 +87,13 @@ function* written(unit: DwarfUnit, cursor: BoundsCursor, name: (kind: number) =>
   yield "end_of_list";
 }
 
+function isNew(unit: DwarfUnit): boolean {
+  return unit.header.version >= 5;
+}
+
 /** Leaves out the lists that no entry leads to: eu-readelf prints those too, with bases that they don't have. */
 function referred(dwarf: Dwarf, offsetOf: OffsetOf): (line: string) => string | undefined {
-  const known = new Set(lists(dwarf, offsetOf).map(({ offset }) => offset));
+  const known = new Set(lists(dwarf, offsetOf, isNew).map(({ offset }) => offset));
   let wanted = false;
   return (line) => {
     const list = /^ {2}Offset: ([0-9a-f]+), Index: /.exec(line);
@@ -120,7 +124,7 @@ function normalWritten(line: string): string | undefined {
 }
 
 function* ranges(dwarf: Dwarf): Generator<string> {
-  for (const { unit, offset } of lists(dwarf, rangeOffset)) {
+  for (const { unit, offset } of lists(dwarf, rangeOffset, (unit) => !isNew(unit))) {
     const cursor = new RangeCursor(unitBases(unit), offset);
     while (cursor.next()) yield bounds(cursor);
   }
@@ -144,9 +148,10 @@ function bounds(cursor: BoundsCursor): string {
 }
 
 /** All lists that entries lead to, each once, in the order of the section. */
-function lists(dwarf: Dwarf, offsetOf: OffsetOf): List[] {
+function lists(dwarf: Dwarf, offsetOf: OffsetOf, wanted: (unit: DwarfUnit) => boolean = () => true): List[] {
   const found = new Map<number, List>();
   for (const unit of dwarf.units()) {
+    if (!wanted(unit)) continue;
     const at = unit.entries();
     while (at.next()) {
       let offset = -1;
@@ -192,8 +197,17 @@ function locationOffset(unit: DwarfUnit, at: EntryCursor): number {
 
 const HEX = (digits: string): string => BigInt(`0x${digits}`).toString(16);
 
+/** Only of `.debug_ranges`. */
+function oldRanges(): (line: string) => string | undefined {
+  let wanted = false;
+  return (line) => {
+    if (line.startsWith("Contents of the ")) wanted = line.includes(".debug_ranges");
+    return wanted ? normalRange(line) : undefined;
+  };
+}
+
 function normalRange(line: string): string | undefined {
-  const range = /^ +[0-9a-f]{8} ([0-9a-f]{8,16}) ([0-9a-f]{8,16}) (?: ?\(start (?:==|>) end\))?\s*$/.exec(
+  const range = /^ +[0-9a-f]{8} ([0-9a-f]{8,16}) ([0-9a-f]{8,16}) *(?:\(start (?:==|>) end\))?\s*$/.exec(
     line,
   );
   return range === null ? undefined : `${HEX(range[1] ?? "")} ${HEX(range[2] ?? "")}`;

@@ -31,7 +31,7 @@ function* lines(dwarf: Dwarf): Generator<string> {
     yield `Pointer Size ${header.addressSize}`;
     const at = unit.entries();
     while (at.next()) {
-      yield `<${at.depth}><${at.offset.toString(16)}> ${tagName(at.tag)}`;
+      yield `<${at.depth}><${at.offset.toString(16)}> ${shortTag(at.tag)}`;
       while (at.nextAttribute()) {
         const place = at.valueOffset.toString(16);
         yield `<${place}> ${attributeName(at.attribute)} ${formText(at.form)} ${value(unit, at, strings)}`;
@@ -45,6 +45,12 @@ export const READELF_STYLE: ExpressionStyle = {
   like: "readelf",
   address: (value) => String(value.resolve()),
 };
+
+/** readelf shortens two names. */
+function shortTag(tag: number): string {
+  const name = tagName(tag);
+  return name.startsWith("DW_TAG_template_") ? name.replace(/(type|value)_parameter$/, "$1_param") : name;
+}
 
 const forms = new Map<number, string>();
 
@@ -68,7 +74,7 @@ function value(unit: DwarfUnit, at: EntryCursor, strings: StringCache): string {
     case DW_FORM.DW_FORM_strp_sup:
       return `(offset: ${sharp(at.low, 0)})`;
     case DW_FORM.DW_FORM_GNU_ref_alt:
-      return `<alt ${sharp(at.low, 0)}>`;
+      return `<${sharp(at.low, 0)}>`;
     case DW_FORM.DW_FORM_addr: {
       const digits = finalHex(at);
       return digits === "0" ? "0" : `0x${digits}`;
@@ -154,6 +160,11 @@ function known(form: string, value: string): string {
     case "(line_strp)":
     case "(string)":
       return value;
+    case "(GNU_strp_alt)":
+    case "(strp_sup)":
+      return value.slice(0, value.indexOf(")") + 1);
+    case "(GNU_ref_alt)":
+      return value.replace("<alt ", "<").split(" ", 1)[0] ?? "";
     case "(exprloc)":
       return readelfExpression(
         value.replace(/: [0-9a-f ]*\t/, ": ").replace(" [without DW_AT_frame_base]", ""),

@@ -4,13 +4,14 @@ import { StringDecoder } from "node:string_decoder";
 
 /**
  * Runs a tool and gives each line of its output to `take`, until that says false: the tool is ended then.
- * @throws Error when the tool can't be run, or ends with a signal that is not ours
+ * @returns the signal that ended the tool by itself
+ * @throws Error when the tool can't be run
  */
 export function eachLine(
   tool: string,
   args: readonly string[],
   take: (line: string) => boolean,
-): Promise<void> {
+): Promise<NodeJS.Signals | undefined> {
   return new Promise((resolve, reject) => {
     const child = spawn(tool, args, { stdio: ["ignore", "pipe", "ignore"] });
     const decoder = new StringDecoder("utf8");
@@ -32,11 +33,8 @@ export function eachLine(
     });
     child.on("error", reject);
     child.on("close", (_, signal) => {
-      if (signal !== null && wanted) reject(new Error(`${tool}: ended by ${signal}`));
-      else {
-        if (wanted && rest !== "") take(rest);
-        resolve();
-      }
+      if (wanted && rest !== "" && signal === null) take(rest);
+      resolve(wanted ? (signal ?? undefined) : undefined);
     });
   });
 }
