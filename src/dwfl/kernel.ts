@@ -36,7 +36,7 @@ export function deadKernelReports(options: DeadKernelOptions, space: OfflineSpac
   }
   const report = (name: string, path: string): ModuleReport => {
     const place: ReportedPlace = places[name] ?? (name === KERNEL ? { bias: 0n } : { space });
-    return { name, path, open: () => openFile(path), place };
+    return { name, path, open: () => openFile(path), place, isKernelModule: name !== KERNEL };
   };
   const kernel = vmlinux === undefined ? [] : [report(KERNEL, vmlinux)];
   files.delete(KERNEL);
@@ -112,6 +112,7 @@ function loadedReport({ name, span }: LoadedModule, path: string | undefined, sy
         ? { unknown: HIDDEN }
         : { sectionAddress: (section) => loadedSection(join(sys, "module", name, "sections", section.name)) },
     span,
+    isKernelModule: true,
   };
 }
 

@@ -51,4 +51,6 @@ export interface ModuleReport {
   readonly span?: AddressSpan | undefined;
   /** The program itself, of a process. */
   readonly isProgram?: boolean;
+  /** One of the many modules of a kernel, which are not opened unless they are needed themselves. */
+  readonly isKernelModule?: boolean;
 }

@@ -83,6 +83,11 @@ export class Module {
     return this.#report.isProgram === true;
   }
 
+  /** Whether this is a loadable module of a kernel. */
+  get isKernelModule(): boolean {
+    return this.#report.isKernelModule === true;
+  }
+
   /** Whether the main file is open. */
   get isOpen(): boolean {
     return this.#main !== undefined && "file" in this.#main;

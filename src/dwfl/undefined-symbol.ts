@@ -6,8 +6,8 @@ import type { Module } from "./module.ts";
 
 /**
  * Address of the symbol that other modules define for one. A kernel module says itself of which modules it needs
- * something: these and the kernel are asked then, and no other is opened for it. Else those are asked whose files are
- * open already, and the kernel, in the order they were reported.
+ * something: these and the kernel are asked then. Else all are asked in the order they were reported, save modules of a
+ * kernel that nobody opened yet.
  */
 export function findDefinition(module: Module, name: string, modules: readonly Module[]): bigint | undefined {
   for (const other of candidates(module, modules)) {
@@ -20,7 +20,7 @@ export function findDefinition(module: Module, name: string, modules: readonly M
 
 function candidates(module: Module, modules: readonly Module[]): readonly Module[] {
   const needed = moduleDependencies(module.elf);
-  if (needed === undefined) return modules.filter((one) => one.isOpen || one.name === KERNEL);
+  if (needed === undefined) return modules.filter((one) => one.isOpen || !one.isKernelModule);
   const names = new Set([KERNEL, ...needed.map(moduleName)]);
   return modules.filter((one) => names.has(one.name));
 }
