@@ -98,6 +98,7 @@ export { LINE_FLAG, LineColumns } from "./read/line-columns.ts";
 export { LineHeader, lineProgramOffsets } from "./read/line-header.ts";
 export { LineRows } from "./read/line-program.ts";
 export { type LineRow, LineTable } from "./read/line-table.ts";
+export { unitLineHeader } from "./read/line-unit.ts";
 export {
   attributeExpression,
   type BoundedLocation,
@@ -139,5 +140,6 @@ export { typeDeclaration } from "./types.ts";
 export { type DefinitionOptions, typeDefinition } from "./types-definition.ts";
 export { type MemberLayout, type TypeLayout, typeLayout } from "./types-layout.ts";
 export { typeName } from "./types-name.ts";
+export { definedTypes } from "./types-order.ts";
 export { typeSize } from "./types-size.ts";
 export type { IndexedUnit, UnitIndex } from "./unit-index.ts";
