@@ -5,6 +5,7 @@ import { basename, join } from "node:path";
 import { ElfFile, isArchive } from "../elf/index.ts";
 import { ElfError, HostError } from "../errors.ts";
 import { hostDecompressors, openArchive, openElf, openSource } from "../host/file.ts";
+import type { ReadBuffers } from "../host/read-buffers.ts";
 
 /** One ELF file to show, or why it can't be. */
 export type Input = { readonly name: string } & (
@@ -16,7 +17,7 @@ export type Input = { readonly name: string } & (
  * Opens what an argument names, one input at a time; an input is closed when the next one is asked for.
  * Errors are yielded with the input they belong to, so that the others are still shown.
  */
-function* inputsOf(argument: string): Generator<Input, void, undefined> {
+function* inputsOf(argument: string, buffers: ReadBuffers | undefined): Generator<Input, void, undefined> {
   const [, archive, member] = /^(.+)\((.+)\)$/.exec(argument) ?? [];
   try {
     if (isDirectory(argument)) {
@@ -28,7 +29,7 @@ function* inputsOf(argument: string): Generator<Input, void, undefined> {
     } else if (looksLikeArchive(argument)) {
       yield* membersOf(argument, undefined);
     } else {
-      using opened = openElf(argument);
+      using opened = openElf(argument, buffers === undefined ? {} : { buffers });
       yield { name: argument, elf: opened.elf };
     }
   } catch (error) {
@@ -62,9 +63,15 @@ function* membersOf(path: string, wanted: string | undefined): Generator<Input, 
   }
 }
 
-/** The inputs that all arguments name, in order; a directory names what {@link filesNamed} finds below it. */
-export function* allInputs(files: readonly string[]): Generator<Input, void, undefined> {
-  for (const file of filesNamed(files)) yield* inputsOf(file);
+/**
+ * The inputs that all arguments name, in order; a directory names what {@link filesNamed} finds below it.
+ * @param buffers what files are read into, for who keeps nothing of an input when the next one is asked for
+ */
+export function* allInputs(
+  files: readonly string[],
+  buffers?: ReadBuffers,
+): Generator<Input, void, undefined> {
+  for (const file of filesNamed(files)) yield* inputsOf(file, buffers);
 }
 
 /**

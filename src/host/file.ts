@@ -8,6 +8,7 @@ import { Archive } from "../elf/archive.ts";
 import { type Decompressors, PURE_DECOMPRESSORS } from "../elf/decompressors.ts";
 import { ElfFile } from "../elf/file.ts";
 import { ElfError, HostError } from "../errors.ts";
+import type { ReadBuffers } from "./read-buffers.ts";
 import { decodeXz, isXz } from "./xz.ts";
 
 /** Largest file that whole-file decompression may make, unless the caller says otherwise: 2 GiB. */
@@ -19,11 +20,14 @@ export class FileSource implements ByteSource {
   /** Size when the file was opened. */
   readonly size: number;
   #descriptor: number | undefined;
+  readonly #buffers: ReadBuffers | undefined;
+  readonly #lent: Uint8Array<ArrayBuffer>[] = [];
 
-  private constructor(path: string, descriptor: number, size: number) {
+  private constructor(path: string, descriptor: number, size: number, buffers: ReadBuffers | undefined) {
     this.name = path;
     this.size = size;
     this.#descriptor = descriptor;
+    this.#buffers = buffers;
   }
 
   /**
@@ -31,13 +35,13 @@ export class FileSource implements ByteSource {
    *
    * @throws HostError `HOST_SYSCALL` if the file can't be opened, `HOST_UNSUPPORTED` if it is not a regular file
    */
-  static open(path: string): FileSource {
+  static open(path: string, buffers?: ReadBuffers): FileSource {
     const descriptor = syscall("open", path, () => openSync(path, "r"));
     try {
       const stat = fstatSync(descriptor);
       if (!stat.isFile())
         throw new HostError("HOST_UNSUPPORTED", "open", `${path}: found no regular file, expected one`);
-      return new FileSource(path, descriptor, stat.size);
+      return new FileSource(path, descriptor, stat.size, buffers);
     } catch (error) {
       closeSync(descriptor);
       throw error;
@@ -51,7 +55,8 @@ export class FileSource implements ByteSource {
     if (descriptor === undefined) {
       throw new HostError("HOST_SYSCALL", "read", `${this.name}: found a closed file, expected an open one`);
     }
-    const bytes = new Uint8Array(length);
+    const bytes = this.#buffers?.take(length) ?? new Uint8Array(length);
+    if (this.#buffers !== undefined) this.#lent.push(bytes);
     for (let done = 0; done < length; ) {
       const count = syscall("read", this.name, () =>
         readSync(descriptor, bytes, done, length - done, offset + done),
@@ -74,6 +79,7 @@ export class FileSource implements ByteSource {
     const descriptor = this.#descriptor;
     this.#descriptor = undefined;
     if (descriptor !== undefined) closeSync(descriptor);
+    this.#buffers?.give(this.#lent.splice(0));
   }
 
   [Symbol.dispose](): void {
@@ -85,6 +91,8 @@ export class FileSource implements ByteSource {
 export interface OpenPathOptions {
   /** Bytes that decompressing the file, or one of its sections, may make; 2 GiB by default. */
   readonly limit?: number;
+  /** What is read into buffers of these, so that views of the file are valid only until it is closed. */
+  readonly buffers?: ReadBuffers;
 }
 
 /** Something opened that holds a file descriptor. */
@@ -114,7 +122,7 @@ export interface OpenedArchive extends Opened {
  * @throws HostError if the file can't be read, ElfError `ELF_BAD_COMPRESSION` if it can't be decompressed
  */
 export function openSource(path: string, options: OpenPathOptions = {}): Opened {
-  const file = FileSource.open(path);
+  const file = FileSource.open(path, options.buffers);
   try {
     const compression = wholeFileCompression(file.read(0, Math.min(6, file.size)));
     if (compression === undefined) return opened(file, undefined, () => file.close());

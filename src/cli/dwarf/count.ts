@@ -2,6 +2,7 @@
 import { statSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { HostError } from "../../errors.ts";
+import { ReadBuffers } from "../../host/read-buffers.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../help.ts";
 import { filesNamed } from "../inputs.ts";
 import { runJobs } from "../jobs/pool.ts";
@@ -101,12 +102,15 @@ function threadError(file: string, error: Error | undefined): Counted["errors"][
   return describe(file, new HostError("HOST_UNSUPPORTED", "read", what));
 }
 
+/** Of a thread, which reads one file after the other. */
+const buffers = new ReadBuffers();
+
 /** Counts what is in a file, or in the members of an archive. */
 export function countFile(file: string, options: DumpOptions, dump: Dump<unknown>): Counted {
   const counts: Counts = Object.fromEntries(dump.counted.map((key) => [key, 0]));
   const errors: { code: string; message: string }[] = [];
   const run = new Run(options, (name, error) => errors.push(describe(name, error)));
-  for (const { file: one } of run.files([file])) {
+  for (const { file: one } of run.files([file], buffers)) {
     one?.attempt(() => {
       if (dump.countFile === undefined) countItems(one, dump, counts);
       else dump.countFile(one, counts);

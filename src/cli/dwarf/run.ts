@@ -1,5 +1,6 @@
 /** Opening the files that are shown, one after the other. */
 import type { ElfFile } from "../../elf/file.ts";
+import type { ReadBuffers } from "../../host/read-buffers.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../help.ts";
 import { allInputs } from "../inputs.ts";
 import { DumpFile } from "./file.ts";
@@ -29,9 +30,15 @@ export class Run {
     }
   }
 
-  /** The files, and members of archives, one after the other; without `file` those that can't be opened. */
-  *files(names: readonly string[]): IterableIterator<{ name: string; file: DumpFile | undefined }> {
-    for (const { name, elf, error } of allInputs(names)) {
+  /**
+   * The files, and members of archives, one after the other; without `file` those that can't be opened.
+   * @param buffers what files are read into, for who keeps nothing of one when the next one is asked for
+   */
+  *files(
+    names: readonly string[],
+    buffers?: ReadBuffers,
+  ): IterableIterator<{ name: string; file: DumpFile | undefined }> {
+    for (const { name, elf, error } of allInputs(names, buffers)) {
       const fail = (wrong: unknown): void => this.#fail(name, wrong);
       yield { name, file: elf === undefined ? void fail(error) : this.#open(name, elf, fail) };
     }
