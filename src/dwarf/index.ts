@@ -62,6 +62,9 @@ export {
   type SourcePlace,
 } from "./entry-facts.ts";
 export type { FieldReader } from "./field.ts";
+export type { FoundFunction } from "./lookup/find-function.ts";
+export { type FoundLine, isPathEnd } from "./lookup/find-line.ts";
+export { type CodeAnswer, type CodeFrame, CodeLookup } from "./lookup/lookup.ts";
 export { dwarfError, type Located, relocationRequired } from "./place.ts";
 export type { AbbrevTable, Encoding } from "./read/abbrev.ts";
 export { UnitBases, unitBases } from "./read/addr-table.ts";

@@ -51,6 +51,11 @@ export class LineRows {
   epilogueBegin = false;
   isa = 0;
   discriminator = 0;
+  /**
+   * Where the opcodes behind the row are. Who keeps it with the other fields can come back to a row: all of them set again,
+   * the cursor goes on from there.
+   */
+  position: number;
 
   readonly #bytes: Uint8Array;
   readonly #end: number;
@@ -60,7 +65,6 @@ export class LineRows {
   readonly #advances: Uint32Array;
   /** By opcode: lines that a special one adds. */
   readonly #lines: Int32Array;
-  #position: number;
   /** What the last call of `#leb` read, in signed halves: small integers to the engine, whatever the bits. */
   #low = 0;
   #high = 0;
@@ -72,7 +76,7 @@ export class LineRows {
     this.isStmt = header.defaultIsStmt;
     this.#bytes = header.reader.bytes;
     this.#end = header.end;
-    this.#position = header.program;
+    this.position = header.program;
     this.#opcodeBase = opcodeBase;
     this.#vliw = maximumOperations > 1;
     const unit = this.#vliw ? 1 : minimumInstructionLength;
@@ -103,7 +107,7 @@ export class LineRows {
     const lines = this.#lines;
     const vliw = this.#vliw;
     let { distance, line } = this;
-    let at = this.#position;
+    let at = this.position;
     while (at < end) {
       const opcode = bytes[at++] ?? 0;
       if (opcode >= opcodeBase) {
@@ -112,14 +116,14 @@ export class LineRows {
         else distance += advances[opcode] ?? 0;
         this.distance = distance;
         this.line = line >>> 0;
-        this.#position = at;
+        this.position = at;
         return true;
       }
       switch (opcode) {
         case DW_LNS_copy:
           this.distance = distance;
           this.line = line >>> 0;
-          this.#position = at;
+          this.position = at;
           return true;
         case DW_LNS_advance_line: {
           const byte = bytes[at] ?? 0;
@@ -181,7 +185,7 @@ export class LineRows {
           distance = this.distance;
           if (this.endSequence) {
             this.line = line >>> 0;
-            this.#position = at;
+            this.position = at;
             return true;
           }
           break;
@@ -207,7 +211,7 @@ export class LineRows {
           at = this.#skipUnknown(opcode, at);
       }
     }
-    this.#position = at;
+    this.position = at;
     if (at > end) this.#truncated(end, "opcode");
     return false;
   }
@@ -248,7 +252,7 @@ export class LineRows {
     this.opIndex = sum - instructions * maximumOperations;
     const bytes = instructions * minimumInstructionLength;
     if (!Number.isSafeInteger(sum) || !Number.isSafeInteger(bytes)) {
-      this.#bad(this.#position, `advance of ${operations} operations: expected less than 2^53`);
+      this.#bad(this.position, `advance of ${operations} operations: expected less than 2^53`);
     }
     return bytes;
   }
