@@ -89,7 +89,7 @@ function fromMappings(
     {
       memory,
       program: start,
-      pathsOf: ({ path }) =>
+      pathsOf: (path) =>
         executable !== undefined && path === program ? [executable] : [join(sysroot, path)],
     },
   );

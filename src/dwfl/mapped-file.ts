@@ -25,8 +25,10 @@ interface MappedFile {
 /** Where the files of mappings are found. */
 export interface MappedFileOptions {
   readonly memory: MemoryReader;
-  /** Paths to try for the file of a mapping, the best first. */
-  readonly pathsOf: (mapping: Mapping) => readonly string[];
+  /** Paths that a path in the process leads to, the best first. */
+  readonly pathsOf: (path: string) => readonly string[];
+  /** A path of the file of a mapping itself, whatever its path leads to now. */
+  readonly exactPath?: (mapping: Mapping) => string;
   /** An address in the program itself, if there is one known: that of its program headers. */
   readonly program: bigint | undefined;
 }
@@ -67,7 +69,7 @@ function isProgram({ mappings, image }: MappedFile, { memory, pathsOf }: MappedF
   if (first === undefined) return false;
   const seen = first.fileOffset === 0n ? isElfAt(memory, first.start) : undefined;
   if (seen !== undefined) return seen;
-  return mappings.some((one) => one.executable === true) || pathsOf(first).some(startsAsElf);
+  return mappings.some((one) => one.executable === true) || pathsOf(first.path).some(startsAsElf);
 }
 
 function startsAsElf(path: string): boolean {
@@ -85,16 +87,19 @@ function startsAsElf(path: string): boolean {
 }
 
 function mappedModule({ path, mappings, image }: MappedFile, options: MappedFileOptions): ModuleReport {
-  const { pathsOf, program } = options;
+  const { pathsOf, exactPath, program } = options;
   const [first] = mappings;
   const last = mappings.at(-1);
   if (first === undefined || last === undefined) throw new RangeError("a mapped file without mappings");
   const plain = path.replace(DELETED, "");
   const name = basename(plain);
+  // What is at the path of a deleted file is another one, unless it can be shown to be the same.
+  const others = image === undefined && plain !== path ? [] : pathsOf(plain);
+  const paths = exactPath === undefined ? others : [exactPath(first), ...others];
   return {
     name,
     path: plain,
-    open: () => openChecked(name, plain, pathsOf(first), image),
+    open: () => openChecked(name, plain, paths, image),
     place: { address: first.start, fileOffset: first.fileOffset },
     span: { start: first.start, end: last.end },
     isProgram: program !== undefined && program >= first.start && program < last.end,

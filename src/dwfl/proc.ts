@@ -28,12 +28,9 @@ export function processReports(pid: number, { proc = "/proc" }: ProcessOptions):
   const modules = mappedModules(files, {
     memory,
     program: programAddress(join(directory, "auxv")),
-    // The file itself, though its path leads elsewhere now; as the process sees the path; as we do.
-    pathsOf: ({ start, end, path }) => [
-      join(directory, "map_files", `${start.toString(16)}-${end.toString(16)}`),
-      join(directory, "root", path),
-      path,
-    ],
+    exactPath: ({ start, end }) => join(directory, "map_files", `${start.toString(16)}-${end.toString(16)}`),
+    // As the process sees the path, and as we do.
+    pathsOf: (path) => [join(directory, "root", path), path],
   });
   const own = lines.find((one) => one.path === "[vdso]");
   const vdso = own === undefined ? undefined : vdsoReport(own, memory);
