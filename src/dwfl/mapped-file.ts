@@ -3,8 +3,8 @@ import { basename } from "node:path";
 import type { FileMapping } from "../elf/core-note.ts";
 import { isElf } from "../elf/header.ts";
 import { BinderyError, DwflError } from "../errors.ts";
-import { openSource } from "../host/file.ts";
-import { loadedSpan } from "./layout.ts";
+import { openElf, openSource } from "../host/file.ts";
+import { type AddressSpan, loadedSpan } from "./layout.ts";
 import { imageAt, isElfAt, type MemoryImage, type MemoryReader } from "./memory-image.ts";
 import type { ModuleFile, ModuleReport } from "./module-report.ts";
 import { borrowedFile, openFile } from "./offline.ts";
@@ -38,28 +38,49 @@ const DELETED = / \(deleted\)$/;
 
 /** A module for each ELF file among mappings that are in order of address; other files are passed over. */
 export function mappedModules(mappings: readonly Mapping[], options: MappedFileOptions): ModuleReport[] {
-  return groups(mappings, options.memory)
+  return groups(mappings, options)
     .filter((file) => isProgram(file, options))
     .map((file) => mappedModule(file, options));
 }
 
 /** Consecutive mappings of one file; a second copy of it that follows at once is one of its own. */
-function groups(mappings: readonly Mapping[], memory: MemoryReader): MappedFile[] {
-  const files: { path: string; mappings: Mapping[]; image: MemoryImage | undefined; end: bigint }[] = [];
+function groups(mappings: readonly Mapping[], options: MappedFileOptions): MappedFile[] {
+  const files: (MappedFile & { readonly mappings: Mapping[] })[] = [];
   for (const mapping of mappings) {
     const last = files.at(-1);
-    const isSame = last !== undefined && last.path === mapping.path;
-    if (isSame && !(mapping.fileOffset === 0n && mapping.start >= last.end)) {
+    if (last !== undefined && last.path === mapping.path && !beginsCopy(mapping, last, options)) {
       last.mappings.push(mapping);
       continue;
     }
-    const image =
-      mapping.fileOffset === 0n ? imageAt(memory, mapping.start, basename(mapping.path)) : undefined;
-    const span = image === undefined ? undefined : loadedSpan(image.elf);
-    const end = span === undefined || image === undefined ? 2n ** 64n : span.end + image.bias;
-    files.push({ path: mapping.path, mappings: [mapping], image, end });
+    const { path, start, fileOffset } = mapping;
+    const image = fileOffset === 0n ? imageAt(options.memory, start, basename(path)) : undefined;
+    files.push({ path, mappings: [mapping], image });
   }
   return files;
+}
+
+/** Whether a mapping is the first of another copy: the start of the file, behind all that the copy before takes. */
+function beginsCopy(
+  { start, fileOffset }: Mapping,
+  last: MappedFile,
+  { pathsOf }: MappedFileOptions,
+): boolean {
+  const [first] = last.mappings;
+  if (fileOffset !== 0n || first === undefined) return false;
+  const span = last.image === undefined ? spanOnDisk(pathsOf(last.path)) : loadedSpan(last.image.elf);
+  return span !== undefined && start - first.start >= span.end - span.start;
+}
+
+/** What the first readable file of several takes in memory. */
+function spanOnDisk(paths: readonly string[]): AddressSpan | undefined {
+  for (const path of paths) {
+    const span = attempt(() => {
+      using file = openElf(path);
+      return loadedSpan(file.elf);
+    });
+    if (span !== undefined) return span;
+  }
+  return undefined;
 }
 
 /** Whether a mapped file is an ELF file, as far as can be told; of those that can't be read, whether code is run from it. */
@@ -73,15 +94,19 @@ function isProgram({ mappings, image }: MappedFile, { memory, pathsOf }: MappedF
 }
 
 function startsAsElf(path: string): boolean {
+  const found = attempt(() => {
+    using file = openSource(path);
+    return isElf(file.source.read(0, Math.min(4, file.source.size)));
+  });
+  return found === true;
+}
+
+/** What can't be read is as if it were not there. */
+function attempt<T>(run: () => T): T | undefined {
   try {
-    const { source, close } = openSource(path);
-    try {
-      return isElf(source.read(0, Math.min(4, source.size)));
-    } finally {
-      close();
-    }
+    return run();
   } catch (error) {
-    if (error instanceof BinderyError) return false;
+    if (error instanceof BinderyError) return undefined;
     throw error;
   }
 }
