@@ -26,8 +26,14 @@ const HOW: ReadonlyMap<number, number> = new Map([
   [DW_FORM.DW_FORM_indirect, ELSEWHERE],
 ]);
 
+/** In the place of a number: no string; several, or of another kind. */
+const NONE = -1;
+const MANY = -2;
+
 /** Which values of entries with a declaration are strings. */
 interface StringValues {
+  /** By declaration: the number of its one value that is a string of `.debug_str`, as most have it; or one of those below. */
+  readonly only: Int32Array;
   /** By declaration: where its strings begin in the other columns; one more at the end. */
   readonly first: Uint32Array;
   /** Number of the value among those of its entry. */
@@ -50,7 +56,7 @@ export class StringLook {
    */
   at(unit: DwarfUnit, batch: EntryBatch): void {
     const { abbrevs, count, declarations, firstValues, lows } = batch;
-    const { first, values, how } = this.#stringValues(abbrevs);
+    const { only, first, values, how } = this.#stringValues(abbrevs);
     const inPlace = unit.reader.bytes;
     const strings = sectionOf(unit, "debug_str");
     const lineStrings = sectionOf(unit, "debug_line_str");
@@ -60,27 +66,27 @@ export class StringLook {
     let seen = 0;
     for (let entry = 0; entry < count; entry++) {
       const declaration = declarations[entry] ?? 0;
-      const last = first[declaration + 1] ?? 0;
+      const one = only[declaration] ?? NONE;
+      if (one === NONE) continue;
       const from = firstValues[entry] ?? 0;
+      if (one !== MANY) {
+        const low = lows[from + one] ?? 0;
+        const byte = bytes[low];
+        if (byte === undefined) failOutside(unit, strings, low);
+        sum += byte;
+        seen++;
+        continue;
+      }
+      const last = first[declaration + 1] ?? 0;
       for (let i = first[declaration] ?? 0; i < last; i++) {
-        const index = from + (values[i] ?? 0);
-        const low = lows[index] ?? 0;
-        let byte: number | undefined;
-        switch (how[i]) {
-          case 1:
-            byte = bytes[low];
-            break;
-          case 2:
-            byte = lineBytes[low];
-            break;
-          case 0:
-            byte = inPlace[low];
-            break;
-          default:
-            this.#elsewhere(unit, batch, entry, values[i] ?? 0);
-            continue;
+        const low = lows[from + (values[i] ?? 0)] ?? 0;
+        const way = how[i] ?? 0;
+        if (way === ELSEWHERE) {
+          this.#elsewhere(unit, batch, entry, values[i] ?? 0);
+          continue;
         }
-        if (byte === undefined) failOutside(unit, how[i] === IN_STR ? strings : lineStrings, low);
+        const byte = way === IN_STR ? bytes[low] : way === IN_LINE_STR ? lineBytes[low] : inPlace[low];
+        if (byte === undefined) failOutside(unit, way === IN_STR ? strings : lineStrings, low);
         sum += byte;
         seen++;
       }
@@ -130,6 +136,7 @@ export class StringLook {
 }
 
 function findStringValues(abbrevs: AbbrevTable): StringValues {
+  const only = new Int32Array(abbrevs.length).fill(NONE);
   const first = new Uint32Array(abbrevs.length + 1);
   const values: number[] = [];
   const how: number[] = [];
@@ -138,12 +145,13 @@ function findStringValues(abbrevs: AbbrevTable): StringValues {
     for (let index = from; index < (abbrevs.first[declaration + 1] ?? 0); index++) {
       const way = HOW.get(abbrevs.forms[index] ?? 0);
       if (way === undefined) continue;
+      only[declaration] = only[declaration] === NONE && way === IN_STR ? index - from : MANY;
       values.push(index - from);
       how.push(way);
     }
     first[declaration + 1] = values.length;
   }
-  return { first, values: Uint32Array.from(values), how: Uint8Array.from(how) };
+  return { only, first, values: Uint32Array.from(values), how: Uint8Array.from(how) };
 }
 
 /** The section that the strings of a unit are in; of a file with two, that of its kind. */
