@@ -10,6 +10,7 @@ import { LineHeader, lineProgramOffsets } from "../../src/dwarf/read/line-header
 import { LineRows } from "../../src/dwarf/read/line-program.ts";
 import type { Resolver } from "../../src/dwarf/resolver.ts";
 import { openElf } from "../../src/host/file.ts";
+import { ReadBuffers } from "../../src/host/read-buffers.ts";
 
 const counts = {
   units: 0,
@@ -75,9 +76,10 @@ function readRows(dwarf: Dwarf): void {
 }
 
 const [work, ...files] = process.argv.slice(2);
+const buffers = new ReadBuffers();
 const from = performance.now();
 for (const file of files) {
-  using opened = openElf(file);
+  using opened = openElf(file, { buffers });
   const dwarf = Dwarf.open(opened.elf, AT_ZERO);
   if (work === "rows") readRows(dwarf);
   else for (const unit of dwarf.units()) (work === "units" ? readName : readValues)(unit);

@@ -28,6 +28,11 @@ export interface Run {
 const scratch = mkdtempSync(join(tmpdir(), "bindery-bench-"));
 process.on("exit", () => rmSync(scratch, { recursive: true }));
 
+/** Path of a file that is gone when the bench ends. */
+export function scratchFile(name: string): string {
+  return join(scratch, name);
+}
+
 export function preparedFiles(): Prepared {
   return JSON.parse(readFileSync(process.env.BINDERY_BENCH ?? "", "utf8"));
 }
