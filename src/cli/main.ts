@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { BinderyError } from "../errors.ts";
+import { defineAddr2line } from "./addr2line.ts";
 import { defineDwarf } from "./dwarf.ts";
 import { defineElf } from "./elf.ts";
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, helpText } from "./help.ts";
@@ -45,6 +46,7 @@ function makeProgram(): Command {
   );
   defineElf(program);
   defineDwarf(program);
+  defineAddr2line(program);
   defineLive(program);
   defineTour(program);
   return program;

@@ -35,3 +35,16 @@ export type {
 } from "./module-report.ts";
 export { type ModuleSymbol, ModuleSymbols, type SymbolMatch } from "./module-symbols.ts";
 export { Dwfl, type DwflOptions, type ModuleOptions } from "./session.ts";
+export {
+  type CodeAddress,
+  type SymbolizedAddress,
+  type SymbolizeOptions,
+  Symbolizer,
+} from "./symbolize.ts";
+export {
+  type PlaceSymbol,
+  PlaceSymbolizer,
+  type SymbolizedFile,
+  type SymbolizedFrame,
+  type SymbolizedPlace,
+} from "./symbolize-place.ts";

@@ -33,6 +33,8 @@ export interface CodeFrame {
   readonly isStmt: boolean;
   /** The function was inlined into that of the next frame. */
   readonly inlined: boolean;
+  /** `DW_LANG_` value of the unit; 0 where it does not say. */
+  readonly language: number;
   /** The unit that says so. */
   readonly unit: DwarfUnit;
   /** Offset of the function's entry in its section; `undefined` where no function is known. */
@@ -254,6 +256,7 @@ export class CodeLookup implements CodeUnits {
       discriminator: call.discriminator,
       isStmt: call.isStmt,
       inlined,
+      language: code.language,
       unit: code.unit,
       entry: entry < 0 ? undefined : entry,
     };

@@ -51,6 +51,7 @@ export class UnitCode {
   #header: LineHeader | undefined;
   #headerKnown = false;
   #directory: string | undefined;
+  #language: number | undefined;
   readonly #paths = new Map<number, string | undefined>();
 
   constructor(unit: DwarfUnit, owner: CodeOwner, skeleton?: UnitCode) {
@@ -127,6 +128,15 @@ export class UnitCode {
       this.#paths.set(file, path);
     }
     return path;
+  }
+
+  /** `DW_AT_language`; 0 where the unit does not say. */
+  get language(): number {
+    if (this.#language === undefined) {
+      const { scanner } = this;
+      this.#language = scanner.decodeRoot() ? scanner.number(SLOT.LANGUAGE) : 0;
+    }
+    return this.#language;
   }
 
   /** A string of the root entry. */
