@@ -3,8 +3,9 @@ import { DW_AT } from "./constants/attribute.ts";
 import { DW_TAG } from "./constants/tag.ts";
 import type { Die } from "./die.ts";
 import { TypePrinter } from "./types.ts";
+import { layoutAttributes, saidAlignment } from "./types-alignment.ts";
 import { type MemberLayout, type TypeLayout, typeLayout } from "./types-layout.ts";
-import { completed, keyword } from "./types-name.ts";
+import { completed, isC, keyword } from "./types-name.ts";
 import { number } from "./types-size.ts";
 
 /** Structures without a name within one another. */
@@ -12,11 +13,16 @@ const DEEPEST = 32;
 /** Column of the comments. */
 const COMMENTS = 56;
 const INDENT = "    ";
+const PACKED = " __attribute__((packed))";
+/** Bytes of an enumeration that is not told to be smaller. */
+const INT = 4n;
 
 /** How a definition is printed. */
 export interface DefinitionOptions {
   /** Puts the offset and size of each member beside it, and what is not used between them, as pahole(1) does. */
   readonly layout?: boolean;
+  /** Adds the attributes of GNU C without which a compiler would lay it out otherwise: `packed` and `aligned`. */
+  readonly attributes?: boolean;
 }
 
 /**
@@ -24,12 +30,13 @@ export interface DefinitionOptions {
  * Types without a name are defined where they are used. A type of another kind is just declared.
  * @throws DwarfError, DWARF_LOOP also when there is no end to it
  */
-export function typeDefinition(type: Die, { layout = false }: DefinitionOptions = {}): string {
+export function typeDefinition(type: Die, options: DefinitionOptions = {}): string {
   const die = completed(type);
-  const printer = new DefinitionPrinter(layout);
+  const printer = new DefinitionPrinter(options);
   if (die.tag === DW_TAG.DW_TAG_typedef) {
     const meant = die.attribute(DW_AT.DW_AT_type)?.reference;
-    return `typedef ${printer.declared(meant, die.name ?? "", 0)};`;
+    const bytes = options.attributes === true ? saidAlignment(die) : undefined;
+    return `typedef ${printer.declared(meant, die.name ?? "", 0)}${aligned(bytes)};`;
   }
   return keyword(die) === undefined ? `${printer.types.declare(die)};` : `${printer.body(die, 0)};`;
 }
@@ -37,9 +44,11 @@ export function typeDefinition(type: Die, { layout = false }: DefinitionOptions 
 class DefinitionPrinter {
   readonly types = new TypePrinter();
   readonly #layout: boolean;
+  readonly #attributes: boolean;
 
-  constructor(layout: boolean) {
+  constructor({ layout = false, attributes = false }: DefinitionOptions) {
     this.#layout = layout;
+    this.#attributes = attributes;
   }
 
   /** `struct node { … }`, without its end. */
@@ -49,10 +58,15 @@ class DefinitionPrinter {
     // Its own name needs no owners: a definition stands inside of them.
     const head = name === undefined ? word : `${word} ${name}`;
     if (die.attribute(DW_AT.DW_AT_declaration)?.flag === true) return head;
-    const lines =
-      die.tag === DW_TAG.DW_TAG_enumeration_type ? this.#enumerators(die) : this.#members(die, depth);
+    const isEnumeration = die.tag === DW_TAG.DW_TAG_enumeration_type;
+    const made = this.#attributes && isC(die) ? die : undefined;
+    const lines = isEnumeration ? this.#enumerators(die) : this.#members(die, depth);
     const indent = INDENT.repeat(depth);
-    return [`${head}${this.#bases(die)} {`, ...lines.map((line) => (line === "" ? "" : INDENT + line)), "}"]
+    return [
+      `${head}${this.#bases(die)} {`,
+      ...lines.map((line) => (line === "" ? "" : INDENT + line)),
+      `}${wholeAttributes(made)}`,
+    ]
       .join(`\n${indent}`)
       .replace(/[ \t]+$/gm, "");
   }
@@ -74,13 +88,18 @@ class DefinitionPrinter {
     const lines: string[] = [];
     const layout = typeLayout(die);
     const places = new Map(layout.members.map((member) => [member.die.offset, member]));
+    const made = this.#attributes && isC(die) ? layoutAttributes(die) : undefined;
     for (const child of die.children()) {
       const member = places.get(child.offset);
       if (this.#layout && member !== undefined && member.hole > 0)
         lines.push(`/* XXX ${bits(member.hole)} hole */`);
-      const text = this.#member(child, depth + 1);
-      if (text !== undefined)
-        lines.push(member === undefined ? `${text};` : this.#placed(`${text};`, member));
+      const gap = made?.gaps.get(child.offset);
+      if (gap !== undefined)
+        lines.push(`${this.types.declare(child.attribute(DW_AT.DW_AT_type)?.reference)} : ${gap};`);
+      const declared = this.#member(child, depth + 1);
+      if (declared === undefined) continue;
+      const text = `${declared}${aligned(made?.members.get(child.offset))};`;
+      lines.push(member === undefined ? text : this.#placed(text, member, depth));
     }
     if (this.#layout) lines.push(...summary(layout));
     return lines;
@@ -142,13 +161,31 @@ class DefinitionPrinter {
     return bases.length === 0 ? "" : ` : ${bases.join(", ")}`;
   }
 
-  #placed(text: string, { offset, size, isBitField }: MemberLayout): string {
+  #placed(text: string, { offset, size, isBitField }: MemberLayout, depth: number): string {
     if (!this.#layout || offset === undefined) return text;
     const place = isBitField ? `${Math.floor(offset / 8)}:${offset % 8}` : String(offset / 8);
     const extent = size === undefined ? "" : isBitField ? `${size} bits` : String(size / 8);
-    const last = text.length - text.lastIndexOf("\n") - 1;
-    return `${text}${" ".repeat(Math.max(1, COMMENTS - last))}/* ${place.padStart(6)} ${extent.padStart(6)} */`;
+    // The last of several lines has its indentation already.
+    const line = text.lastIndexOf("\n") + 1;
+    const indent = line === 0 ? depth * INDENT.length : -INDENT.length;
+    return `${text}${" ".repeat(Math.max(1, COMMENTS - (text.length - line) - indent))}/* ${place.padStart(6)} ${extent.padStart(6)} */`;
   }
+}
+
+/** Those of a whole structure, union or enumeration of C; nothing for `undefined`. */
+function wholeAttributes(die: Die | undefined): string {
+  if (die === undefined) return "";
+  if (die.tag === DW_TAG.DW_TAG_enumeration_type) {
+    const size = number(die.attribute(DW_AT.DW_AT_byte_size));
+    return size !== undefined && size < INT ? PACKED : "";
+  }
+  const made = layoutAttributes(die);
+  return (made.isPacked ? PACKED : "") + aligned(made.aligned);
+}
+
+/** ` __attribute__((aligned(8)))`; nothing without a number. */
+function aligned(bytes: number | undefined): string {
+  return bytes === undefined ? "" : ` __attribute__((aligned(${bytes})))`;
 }
 
 function summary({ size, padding, members }: TypeLayout): string[] {

@@ -82,7 +82,7 @@ function typeOf(die: Die): Type {
   const { offset, tagName: tag, name } = die;
   const bytes = typeSize(die);
   const size = bytes === undefined ? undefined : Number(bytes);
-  const definition = typeDefinition(die, { layout: true });
+  const definition = typeDefinition(die, { layout: true, attributes: true });
   switch (die.tag) {
     case DW_TAG.DW_TAG_enumeration_type:
       return { offset, tag, name, size, enumerators: enumeratorsOf(die), definition };
