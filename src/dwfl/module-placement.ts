@@ -79,6 +79,11 @@ export class ModulePlacement {
     return isRelocatable(this.#module.elf) ? 0n : this.#layOut().bias;
   }
 
+  /** Final address of an address of a linked file; `undefined` where its place is not known. */
+  addressOf(own: bigint): bigint | undefined {
+    return "unknown" in this.#place ? undefined : BigInt.asUintN(64, own + this.bias());
+  }
+
   /** Final address of a loaded section; `undefined` of others, and where it is not known. */
   sectionAddress(index: number): bigint | undefined {
     if (this.#sections.has(index)) return this.#sections.get(index);
@@ -90,6 +95,7 @@ export class ModulePlacement {
   /** Where a final address is in the file; `undefined` if in none of its sections, or outside its range. */
   placeOf(address: bigint): FilePlace | undefined {
     if (!isRelocatable(this.#module.elf)) {
+      if ("unknown" in this.#place) return undefined;
       const { start, end } = this.span();
       return address < start || address >= end
         ? undefined
@@ -106,7 +112,7 @@ export class ModulePlacement {
     const { elf, ask } = this.#module;
     const section = elf.section(index);
     if ((section.flags & SHF.SHF_ALLOC) === 0) return undefined;
-    if (!isRelocatable(elf)) return BigInt.asUintN(64, section.addr + this.bias());
+    if (!isRelocatable(elf)) return this.addressOf(section.addr);
     const asked = ask?.(section);
     if (asked !== undefined) return asked;
     const place = this.#place;

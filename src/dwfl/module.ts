@@ -196,7 +196,7 @@ export class Module {
   /** Final address of a place in the main file; `undefined` if its section's is not known. */
   addressOf(section: number | undefined, offset: bigint): bigint | undefined {
     if (section === undefined) {
-      return isRelocatable(this.elf) ? undefined : BigInt.asUintN(64, offset + this.bias);
+      return isRelocatable(this.elf) ? undefined : this.#placement.addressOf(offset);
     }
     const start = this.sectionAddress(section);
     return start === undefined ? undefined : BigInt.asUintN(64, start + offset);
