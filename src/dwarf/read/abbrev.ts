@@ -1,7 +1,7 @@
 /** Abbreviation tables, `.debug_abbrev` [DWARF5 7.5.3], as columns. */
 import { DW_FORM } from "../constants/form.ts";
 import { dwarfError, type Located } from "../place.ts";
-import { AbbrevReader } from "./abbrev-reader.ts";
+import { type AbbrevColumns, AbbrevReader } from "./abbrev-reader.ts";
 
 /** Bytes of a form whose size depends on the unit. */
 const ADDRESS_SIZED = -2;
@@ -55,68 +55,83 @@ export interface Encoding {
   readonly offsetSize: number;
 }
 
-/** One abbreviation table. Declarations are numbered in their order; columns are by that number. */
+/**
+ * One abbreviation table. Declarations are numbered in their order; columns are by that number. It is read as far as
+ * declarations are asked for by code, and whole at the first look at a column.
+ */
 export class AbbrevTable {
-  /** `DW_TAG_` of each declaration. */
-  readonly tags: Uint16Array;
-  /** 1 where entries own the entries that follow. */
-  readonly children: Uint8Array;
-  /** Where the attributes of each declaration begin in {@link attributes} and {@link forms}; one more at the end. */
-  readonly first: Int32Array;
-  /** `DW_AT_`, all declarations one after the other. */
-  readonly attributes: Uint16Array;
-  /** `DW_FORM_`, beside {@link attributes}. */
-  readonly forms: Uint16Array;
-  /** How the value of each is decoded, beside {@link attributes}: see decoding.ts. */
-  readonly decodings: Uint8Array;
-  /** Values of `DW_FORM_implicit_const` in two halves, low first, beside {@link attributes}; empty where none has the form. */
-  readonly constants: Uint32Array;
-  /** Attributes of the declaration that has most. */
-  readonly longest: number;
-  /** Declaration by code; `undefined` where codes count up from 1, as compilers write them. */
-  readonly byCode: ReadonlyMap<number, number> | undefined;
+  readonly #reader: AbbrevReader;
+  #complete: AbbrevColumns | undefined;
   readonly #sizes = new Map<number, Int32Array>();
 
-  private constructor(draft: AbbrevReader["draft"]) {
-    const { declarationCount, attributeCount } = draft;
-    this.tags = draft.tags.slice(0, declarationCount);
-    this.children = draft.children.slice(0, declarationCount);
-    this.first = draft.first.slice(0, declarationCount + 1);
-    this.attributes = draft.attributes.slice(0, attributeCount);
-    this.forms = draft.forms.slice(0, attributeCount);
-    this.decodings = draft.decodings.slice(0, attributeCount);
-    this.constants = draft.constants.slice(0, draft.hasConstants ? 2 * attributeCount : 0);
-    let longest = 0;
-    for (let i = 0; i < declarationCount; i++) {
-      longest = Math.max(longest, (this.first[i + 1] ?? 0) - (this.first[i] ?? 0));
-    }
-    this.longest = longest;
-    this.byCode = numbering(draft.codes.subarray(0, declarationCount));
+  private constructor(reader: AbbrevReader) {
+    this.#reader = reader;
   }
 
   /**
-   * Reads the table at `offset`.
-   * @throws DwarfError DWARF_TRUNCATED, DWARF_BAD_VALUE
+   * The table at `offset`. Errors in it come when they are come to.
+   * @throws DwarfError DWARF_BAD_REFERENCE
    */
   static read(bytes: Uint8Array, offset: number, at: Located): AbbrevTable {
     if (offset >= bytes.length) {
       const what = `abbreviation table: section has ${bytes.length} bytes`;
       throw dwarfError(at, "DWARF_BAD_REFERENCE", offset, what);
     }
-    const reader = new AbbrevReader(bytes, offset, at);
-    while (reader.declaration());
-    return new AbbrevTable(reader.draft);
+    return new AbbrevTable(new AbbrevReader(bytes, offset, at));
+  }
+
+  /** The declarations that were read so far; what {@link indexOf} found is among them. */
+  get columns(): AbbrevColumns {
+    return this.#reader.columns;
+  }
+
+  /** All declarations. @throws DwarfError DWARF_TRUNCATED, DWARF_BAD_VALUE */
+  get all(): AbbrevColumns {
+    this.#complete ??= this.#reader.finish();
+    return this.#complete;
   }
 
   /** Number of declarations. */
   get length(): number {
-    return this.tags.length;
+    return this.all.tags.length;
   }
 
-  /** The declaration with that code; -1 when there is none. */
+  /** `DW_TAG_` of each declaration. */
+  get tags(): Uint16Array {
+    return this.all.tags;
+  }
+
+  /** 1 where entries own the entries that follow. */
+  get children(): Uint8Array {
+    return this.all.children;
+  }
+
+  /** Where the attributes of each declaration begin in {@link attributes} and {@link forms}; one more at the end. */
+  get first(): Uint32Array {
+    return this.all.first;
+  }
+
+  /** `DW_AT_`, all declarations one after the other. */
+  get attributes(): Uint16Array {
+    return this.all.attributes;
+  }
+
+  /** `DW_FORM_`, beside {@link attributes}. */
+  get forms(): Uint16Array {
+    return this.all.forms;
+  }
+
+  /** Declaration by code; `undefined` where codes count up from 1, as compilers write them. */
+  get byCode(): ReadonlyMap<number, number> | undefined {
+    return this.#reader.byCode;
+  }
+
+  /**
+   * The declaration with that code; -1 when there is none.
+   * @throws DwarfError DWARF_TRUNCATED, DWARF_BAD_VALUE in a declaration before it
+   */
   indexOf(code: number): number {
-    if (this.byCode === undefined) return code <= this.tags.length ? code - 1 : -1;
-    return this.byCode.get(code) ?? -1;
+    return this.#reader.find(code);
   }
 
   /**
@@ -134,26 +149,15 @@ export class AbbrevTable {
   }
 
   #sizeOf(index: number, encoding: Encoding): number {
+    const { first, forms } = this.all;
     let size = 0;
-    for (let i = this.first[index] ?? 0; i < (this.first[index + 1] ?? 0); i++) {
-      const fixed = formSize(this.forms[i] ?? 0, encoding);
+    for (let i = first[index] ?? 0; i < (first[index + 1] ?? 0); i++) {
+      const fixed = formSize(forms[i] ?? 0, encoding);
       if (fixed < 0) return VARIABLE;
       size += fixed;
     }
     return size;
   }
-}
-
-/** Declaration by code, where codes do not count up from 1. The first declaration of a code counts. */
-function numbering(codes: Float64Array): Map<number, number> | undefined {
-  let index = 0;
-  while (index < codes.length && codes[index] === index + 1) index++;
-  if (index === codes.length) return undefined;
-  const byCode = new Map<number, number>();
-  codes.forEach((code, index) => {
-    if (!byCode.has(code)) byCode.set(code, index);
-  });
-  return byCode;
 }
 
 /** Bytes of a form in a unit; -1 when they depend on the value. */

@@ -55,7 +55,7 @@ export class EntryBatch {
     this.count = 0;
     this.#loaded = this.#kernel?.load(reader, unit, abbrevs) ?? false;
     if (this.#kernel !== undefined && this.#loaded) this.#columns = this.#kernel.columns;
-    else if (abbrevs.longest > this.lows.length) this.#columns = columnsOf(abbrevs.longest);
+    else if (abbrevs.all.longest > this.lows.length) this.#columns = columnsOf(abbrevs.all.longest);
   }
 
   /** Of each entry: where it is in the section. Like all columns, valid until {@link begin}. */
@@ -131,6 +131,7 @@ export class EntryBatch {
   /** Reads one entry form by form. @returns false at the end of the unit, or when the columns have no room */
   #readEntry(): boolean {
     const { abbrevs, lows, highs, count } = this;
+    const { first, forms, children, constants } = abbrevs.all;
     const start = this.#skipNulls();
     if (start === this.#unit.end || count === ENTRIES) return false;
     const [code, behind] = this.#readCode(start);
@@ -139,17 +140,17 @@ export class EntryBatch {
       const what = `abbreviation code ${code}: not declared`;
       throw dwarfError(this.#reader.section, "DWARF_BAD_REFERENCE", start, what);
     }
-    let index = abbrevs.first[declaration] ?? 0;
-    const last = abbrevs.first[declaration + 1] ?? 0;
+    let index = first[declaration] ?? 0;
+    const last = first[declaration + 1] ?? 0;
     let value = count === 0 ? 0 : (this.firstValues[count] ?? 0);
     if (value + last - index > lows.length) return false;
     this.firstValues[count] = value;
     let at = behind;
     for (; index < last; index++, value++) {
-      const form = abbrevs.forms[index] ?? 0;
+      const form = forms[index] ?? 0;
       if (form === DW_FORM.DW_FORM_implicit_const) {
-        lows[value] = abbrevs.constants[2 * index] ?? 0;
-        highs[value] = abbrevs.constants[2 * index + 1] ?? 0;
+        lows[value] = constants[2 * index] ?? 0;
+        highs[value] = constants[2 * index + 1] ?? 0;
         continue;
       }
       at = this.#forms.read(form, at);
@@ -162,7 +163,7 @@ export class EntryBatch {
     this.depths[count] = this.#depth;
     this.firstValues[count + 1] = value;
     this.count = count + 1;
-    this.#depth += abbrevs.children[declaration] ?? 0;
+    this.#depth += children[declaration] ?? 0;
     this.#position = at;
     return true;
   }

@@ -36,7 +36,7 @@ export class EntryCursor {
 
   readonly #forms: FormReader;
   readonly #bytes: Uint8Array;
-  readonly #sizes: Int32Array;
+  #sizes: Int32Array | undefined;
   readonly #end: number;
   /** Where reading goes on. */
   #position: number;
@@ -52,7 +52,6 @@ export class EntryCursor {
     this.abbrevs = abbrevs;
     this.#forms = new FormReader(reader, unit);
     this.#bytes = bytes;
-    this.#sizes = abbrevs.sizes(unit);
     this.#end = unit.end;
     this.#position = from;
     this.depth = depth;
@@ -60,12 +59,12 @@ export class EntryCursor {
 
   /** `DW_TAG_` of the current entry. */
   get tag(): number {
-    return this.abbrevs.tags[this.#declaration] ?? 0;
+    return this.abbrevs.columns.tags[this.#declaration] ?? 0;
   }
 
   /** Whether the current entry owns entries. */
   get hasChildren(): boolean {
-    return this.abbrevs.children[this.#declaration] === 1;
+    return this.abbrevs.columns.children[this.#declaration] === 1;
   }
 
   /**
@@ -77,7 +76,7 @@ export class EntryCursor {
     let { depth } = this;
     if (this.#declaration >= 0) {
       this.#skipAttributes();
-      depth += abbrevs.children[this.#declaration] ?? 0;
+      depth += abbrevs.columns.children[this.#declaration] ?? 0;
     }
     const bytes = this.#bytes;
     const end = this.#end;
@@ -107,7 +106,7 @@ export class EntryCursor {
       this.depth = depth;
       this.#declaration = declaration;
       this.#position = at;
-      this.#next = abbrevs.first[declaration] ?? 0;
+      this.#next = abbrevs.columns.first[declaration] ?? 0;
       return true;
     }
     this.#position = end;
@@ -142,17 +141,18 @@ export class EntryCursor {
    */
   nextAttribute(): boolean {
     const declaration = this.#declaration;
-    if (declaration < 0 || this.#next >= (this.abbrevs.first[declaration + 1] ?? 0)) return false;
-    const { abbrevs } = this;
+    if (declaration < 0) return false;
+    const { columns } = this.abbrevs;
+    if (this.#next >= (columns.first[declaration + 1] ?? 0)) return false;
     const index = this.#next++;
     const at = this.#position;
-    const form = abbrevs.forms[index] ?? 0;
-    this.attribute = abbrevs.attributes[index] ?? 0;
+    const form = columns.forms[index] ?? 0;
+    this.attribute = columns.attributes[index] ?? 0;
     this.valueOffset = at;
     if (form === DW_FORM.DW_FORM_implicit_const) {
       this.form = form;
-      this.low = abbrevs.constants[2 * index] ?? 0;
-      this.high = abbrevs.constants[2 * index + 1] ?? 0;
+      this.low = columns.constants[2 * index] ?? 0;
+      this.high = columns.constants[2 * index + 1] ?? 0;
       return true;
     }
     const forms = this.#forms;
@@ -182,14 +182,16 @@ export class EntryCursor {
   }
 
   #skipAttributes(): void {
-    const { abbrevs } = this;
     const declaration = this.#declaration;
+    const { columns } = this.abbrevs;
+    const last = columns.first[declaration + 1] ?? 0;
+    if (this.#next === last) return;
+    this.#sizes ??= this.abbrevs.sizes(this.unit);
     const size = this.#sizes[declaration] ?? -1;
-    const last = abbrevs.first[declaration + 1] ?? 0;
-    if (size >= 0 && this.#next === abbrevs.first[declaration]) this.#position += size;
+    if (size >= 0 && this.#next === columns.first[declaration]) this.#position += size;
     else {
       for (let index = this.#next; index < last; index++) {
-        this.#position = this.#endOf(abbrevs.forms[index] ?? 0, this.#position);
+        this.#position = this.#endOf(columns.forms[index] ?? 0, this.#position);
       }
     }
     if (this.#position > this.#end) this.#fail(this.offset, "entry: runs past the end of the unit");

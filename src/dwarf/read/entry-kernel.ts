@@ -119,8 +119,8 @@ export class EntryKernel {
     const { offset, end } = unit;
     const records = section.relocations?.words?.subarray(...recordsOf(reader, offset, end)) ?? NO_RECORDS;
     // Values are read before the end of the unit is looked at: zeros follow.
-    const padding = WIDEST * (abbrevs.longest + 1);
-    this.#values = Math.max(this.#values, abbrevs.longest);
+    const padding = WIDEST * (abbrevs.all.longest + 1);
+    this.#values = Math.max(this.#values, abbrevs.all.longest);
     const inputs = end - offset + padding + records.byteLength + abbrevBytes(abbrevs);
     if (!this.#reserve(SYMBOL_TABLE + 8 * this.#symbols + 40 * this.#entries + 12 * this.#values + inputs)) {
       return false;
@@ -246,7 +246,8 @@ export class EntryKernel {
   }
 
   #putAbbrevs(abbrevs: AbbrevTable): void {
-    const { first, children, decodings, constants, byCode } = abbrevs;
+    const { byCode } = abbrevs;
+    const { first, children, decodings, constants } = abbrevs.all;
     this.#set("declarations", abbrevs.length);
     this.#set("firsts", this.#put(first));
     this.#set("children", this.#put(children));
@@ -279,7 +280,7 @@ export class EntryKernel {
     summands[present] = 1;
   }
 
-  #put(data: Uint8Array | Uint32Array | Int32Array): number {
+  #put(data: Uint8Array | Uint32Array): number {
     const at = this.#take(data.byteLength);
     if (data instanceof Uint8Array) this.#bytes.set(data, at);
     else this.#words.set(data, at / 4);
