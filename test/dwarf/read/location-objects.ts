@@ -100,6 +100,11 @@ export function printedAttributes(object: string): PrintedAttribute[] {
     encoding: "utf8",
     stdio: ["ignore", "pipe", "ignore"],
   });
+  return printedAttributesIn(printed);
+}
+
+/** The same of a print that is at hand. */
+export function printedAttributesIn(printed: string): PrintedAttribute[] {
   const found: PrintedAttribute[] = [];
   let entry = -1;
   for (const block of printed.split(/\n(?=0x[0-9a-f]+: |\s+DW_AT_)/)) {
