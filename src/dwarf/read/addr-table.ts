@@ -120,6 +120,15 @@ export class UnitBases {
       : value + start;
   }
 
+  /** Where the views that `DW_AT_GNU_locviews` tells are, in {@link locations}: in split units gcc counts as lists do. */
+  viewsOffset(value: number): number {
+    const start = this.unit.contribution(
+      this.unit.header.version >= 5 ? "debug_loclists" : "debug_loc",
+    ).offset;
+    const isInTable = this.isSplit && this.unit.header.version >= 5;
+    return value + (isInTable ? this.#tableBase(DW_AT.DW_AT_loclists_base, start) : start);
+  }
+
   /** The section of the unit's range lists. Before DWARF 5 split units have theirs in the skeleton's file. */
   ranges(): FieldReader {
     return this.unit.header.version >= 5
