@@ -92,12 +92,14 @@ export function defineSubcommand<Options extends DumpOptions>(
   });
 }
 
-/** `--unit`. */
+/** `--unit` and `--split`. */
 export function unitOption(command: Command): Command {
-  return command.option("--unit <n>", "only unit N, counted from 0", parseWholeNumber);
+  return command
+    .option("--unit <n>", "only unit N, counted from 0", parseWholeNumber)
+    .option("--split", "behind each skeleton unit also the unit of a .dwo or .dwp file that it stands for");
 }
 
-/** `--unit`, `--die` and `--depth`. */
+/** Those, `--die` and `--depth`. */
 export function entryOptions(command: Command): void {
   unitOption(command)
     .option("--die <offset>", "only the entry at OFFSET of its section, with what it owns", parseWholeNumber)

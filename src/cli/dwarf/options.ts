@@ -19,6 +19,7 @@ export interface DumpOptions {
 
 /** Of what is shown by units. */
 export interface UnitOptions extends DumpOptions {
+  readonly split?: true;
   readonly unit?: number;
 }
 

@@ -40,7 +40,8 @@ export class Run {
   ): IterableIterator<{ name: string; file: DumpFile | undefined }> {
     for (const { name, elf, error } of allInputs(names, buffers)) {
       const fail = (wrong: unknown): void => this.#fail(name, wrong);
-      yield { name, file: elf === undefined ? void fail(error) : this.#open(name, elf, fail) };
+      using file = elf === undefined ? void fail(error) : this.#open(name, elf, fail);
+      yield { name, file };
     }
   }
 }

@@ -20,11 +20,22 @@ export function* unitsOf(file: DumpFile, options: EntryOptions): IterableIterato
     if (!isWanted || (die !== undefined && (die < offset || die >= end))) continue;
     found = true;
     yield unit;
+    const split = options.split === true ? file.attempt(() => splitUnit(file, unit)) : undefined;
+    if (split !== undefined) yield split;
   }
   if (found || (number === undefined && die === undefined)) return;
   const wanted = [number === undefined ? [] : `unit ${number}`, die === undefined ? [] : `entry ${hex(die)}`];
   const what = `no ${wanted.flat().join(" with ")}: found ${index} units`;
   file.fail(new DwarfError("DWARF_BAD_REFERENCE", { file: file.name }, what));
+}
+
+/** The unit that a skeleton stands for. @throws DwarfError DWARF_BAD_REFERENCE when it is not found */
+function splitUnit({ companions }: DumpFile, unit: DwarfUnit): DwarfUnit | undefined {
+  const { splitLink, split } = unit;
+  if (splitLink === undefined || split !== undefined) return split;
+  const places = [...new Set(companions.tried.map(({ place, what }) => `${place} (${what})`))];
+  const what = `split unit ${hex(splitLink.id)} of ${splitLink.name}: not found; tried ${places.join(", ")}`;
+  throw dwarfError(unit.reader.section, "DWARF_BAD_REFERENCE", unit.header.offset, what);
 }
 
 /** A cursor at each entry of a unit that is asked for. */
@@ -63,7 +74,7 @@ export function unitFields(unit: DwarfUnit): Record<string, unknown> {
 /** Name of what a unit was compiled from. Damage is told where its entries are shown, not here. */
 function unitName(unit: DwarfUnit): string | undefined {
   try {
-    return rootEntry(unit).name;
+    return rootEntry(unit).name ?? unit.splitLink?.name;
   } catch {
     return undefined;
   }

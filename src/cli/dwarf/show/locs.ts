@@ -4,6 +4,7 @@ import { isExpressionAttribute, isListAttribute } from "../../../dwarf/constants
 import { DW_FORM } from "../../../dwarf/constants/form.ts";
 import { tagName } from "../../../dwarf/constants/tag.ts";
 import type { DwarfUnit } from "../../../dwarf/dwarf.ts";
+import { unitBases } from "../../../dwarf/read/addr-table.ts";
 import { EntryCursor } from "../../../dwarf/read/cursor.ts";
 import type { Expression } from "../../../dwarf/read/expression.ts";
 import { expressionText } from "../../../dwarf/read/expression-text.ts";
@@ -97,11 +98,12 @@ export function attributeList(unit: DwarfUnit, at: EntryCursor): LocationCursor 
   return isListAttribute(at.attribute) ? locationList(unit, at, viewsOf(unit, at.offset)) : undefined;
 }
 
-/** Where the views of an entry's location list are: the value of `DW_AT_GNU_locviews`, or -1. */
+/** Where the views of an entry's location list are, by its `DW_AT_GNU_locviews`; -1 without one. */
 function viewsOf(unit: DwarfUnit, entry: number): number {
   const at = new EntryCursor(unit.reader, unit.header, unit.abbrevs, entry);
   at.next();
-  while (at.nextAttribute()) if (at.attribute === DW_AT.DW_AT_GNU_locviews) return at.low;
+  while (at.nextAttribute())
+    if (at.attribute === DW_AT.DW_AT_GNU_locviews) return unitBases(unit).viewsOffset(at.low);
   return -1;
 }
 

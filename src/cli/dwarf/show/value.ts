@@ -46,6 +46,7 @@ export class ValuePrinter {
     const unit = this.#unit;
     const string = unit.dwarf.string(unit, at);
     if (string !== undefined) return JSON.stringify(string);
+    if (isIndexed(at.form) && unit.isSplit && unit.skeleton === undefined) return `address ${at.low}`;
     const address = unitBases(unit).address(at.form, at.valueOffset, at.low);
     if (address !== undefined) return this.#address(at, address);
     const expression = singleExpression(unit, at);
@@ -60,11 +61,13 @@ export class ValuePrinter {
       case DW_FORM.DW_FORM_ref8:
       case DW_FORM.DW_FORM_ref_udata:
       case DW_FORM.DW_FORM_ref_addr:
+      case DW_FORM.DW_FORM_GNU_ref_alt:
+      case DW_FORM.DW_FORM_ref_sup4:
+      case DW_FORM.DW_FORM_ref_sup8:
         return this.#named(`{${hex(at.low)}}`, at);
       case DW_FORM.DW_FORM_ref_sig8:
         return this.#named(`type ${wide(at.constant)}`, at);
       case DW_FORM.DW_FORM_sec_offset:
-      case DW_FORM.DW_FORM_GNU_ref_alt:
       case DW_FORM.DW_FORM_GNU_strp_alt:
       case DW_FORM.DW_FORM_strp_sup:
         return hex(at.low);
@@ -145,6 +148,21 @@ export class ValuePrinter {
       return text;
     });
     return name === undefined || name.length > LONGEST_NAME ? undefined : name;
+  }
+}
+
+/** Whether a value is the number of an address in a table, of the skeleton's file if the unit is split. */
+function isIndexed(form: number): boolean {
+  switch (form) {
+    case DW_FORM.DW_FORM_addrx:
+    case DW_FORM.DW_FORM_addrx1:
+    case DW_FORM.DW_FORM_addrx2:
+    case DW_FORM.DW_FORM_addrx3:
+    case DW_FORM.DW_FORM_addrx4:
+    case DW_FORM.DW_FORM_GNU_addr_index:
+      return true;
+    default:
+      return false;
   }
 }
 
