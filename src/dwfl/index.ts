@@ -5,6 +5,7 @@
 
 export { DwflError, type DwflErrorCode } from "../errors.ts";
 export { type CompanionOptions, Companions } from "./companions.ts";
+export type { CoreOptions } from "./core.ts";
 export {
   type DebuginfodAnswer,
   DebuginfodClient,
@@ -32,8 +33,10 @@ export type {
   ModuleReport,
   ReportedPlace,
   SectionAddress,
+  UnknownPlace,
 } from "./module-report.ts";
 export { type ModuleSymbol, ModuleSymbols, type SymbolMatch } from "./module-symbols.ts";
+export type { ProcessOptions } from "./proc.ts";
 export { Dwfl, type DwflOptions, type ModuleOptions } from "./session.ts";
 export {
   type CodeAddress,

@@ -1,7 +1,7 @@
 /** Files of kernels: the image, and modules in a tree of directories. */
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { HostError } from "../errors.ts";
+import { readError } from "./text-file.ts";
 
 /** What the kernel itself is called among the modules, as libdwfl calls it. */
 export const KERNEL = "kernel";
@@ -75,8 +75,7 @@ function listDirectory(path: string) {
   try {
     return readdirSync(path, { withFileTypes: true });
   } catch (cause) {
-    const errno = cause instanceof Error && "errno" in cause ? Math.abs(Number(cause.errno)) : undefined;
-    throw new HostError("HOST_SYSCALL", "readdir", cause instanceof Error ? cause.message : path, errno);
+    throw readError("readdir", path, cause);
   }
 }
 

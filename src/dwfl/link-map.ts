@@ -57,11 +57,7 @@ export function readLinkMap(
 }
 
 /** What was added to the program's addresses, by where its program headers are; `undefined` if that is not in memory. */
-export function programBias(
-  memory: MemoryReader,
-  auxv: AuxVector,
-  layout: MachineLayout,
-): bigint | undefined {
+function programBias(memory: MemoryReader, auxv: AuxVector, layout: MachineLayout): bigint | undefined {
   const at = auxv.get(AT.AT_PHDR);
   const own = programHeaders(memory, auxv, layout)?.find((one) => one.type === PT.PT_PHDR);
   return at === undefined || own === undefined ? undefined : at - own.vaddr;

@@ -8,6 +8,7 @@ export interface ModuleFile {
   readonly elf: ElfFile;
   /** Path of the file; `undefined` if it is none on disk. */
   readonly path: string | undefined;
+  /** Closes the file. */
   close(): void;
 }
 
@@ -29,7 +30,10 @@ export type ReportedPlace =
   /** A linked file, of which the byte at an offset is at an address. */
   | { readonly address: bigint; readonly fileOffset: bigint }
   /** Found out when it is needed. */
-  | { readonly locate: (elf: ElfFile) => ModulePlace | UnknownPlace }
+  | {
+      /** Asked once. */
+      readonly locate: (elf: ElfFile) => ModulePlace | UnknownPlace;
+    }
   /** At free addresses, taken at the first need. */
   | { readonly space: OfflineSpace }
   | UnknownPlace;

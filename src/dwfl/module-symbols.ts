@@ -86,6 +86,7 @@ export class ModuleSymbols {
     };
   }
 
+  /** All of them, in order. */
   *[Symbol.iterator](): IterableIterator<ModuleSymbol> {
     for (let position = 0; position < this.length; position++) yield this.at(position);
   }

@@ -100,9 +100,13 @@ export class Dwfl implements Disposable {
     return module === undefined || match === undefined ? undefined : { ...match, module };
   }
 
-  /** The first defined symbol of that name in the modules whose file can be read, in the order they were reported. */
+  /**
+   * The first defined symbol of that name in the modules whose file can be read, in the order they were reported. Modules
+   * of a kernel that nobody opened yet are not opened for it.
+   */
   symbolNamed(name: string): (ModuleSymbol & { readonly module: Module }) | undefined {
     for (const module of this.#reported) {
+      if (module.isKernelModule && !module.isOpen) continue;
       const symbol = module.error === undefined ? module.symbolNamed(name) : undefined;
       if (symbol !== undefined) return { ...symbol, module };
     }
@@ -203,6 +207,7 @@ export class Dwfl implements Disposable {
     for (const file of this.#owned) file.close();
   }
 
+  /** As {@link close}. */
   [Symbol.dispose](): void {
     this.close();
   }

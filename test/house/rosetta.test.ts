@@ -5,6 +5,7 @@ import { Allocation } from "../../src/dlbind/allocation.ts";
 import * as dlbind from "../../src/dlbind/index.ts";
 import { FieldReader } from "../../src/dwarf/field.ts";
 import * as dwarf from "../../src/dwarf/index.ts";
+import * as dwfl from "../../src/dwfl/index.ts";
 import * as elf from "../../src/elf/index.ts";
 import { RelocationTable } from "../../src/elf/relocation.ts";
 import { ElfSection } from "../../src/elf/section.ts";
@@ -43,11 +44,11 @@ describe("docs/rosetta.md", () => {
 
   it("names only what exists", () => {
     const publicNames = new Map<string, unknown>([
-      ...Object.entries({ ...dlbind, ...elf, ...dwarf }),
+      ...Object.entries({ ...dlbind, ...elf, ...dwarf, ...dwfl }),
       // Public as types: only other objects make them.
       ...Object.entries({ Allocation, ElfSection, FieldReader, RelocationTable }),
     ]);
-    const types = new Set(["bigint", "number", "ElfSymbol", "Resolver"]);
+    const types = new Set(["bigint", "number", "ElfSymbol", "Resolver", "DwflOptions"]);
     const checked: string[] = [];
     for (const name of rows.flatMap(here)) {
       if (types.has(name)) continue;
