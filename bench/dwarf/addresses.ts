@@ -77,7 +77,7 @@ function measureOne(prepared: Prepared, question: Question, rounds: number, slow
     line("with the start of the process", wall(ours), wall, question.goal),
     line("the work alone", inside(library), inside, ""),
     ["peak memory, MB", megabytes(ours), ...peers.map(megabytes), ""],
-    ["answers that are the same", "", ...peers.map(same), ""],
+    ["answers with the same lines as ours", "", ...peers.map(same), ""],
   ];
   const title = `${COUNT.toLocaleString("en")} random addresses of ${question.title}, seconds`;
   printColumns([title, ...[ours, ...peers].map(({ name }) => name), "goal"], rows);
@@ -129,22 +129,22 @@ function addressLines({ file, section }: Question): string[] {
   });
 }
 
-/** For each address the chain of functions with file and line, without what programs print differently. */
+/**
+ * For each address the lines of its chain, without what programs print differently: folders, columns, discriminators.
+ * Functions are left out: programs take some from the symbol table, and not the same ones.
+ */
 function chainsOf(output: string): string[] {
   const chains: string[] = [];
-  let chain: string[] | undefined;
+  let lines = 0;
   for (const line of output.split("\n")) {
     if (/^0x[0-9a-f]+$/.test(line)) {
-      if (chain !== undefined) chains.push(chain.join(" "));
-      chain = [];
-      continue;
+      chains.push("");
+      lines = 0;
+    } else if (chains.length > 0 && line !== "" && lines++ % 2 === 1) {
+      const [, file, number] = /^(.*?):(\d+|\?)/.exec(line) ?? [];
+      chains.push(`${chains.pop()} ${basename(file ?? "")}:${number === "?" ? 0 : number}`);
     }
-    // elfutils: `name inlined at …`, and columns; GNU: `file:1 (discriminator 2)`.
-    const isFunction = (chain?.length ?? 0) % 2 === 0;
-    const [place = ""] = line.split(" ");
-    chain?.push(isFunction ? place : basename(place).replace(/^([^:]*:[^:]*):.*$/, "$1"));
   }
-  if (chain !== undefined) chains.push(chain.filter((part) => part !== "").join(" "));
   return chains;
 }
 
