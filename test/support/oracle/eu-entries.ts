@@ -6,22 +6,39 @@ import type { Dwarf, DwarfUnit } from "../../../src/dwarf/dwarf.ts";
 import { unitBases } from "../../../src/dwarf/read/addr-table.ts";
 import type { EntryCursor } from "../../../src/dwarf/read/cursor.ts";
 import type { Oracle } from "./compare.ts";
-import { StringCache, unitsInOrder } from "./file.ts";
+import { StringCache, seenByElfutils } from "./file.ts";
 
 /** Compares all entries of a file with `eu-readelf --debug-dump=info`; without `-N` it takes minutes. */
 export function euEntriesOracle(path: string, dwarf: Dwarf): Oracle {
-  return { tool: "eu-readelf", args: ["-N", "--debug-dump=info", path], ours: lines(dwarf), normal, excuse };
+  const isSplit = dwarf.sections.first("debug_info")?.section.endsWith(".dwo") === true;
+  const taken = (line: string): string | undefined => normal(line, isSplit);
+  return {
+    tool: "eu-readelf",
+    args: ["-N", "--debug-dump=info", path],
+    ours: lines(dwarf),
+    normal: taken,
+    excuse,
+  };
 }
 
 function* lines(dwarf: Dwarf): Generator<string> {
+  // libdw knows one section of a name, that which is in no group, and it is printed for each of them.
+  const count = dwarf.sections.named("debug_info").length;
+  for (let i = 0; i < count; i++) yield* ungrouped(dwarf);
+}
+
+function* ungrouped(dwarf: Dwarf): Generator<string> {
   const strings = new StringCache(dwarf);
-  for (const unit of unitsInOrder(dwarf)) {
+  for (const unit of dwarf.units()) {
+    if (!seenByElfutils(unit.reader.section)) continue;
     const at = unit.entries();
     while (at.next()) {
       yield `${at.offset.toString(16)} ${at.depth} ${tagName(at.tag).slice("DW_TAG_".length)}`;
       while (at.nextAttribute()) {
         // It says nothing of these where it does not find the supplementary file.
         if (at.form === DW_FORM.DW_FORM_GNU_strp_alt || at.form === DW_FORM.DW_FORM_GNU_ref_alt) continue;
+        // And nothing of those that lead into the file of the skeleton.
+        if (unit.isSplit && at.attribute === DW_AT.DW_AT_ranges && unit.header.version < 5) continue;
         const name = attributeName(at.attribute).slice("DW_AT_".length);
         yield `${name} (${formName(at.form).slice("DW_FORM_".length)}) ${value(unit, at, strings)}`;
       }
@@ -56,7 +73,7 @@ function value(unit: DwarfUnit, at: EntryCursor, strings: StringCache): string {
     case DW_FORM.DW_FORM_exprloc:
       return "";
     case DW_FORM.DW_FORM_sec_offset:
-      return isList(at.attribute) ? `[${at.low.toString(16).padStart(6)}]` : String(at.low);
+      return String(at.low);
     case DW_FORM.DW_FORM_block:
     case DW_FORM.DW_FORM_block1:
     case DW_FORM.DW_FORM_block2:
@@ -68,48 +85,42 @@ function value(unit: DwarfUnit, at: EntryCursor, strings: StringCache): string {
 }
 
 function address(unit: DwarfUnit, at: EntryCursor): string {
+  if (unit.isSplit) return `[${at.low.toString(16)}]`;
   const place = unitBases(unit).address(at.form, at.valueOffset, at.low);
   const { target, addend } = place?.info() ?? { target: undefined, addend: 0n };
   const offset = addend + (target?.symbol.value ?? 0n);
   return `${target?.sectionName ?? ""}+${offset.toString(16)}`;
 }
 
-function isList(attribute: number): boolean {
-  switch (attribute) {
-    case DW_AT.DW_AT_location:
-    case DW_AT.DW_AT_GNU_locviews:
-    case DW_AT.DW_AT_ranges:
-    case DW_AT.DW_AT_frame_base:
-      return true;
-    default:
-      return false;
-  }
-}
-
 /** Of what eu-readelf says of a value the number is kept, not its name. */
-function normal(line: string): string | undefined {
+function normal(line: string, isSplit: boolean): string | undefined {
   const entry = /^ \[ *([0-9a-f]+)\] ( *)([a-z]\w*) +abbrev: \d+$/i.exec(line);
   if (entry !== null) return `${entry[1]} ${((entry[2] ?? "").length - 1) / 2} ${entry[3]}`;
   const attribute = /^ {11,}([A-Za-z_]\w*) +\((\w+)\) ?(.*)$/.exec(line);
   if (attribute === null) return undefined;
   const [, name = "", form = "", text = ""] = attribute;
-  if (form.endsWith("_alt")) return undefined;
-  return `${name} (${form}) ${shortened(name, form, text)}`;
+  if (form.endsWith("_alt") || (isSplit && name === "ranges" && form !== "rnglistx")) return undefined;
+  return `${name} (${form}) ${shortened(name, form, text, isSplit)}`;
 }
 
-function shortened(name: string, form: string, text: string): string {
+function shortened(name: string, form: string, text: string, isSplit: boolean): string {
   switch (form) {
     case "exprloc":
       return "";
     case "addr":
-    case "addrx": {
+    case "addrx":
+    case "addrx1":
+    case "GNU_addr_index": {
+      if (isSplit) return text.split(" ", 1)[0] ?? "";
       const [, section = "", digits = ""] = /^(?:\(?\w*\)? ?)?(\S*?)\+?(?:0x)?([0-9a-f]+)$/.exec(text) ?? [];
       return `${section}+${BigInt(`0x${digits === "" ? "0" : digits}`).toString(16)}`;
     }
-    case "sec_offset":
-      return /\[ *[0-9a-f]+\]/.exec(text)?.[0] ?? text;
     case "ref_sig8":
       return text.startsWith("{") ? "{type}" : text;
+    case "loclistx":
+    case "rnglistx":
+    case "sec_offset":
+      return offsetText(text);
     case "data1":
     case "data2":
     case "data4":
@@ -118,11 +129,19 @@ function shortened(name: string, form: string, text: string): string {
     case "sdata":
     case "implicit_const": {
       if (name === "high_pc") return text.split(" ", 1)[0] ?? "";
+      if (text.startsWith("0x")) return String(BigInt(text));
+      if (name.endsWith("ranges") || name.endsWith("_base") || text.endsWith("]")) return offsetText(text);
       return /\((-?\d+)\)$/.exec(text)?.[1] ?? text;
     }
     default:
       return text;
   }
+}
+
+/** `range list [    c0]` as the number alone. */
+function offsetText(text: string): string {
+  const digits = /\[ *([0-9a-f]+)\]/.exec(text)?.[1];
+  return digits === undefined ? text : String(Number.parseInt(digits, 16));
 }
 
 const SIZES = new Map([
@@ -137,6 +156,7 @@ function excuse(ours: string, theirs: string): string | undefined {
   const head = `${name} (${form}) `;
   if (!theirs.startsWith(head)) return undefined;
   const their = theirs.slice(head.length);
+  if (form.startsWith("block") && their === "") return "eu-readelf: prints expressions below";
   if (form === "addr" || form === "addrx") {
     const [section = "", offset] = mine.split("+");
     const [theirSection = "", theirOffset] = their.split("+");

@@ -6,6 +6,8 @@ import { Dwarf, type DwarfUnit } from "../../../src/dwarf/dwarf.ts";
 import type { EntryCursor } from "../../../src/dwarf/read/cursor.ts";
 import { LineHeader } from "../../../src/dwarf/read/line-header.ts";
 import type { Resolver } from "../../../src/dwarf/resolver.ts";
+import type { DebugSection } from "../../../src/dwarf/section.ts";
+import { SHF, SHT } from "../../../src/elf/constants/section.ts";
 import { ElfFile } from "../../../src/elf/file.ts";
 
 /** What tools without a linker's knowledge take: each section begins at 0, and what is not defined is 0. */
@@ -42,6 +44,14 @@ export function unitProgram(unit: DwarfUnit): LineHeader | undefined {
     return section && LineHeader.read(dwarf.reader(section), at.low, dwarf);
   }
   return undefined;
+}
+
+/**
+ * Whether eu-readelf prints a section: libdw passes over those of groups, where type units are, and over those whose type
+ * is a processor's own, as of MIPS and the frames that LLVM writes for x86-64.
+ */
+export function seenByElfutils({ elfSection }: DebugSection): boolean {
+  return elfSection.type === SHT.SHT_PROGBITS && (elfSection.flags & SHF.SHF_GROUP) === 0;
 }
 
 /** Strings of a file, each decoded once: tools print some thousands of times. */

@@ -7,8 +7,9 @@ import { frameRow, frameRowText } from "../../../src/dwarf/read/frame-row.ts";
 import { FrameRows } from "../../../src/dwarf/read/frame-rows.ts";
 import { frameInstructionTexts } from "../../../src/dwarf/read/frame-text.ts";
 import type { Relocatable } from "../../../src/dwarf/relocatable.ts";
-import { SHT } from "../../../src/elf/constants/section.ts";
+import { EM } from "../../../src/elf/constants/machine.ts";
 import {
+  fromStart,
   type OracleFrame,
   openFrames,
   ourInstructions,
@@ -17,14 +18,18 @@ import {
   readelfRows,
 } from "../../dwarf/read/frame-oracles.ts";
 import type { Comparison, Oracle } from "./compare.ts";
+import { seenByElfutils } from "./file.ts";
 
 /** Compares the rows, and the instructions, of all frames of a file with `readelf -wF` and `-wf`. */
 export function compareFrames(path: string): Comparison {
   const result: Comparison = { lines: 0, differences: [], excused: new Map() };
   const sections = openFrames(path);
   if (sections.length === 0) return result;
-  compare(result, sections.flatMap(ourRows), readelfRows(path));
-  compare(result, sections.flatMap(ourInstructions), readelfInstructions(path));
+  // readelf does not apply the relocations of MIPS to starts: places are compared from there.
+  const isMips = sections.some(({ machine }) => machine === EM.EM_MIPS);
+  const from = isMips ? fromStart : (frames: OracleFrame[]): OracleFrame[] => frames;
+  compare(result, from(sections.flatMap(ourRows)), from(readelfRows(path)));
+  compare(result, from(sections.flatMap(ourInstructions)), from(readelfInstructions(path)));
   return result;
 }
 
@@ -55,7 +60,10 @@ export function llvmFramesOracle(path: string, dwarf: Dwarf): Oracle {
   const ours = llvmRows(dwarf, (fde) => {
     current = fde;
   });
-  return { tool: "llvm-dwarfdump", args: ["--debug-frame", path], ours, normal: normalLlvm, excuse };
+  const { machine } = dwarf.sections.elf.image;
+  const named = machine === EM.EM_X86_64 || machine === EM.EM_386;
+  const normal = named ? normalLlvm : () => undefined;
+  return { tool: "llvm-dwarfdump", args: ["--debug-frame", path], ours, normal, excuse };
 }
 
 const CFA = /CFA=[^:]*/;
@@ -67,6 +75,8 @@ function restoresState(fde: Fde): boolean {
 
 function* llvmRows(dwarf: Dwarf, begin: (fde: Fde) => void): Generator<string> {
   for (const frames of FrameSection.all(dwarf)) {
+    // For other machines it has other names of registers; readelf gives their numbers.
+    if (frames.machine !== EM.EM_X86_64 && frames.machine !== EM.EM_386) continue;
     let rows: FrameRows | undefined;
     for (const fde of frames.fdes()) {
       begin(fde);
@@ -94,8 +104,7 @@ export function euFramesOracle(path: string, dwarf: Dwarf): Oracle {
 
 function* euFrames(dwarf: Dwarf): Generator<string> {
   for (const frames of FrameSection.all(dwarf).reverse()) {
-    // It passes over the sections of the type that the x86-64 ABI gives to frames, which LLVM uses.
-    if (frames.reader.section.elfSection.type !== SHT.SHT_PROGBITS) continue;
+    if (!seenByElfutils(frames.reader.section)) continue;
     for (const at = frames.entries(); at.next(); ) {
       const offset = at.offset.toString(16);
       if (at.isCie) yield `${offset} CIE`;

@@ -5,7 +5,7 @@ import { euEntriesOracle } from "./eu-entries.ts";
 import { openFlat } from "./file.ts";
 import { compareFrames, euFramesOracle, llvmFramesOracle } from "./frames.ts";
 import { euLinesOracle, llvmLinesOracle, readelfLinesOracle } from "./line-rows.ts";
-import { euLocationsOracle, euRangesOracle, readelfLocationsOracle } from "./lists.ts";
+import { euLocationsOracle, euRangesOracle, readelfLocationsOracle, readelfRangesOracle } from "./lists.ts";
 import { llvmEntriesOracle } from "./llvm-entries.ts";
 import { readelfEntriesOracle } from "./readelf-entries.ts";
 
@@ -17,6 +17,7 @@ export const QUICK = new Map<string, Kind>([
   ["line rows, LLVM", llvmLinesOracle],
   ["line rows, readelf", readelfLinesOracle],
   ["line rows, elfutils", euLinesOracle],
+  ["range lists, readelf", readelfRangesOracle],
   ["range lists, elfutils", euRangesOracle],
   ["location lists, readelf", readelfLocationsOracle],
   ["frame rows, LLVM", llvmFramesOracle],
@@ -29,6 +30,9 @@ export const SLOW = new Map<string, Kind>([
   ["entries, elfutils", euEntriesOracle],
   ["location lists, elfutils", euLocationsOracle],
 ]);
+
+/** All of them. */
+export const EVERY = new Map<string, Kind>([...QUICK, ...SLOW]);
 
 /** Compares a file by all of some kinds, side by side, and its frames with readelf. */
 export async function compareFile(

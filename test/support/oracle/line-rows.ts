@@ -3,6 +3,7 @@ import type { Dwarf } from "../../../src/dwarf/dwarf.ts";
 import { LineHeader, lineProgramOffsets } from "../../../src/dwarf/read/line-header.ts";
 import { LineRows } from "../../../src/dwarf/read/line-program.ts";
 import type { Oracle } from "./compare.ts";
+import { seenByElfutils } from "./file.ts";
 
 /** Compares headers, tables of files, and all rows, in the order of the section, with `llvm-dwarfdump --debug-line`. */
 export function llvmLinesOracle(path: string, dwarf: Dwarf): Oracle {
@@ -127,6 +128,7 @@ interface EuRow {
 function* euLines(dwarf: Dwarf): Generator<string> {
   const { elf } = dwarf.sections;
   for (const header of programs(dwarf)) {
+    if (!seenByElfutils(header.reader.section)) continue;
     for (const { section, offset, position, flags, numbers, end } of sortedRows(header)) {
       const name = section === 0 ? "" : elf.section(section).name;
       const shown = BigInt.asUintN(64, end ? offset - 1n : offset).toString(16);

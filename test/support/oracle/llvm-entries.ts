@@ -6,12 +6,17 @@ import { tagName } from "../../../src/dwarf/constants/tag.ts";
 import type { Dwarf, DwarfUnit } from "../../../src/dwarf/dwarf.ts";
 import { unitBases } from "../../../src/dwarf/read/addr-table.ts";
 import type { EntryCursor } from "../../../src/dwarf/read/cursor.ts";
+import type { Expression } from "../../../src/dwarf/read/expression.ts";
 import { type ExpressionStyle, expressionText } from "../../../src/dwarf/read/expression-text.ts";
 import { attributeExpression, locationList } from "../../../src/dwarf/read/location.ts";
 import { attributeRanges } from "../../../src/dwarf/read/range.ts";
+import type { BoundsCursor } from "../../../src/dwarf/read/range-bounds.ts";
 import type { Relocatable } from "../../../src/dwarf/relocatable.ts";
+import { EM } from "../../../src/elf/constants/machine.ts";
+import type { ElfFile } from "../../../src/elf/file.ts";
 import type { Oracle } from "./compare.ts";
 import { hex64, StringCache } from "./file.ts";
+import { looksLikeEnd } from "./lists.ts";
 import { UnitFiles } from "./unit-files.ts";
 
 /** Compares all entries of a file, with the lists that they lead to, with `llvm-dwarfdump -v`. */
@@ -19,12 +24,20 @@ export function llvmEntriesOracle(path: string, dwarf: Dwarf): Oracle {
   const args = ["-v", "--debug-info", "--debug-types", path];
   const crash =
     dwarf.sections.first("gnu_debugaltlink") && "LLVM: crashes on references to a supplementary file";
-  return { tool: "llvm-dwarfdump", args, ours: lines(dwarf), normal, excuse, crash };
+  // Without the file of the skeleton it can't place the lists of split units, nor can we.
+  const isSplit = dwarf.sections.first("debug_info")?.section.endsWith(".dwo") === true;
+  const named = isX86(dwarf.sections.elf);
+  const taken = (line: string): string | undefined => {
+    if (isSplit && !line.includes("]\t(") && !line.startsWith("0x")) return undefined;
+    const text = normal(line);
+    return named || text === undefined ? text : withoutRegisters(text);
+  };
+  return { tool: "llvm-dwarfdump", args, ours: lines(dwarf), normal: taken, excuse, crash };
 }
 
 /** Operations that LLVM 14 can't decode. */
 const UNKNOWN =
-  /^DW_OP_(implicit_pointer|GNU_\w+|deref_type|regval_type|const_type|xderef_type|reinterpret)\b/;
+  /^DW_OP_(implicit_pointer|constx|GNU_\w+|deref_type|regval_type|const_type|xderef_type|reinterpret)\b/;
 
 function excuse(ours: string, theirs: string): string | undefined {
   const cut = theirs.indexOf("<decoding error>");
@@ -43,6 +56,21 @@ function excuse(ours: string, theirs: string): string | undefined {
 
 /** LLVM applies no relocation within expressions, and prints the bytes of the file. */
 const STYLE: ExpressionStyle = { like: "llvm" };
+
+/** Names of registers are compared for x86 only: LLVM has tables of its own, readelf none for most machines. */
+function llvmText(expression: Expression): string {
+  const text = expressionText(expression, STYLE);
+  return isX86(expression.reader.section.elf) ? text : withoutRegisters(text);
+}
+
+function isX86(elf: ElfFile): boolean {
+  const { machine } = elf.image;
+  return machine === EM.EM_X86_64 || machine === EM.EM_386;
+}
+
+function withoutRegisters(text: string): string {
+  return text.replaceAll(/(DW_OP_(?:b?reg(?:\d+|x)|regval_type)) [A-Za-z]\w*/g, "$1");
+}
 
 function* lines(dwarf: Dwarf): Generator<string> {
   const strings = new StringCache(dwarf);
@@ -70,7 +98,10 @@ function* attribute(
 ): Generator<string> {
   const head = `${attributeName(at.attribute)} [${formName(at.form)}] (${value(unit, at, strings, files)}`;
   const list = listOf(unit, at);
-  if (list === undefined) yield `${head})`;
+  // Lists of split units can't be placed; those of ranges before DWARF 5 are in the file of the skeleton.
+  const isElsewhere = at.attribute === DW_AT.DW_AT_ranges && unit.header.version < 5;
+  if (list !== undefined && unit.isSplit) yield isElsewhere ? `${head})` : head;
+  else if (list === undefined) yield `${head})`;
   else {
     let last = head;
     for (const line of list) {
@@ -83,9 +114,24 @@ function* attribute(
 
 /** What stands below an attribute that leads to a list. */
 function listOf(unit: DwarfUnit, at: EntryCursor): Iterable<string> | undefined {
-  switch (at.attribute) {
-    case DW_AT.DW_AT_ranges:
-      return ranges(unit, at);
+  if (!isListForm(unit, at.form)) return undefined;
+  if (at.attribute === DW_AT.DW_AT_ranges) return ranges(unit, at);
+  return isLocationList(at.attribute) ? locations(unit, at) : undefined;
+}
+
+function isListForm(unit: DwarfUnit, form: number): boolean {
+  switch (form) {
+    case DW_FORM.DW_FORM_sec_offset:
+    case DW_FORM.DW_FORM_loclistx:
+    case DW_FORM.DW_FORM_rnglistx:
+      return true;
+    default:
+      return unit.header.version < 4 && (form === DW_FORM.DW_FORM_data4 || form === DW_FORM.DW_FORM_data8);
+  }
+}
+
+function isLocationList(attribute: number): boolean {
+  switch (attribute) {
     case DW_AT.DW_AT_location:
     case DW_AT.DW_AT_frame_base:
     case DW_AT.DW_AT_data_member_location:
@@ -94,31 +140,29 @@ function listOf(unit: DwarfUnit, at: EntryCursor): Iterable<string> | undefined 
     case DW_AT.DW_AT_static_link:
     case DW_AT.DW_AT_use_location:
     case DW_AT.DW_AT_vtable_elem_location:
-      return at.form === DW_FORM.DW_FORM_sec_offset || at.form === DW_FORM.DW_FORM_loclistx
-        ? locations(unit, at)
-        : undefined;
+      return true;
     default:
-      return undefined;
+      return false;
   }
 }
 
 function* ranges(unit: DwarfUnit, at: EntryCursor): Generator<string> {
   const cursor = attributeRanges(unit, at);
-  while (cursor.next()) yield bounds(cursor.begin, cursor.end);
+  while (cursor.next() && !looksLikeEnd(unit, cursor)) yield bounds(unit, cursor);
 }
 
 function* locations(unit: DwarfUnit, at: EntryCursor): Generator<string> {
   const list = locationList(unit, at);
-  while (list?.next()) {
-    const where = list.isDefault ? "<default>" : bounds(list.begin, list.end);
-    yield `${where}: ${expressionText(list.expression, STYLE)}`;
+  while (list?.next() && (list.isDefault || !looksLikeEnd(unit, list))) {
+    const where = list.isDefault ? "<default>" : bounds(unit, list);
+    yield `${where}: ${llvmText(list.expression)}`;
   }
 }
 
 /** Bounds by the section that the relocation says, and from its start. */
-function bounds(begin: Relocatable, end: Relocatable): string {
+function bounds(unit: DwarfUnit, { begin, end }: BoundsCursor): string {
   const section = sectionOf(begin);
-  return `[${final(begin)}, ${final(end)})${section}`;
+  return `[${final(unit, begin)}, ${final(unit, end)})${section}`;
 }
 
 function sectionOf(place: Relocatable): string {
@@ -126,8 +170,11 @@ function sectionOf(place: Relocatable): string {
   return target?.sectionName === undefined ? "" : ` "${target.sectionName}"`;
 }
 
-function final(place: Relocatable): string {
-  return `0x${place.resolve().toString(16).padStart(16, "0")}`;
+function final({ header }: DwarfUnit, place: Relocatable): string {
+  return `0x${place
+    .resolve()
+    .toString(16)
+    .padStart(2 * header.addressSize, "0")}`;
 }
 
 const REFERENCE_DIGITS = new Map<number, number>([
@@ -142,9 +189,9 @@ function value(unit: DwarfUnit, at: EntryCursor, strings: StringCache, files: Un
   if (named !== undefined) return named;
   switch (at.form) {
     case DW_FORM.DW_FORM_strp:
-      return ` .debug_str[0x${hex8(at.low)}] = "${escaped(strings.of(unit, at))}"`;
+      return ` .debug_str[0x${offset(unit, at.low)}] = "${escaped(strings.of(unit, at))}"`;
     case DW_FORM.DW_FORM_line_strp:
-      return ` .debug_line_str[0x${hex8(at.low)}] = "${escaped(strings.of(unit, at))}"`;
+      return ` .debug_line_str[0x${offset(unit, at.low)}] = "${escaped(strings.of(unit, at))}"`;
     case DW_FORM.DW_FORM_string:
       return `"${escaped(strings.of(unit, at))}"`;
     case DW_FORM.DW_FORM_strx:
@@ -156,7 +203,7 @@ function value(unit: DwarfUnit, at: EntryCursor, strings: StringCache, files: Un
       return `indexed (${hex8(at.low)}) string = "${escaped(strings.of(unit, at))}"`;
     case DW_FORM.DW_FORM_addr: {
       const place = at.reader.address(at.valueOffset, at.unit.addressSize);
-      return final(place) + sectionOf(place);
+      return final(unit, place) + sectionOf(place);
     }
     case DW_FORM.DW_FORM_addrx:
     case DW_FORM.DW_FORM_addrx1:
@@ -164,8 +211,9 @@ function value(unit: DwarfUnit, at: EntryCursor, strings: StringCache, files: Un
     case DW_FORM.DW_FORM_addrx3:
     case DW_FORM.DW_FORM_addrx4:
     case DW_FORM.DW_FORM_GNU_addr_index: {
+      if (unit.isSplit) return `indexed (${hex8(at.low)}) address = <unresolved>`;
       const place = unitBases(unit).indexed(at.low);
-      return `indexed (${hex8(at.low)}) address = ${final(place)}${sectionOf(place)}`;
+      return `indexed (${hex8(at.low)}) address = ${final(unit, place)}${sectionOf(place)}`;
     }
     case DW_FORM.DW_FORM_flag:
       return `0x${hex8(at.low).slice(6)}`;
@@ -176,8 +224,12 @@ function value(unit: DwarfUnit, at: EntryCursor, strings: StringCache, files: Un
     case DW_FORM.DW_FORM_data2:
       return `0x${hex8(at.low).slice(4)}`;
     case DW_FORM.DW_FORM_data4:
-      return `0x${hex8(at.low)}`;
+      return isLocationList(at.attribute) && isListForm(unit, at.form)
+        ? `0x${hex8(at.low)}: `
+        : `0x${hex8(at.low)}`;
     case DW_FORM.DW_FORM_data8:
+      if (isLocationList(at.attribute) && isListForm(unit, at.form)) return `0x${hex8(at.low)}: `;
+      return `0x${hex64(at.low, at.high).padStart(16, "0")}`;
     case DW_FORM.DW_FORM_ref_sig8:
       return `0x${hex64(at.low, at.high).padStart(16, "0")}`;
     case DW_FORM.DW_FORM_ref1:
@@ -191,16 +243,14 @@ function value(unit: DwarfUnit, at: EntryCursor, strings: StringCache, files: Un
     case DW_FORM.DW_FORM_ref_addr:
       return `0x${at.low.toString(16).padStart(16, "0")}`;
     case DW_FORM.DW_FORM_sec_offset:
-      return at.attribute === DW_AT.DW_AT_location || at.attribute === DW_AT.DW_AT_frame_base
-        ? `0x${hex8(at.low)}: `
-        : `0x${hex8(at.low)}`;
+      return isLocationList(at.attribute) ? `0x${hex8(at.low)}: ` : `0x${offset(unit, at.low)}`;
     case DW_FORM.DW_FORM_loclistx: {
-      const offset = unitBases(unit).locationOffset(at.form, at.low);
-      return `indexed (0x${at.low.toString(16)}) loclist = 0x${hex8(offset)}: `;
+      const list = unitBases(unit).locationOffset(at.form, at.low);
+      return `indexed (0x${at.low.toString(16)}) loclist = 0x${hex8(list)}: `;
     }
     case DW_FORM.DW_FORM_rnglistx: {
-      const offset = unitBases(unit).rangeOffset(at.form, at.low);
-      return `indexed (0x${at.low.toString(16)}) rangelist = 0x${hex8(offset)}`;
+      const list = unitBases(unit).rangeOffset(at.form, at.low);
+      return `indexed (0x${at.low.toString(16)}) rangelist = 0x${hex8(list)}`;
     }
     case DW_FORM.DW_FORM_GNU_strp_alt:
       return `alt indirect string, offset: 0x${at.low.toString(16)}`;
@@ -218,6 +268,11 @@ function value(unit: DwarfUnit, at: EntryCursor, strings: StringCache, files: Un
     default:
       return at.high === 0 ? String(at.low) : String(at.constant);
   }
+}
+
+/** An offset with as many digits as the unit's format has. */
+function offset({ header }: DwarfUnit, value: number): string {
+  return value.toString(16).padStart(2 * header.offsetSize, "0");
 }
 
 /** Values that attributes give a meaning to. */
@@ -240,7 +295,7 @@ function knownValue(at: EntryCursor, files: UnitFiles): string | undefined {
 
 function expression(unit: DwarfUnit, at: EntryCursor): string {
   const found = attributeExpression(unit, at);
-  return found === undefined ? "" : expressionText(found, STYLE);
+  return found === undefined ? "" : llvmText(found);
 }
 
 const LENGTH_DIGITS = new Map<number, number>([
@@ -263,6 +318,13 @@ function isExpression(attribute: number): boolean {
     case DW_AT.DW_AT_frame_base:
     case DW_AT.DW_AT_data_member_location:
     case DW_AT.DW_AT_vtable_elem_location:
+    case DW_AT.DW_AT_use_location:
+    case DW_AT.DW_AT_upper_bound:
+    case DW_AT.DW_AT_lower_bound:
+    case DW_AT.DW_AT_count:
+    case DW_AT.DW_AT_byte_size:
+    case DW_AT.DW_AT_GNU_call_site_value:
+    case DW_AT.DW_AT_GNU_call_site_target:
       return true;
     default:
       return false;
