@@ -175,7 +175,8 @@ export class MacroCursor {
       case DW_MACRO.DW_MACRO_define_strp:
       case DW_MACRO.DW_MACRO_undef_strp:
         this.line = this.#uleb();
-        this.#takeText(TEXT.OFFSET, this.reader.offset(this.#take(this.offsetSize), this.offsetSize));
+        if (this.#isIndexed) this.#takeText(TEXT.INDEX, this.#uleb());
+        else this.#takeText(TEXT.OFFSET, this.reader.offset(this.#take(this.offsetSize), this.offsetSize));
         break;
       case DW_MACRO.DW_MACRO_define_sup:
       case DW_MACRO.DW_MACRO_undef_sup:
@@ -195,6 +196,11 @@ export class MacroCursor {
         this.#passOver(entry, at);
     }
     return true;
+  }
+
+  /** gcc writes indices under the code for offsets in split files before DWARF 5, which has a code for them. */
+  get #isIndexed(): boolean {
+    return this.version < 5 && this.reader.section.section.endsWith(".dwo");
   }
 
   #takeText(text: number, value: number): void {

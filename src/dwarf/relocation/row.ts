@@ -30,7 +30,7 @@ export interface RelocationRow {
   readonly types: readonly ET[];
   /** Is subtracted too: what the processor's thread pointers point behind the start of the block. */
   readonly bias: number;
-  /** May also stand in a field of 8 bytes whose upper half is zero, and has no sign then. */
+  /** May also stand in a field of 8 bytes whose upper half is 0. */
   readonly widens?: true;
 }
 

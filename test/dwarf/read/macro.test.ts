@@ -120,24 +120,27 @@ test("reads entries of supplementary files and of vendors whose operands the hea
   expect(() => at.next()).toThrow(/\.debug_macro\+0x\w+: DW_MACRO_lo_user: the header does not describe it/);
 });
 
-test("a split file says what it imports, where its sections cannot be told from one another", () => {
-  compileNames(scratch, ["gcc", "-g3", "-gdwarf-5", "-gsplit-dwarf"], "split.o");
-  const dwarf = openFile(join(scratch, "split.dwo"));
-  const [unit] = dwarf.units();
-  const events = unit === undefined ? [] : [...unitMacros(unit)];
-  const lines = printed("readelf", "-wm", join(scratch, "split.dwo")).split("\n\n\n")[0]?.split("\n") ?? [];
-  const first = lines.slice(
-    0,
-    lines.findIndex((line, i) => i > 3 && line.startsWith("Contents")),
-  );
-  const kinds = first.flatMap(
-    (line) => /^ DW_MACRO_(import|start_file|end_file|define|undef)/.exec(line)?.[1] ?? [],
-  );
-  expect(kinds.filter((kind) => kind === "import").length).toBeGreaterThan(1);
-  expect(events.map(({ kind }) => kind)).toEqual(kinds);
-  expect(events).toContainEqual({ kind: "define", line: 3, text: "SUM(x,y) ((x) + (y))" });
-  expect(events.find(({ kind }) => kind === "import")).toEqual({ kind: "import", offset: 0 });
-});
+test.each([4, 5])(
+  "a split file of DWARF %i says what it imports, where its sections cannot be told from one another",
+  (version) => {
+    compileNames(scratch, ["gcc", "-g3", `-gdwarf-${version}`, "-gsplit-dwarf"], "split.o");
+    const dwarf = openFile(join(scratch, "split.dwo"));
+    const [unit] = dwarf.units();
+    const events = unit === undefined ? [] : [...unitMacros(unit)];
+    const lines = printed("readelf", "-wm", join(scratch, "split.dwo")).split("\n\n\n")[0]?.split("\n") ?? [];
+    const first = lines.slice(
+      0,
+      lines.findIndex((line, i) => i > 3 && line.startsWith("Contents")),
+    );
+    const kinds = first.flatMap(
+      (line) => /^ DW_MACRO_(import|start_file|end_file|define|undef)/.exec(line)?.[1] ?? [],
+    );
+    expect(kinds.filter((kind) => kind === "import").length).toBeGreaterThan(1);
+    expect(events.map(({ kind }) => kind)).toEqual(kinds);
+    expect(events).toContainEqual({ kind: "define", line: 3, text: "SUM(x,y) ((x) + (y))" });
+    expect(events.find(({ kind }) => kind === "import")).toEqual({ kind: "import", offset: 0 });
+  },
+);
 
 test("macro units that import one another are refused", () => {
   const dwarf = assemble(`
