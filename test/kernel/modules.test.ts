@@ -7,7 +7,7 @@ import { readFileSync } from "node:fs";
 import { sep } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { Random } from "../support/elf-random.ts";
-import { compareFile, EVERY, QUICK, SLOW } from "../support/oracle/kinds.ts";
+import { compareFile, EVERY, QUICK } from "../support/oracle/kinds.ts";
 import { Totals } from "../support/oracle/totals.ts";
 
 const SAMPLE = 40;
