@@ -1,7 +1,24 @@
-import { expect, test } from "vitest";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { rolldown } from "rolldown";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Outcome, runJobs } from "../../../src/cli/jobs/pool.ts";
 
-const module = new URL("squares.mjs", import.meta.url);
+const scratch = mkdtempSync(join(tmpdir(), "bindery-jobs-"));
+const module = pathToFileURL(join(scratch, "squares.js"));
+beforeAll(async () => {
+  // Threads are not begun with TypeScript.
+  const bundle = await rolldown({
+    input: fileURLToPath(new URL("squares.ts", import.meta.url)),
+    platform: "node",
+  });
+  await bundle.write({ file: fileURLToPath(module), format: "esm" });
+  await bundle.close();
+});
+afterAll(() => rmSync(scratch, { recursive: true }));
+
 const items = Array.from({ length: 200 }, (_, index) => index);
 
 /** What came of each item. The large numbers are begun first. */
