@@ -22,6 +22,31 @@ export function decodeUtf8(bytes: Uint8Array, start: number, end: number): strin
   return text;
 }
 
+/** Names met lately, by hash: files name their sections alike, and to compare bytes costs less than to make a string. */
+const interned: (string | undefined)[] = new Array(1024).fill(undefined);
+
+/** The same as {@link decodeUtf8}, for names that come again and again: the same string for the same bytes, mostly. */
+export function internUtf8(bytes: Uint8Array, start: number, end: number): string {
+  let hash = end - start;
+  for (let i = start; i < end; i++) hash = (Math.imul(hash, 31) + (bytes[i] ?? 0)) | 0;
+  const slot = (hash ^ (hash >>> 10)) & (interned.length - 1);
+  const known = interned[slot];
+  if (known !== undefined && isAscii(known, bytes, start, end)) return known;
+  const text = decodeUtf8(bytes, start, end);
+  if (text.length <= SHORT) interned[slot] = text;
+  return text;
+}
+
+/** Whether bytes are a text, all ASCII. */
+function isAscii(text: string, bytes: Uint8Array, start: number, end: number): boolean {
+  if (text.length !== end - start) return false;
+  for (let i = 0; i < text.length; i++) {
+    const byte = bytes[start + i] ?? 0;
+    if (byte >= 0x80 || byte !== text.charCodeAt(i)) return false;
+  }
+  return true;
+}
+
 /** Text as UTF-8, without a terminator. */
 export function encodeUtf8(text: string): Uint8Array {
   return encoder.encode(text);

@@ -119,13 +119,23 @@ export class DebugSections {
   }
 }
 
+/** What names of sections mean, those met so far: all files have much the same. */
+const debugNames = new Map<string, string | undefined>();
+/** Names kept; who has more has some of them looked at again. */
+const MOST_NAMES = 4096;
+
 /** `debug_info` for `.debug_info`, `.zdebug_info` and `.debug_info.dwo`; `eh_frame` and the links for theirs. */
 function debugName(name: string): string | undefined {
+  const known = debugNames.get(name);
+  if (known !== undefined || debugNames.has(name)) return known;
   const match =
     /^\.z?(debug_\w+)(?:\.dwo)?$|^\.(eh_frame|gnu_debugaltlink|debug_sup|gnu_debuglink|gdb_index)$/.exec(
       name,
     );
-  return match?.[1] ?? match?.[2];
+  const meaning = match?.[1] ?? match?.[2];
+  if (debugNames.size === MOST_NAMES) debugNames.clear();
+  debugNames.set(name, meaning);
+  return meaning;
 }
 
 /** Relocation sections by the section that they apply to; none of them is read. */

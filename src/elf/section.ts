@@ -180,7 +180,7 @@ export class SectionNames {
       const bytes = type === SHT.SHT_NOBITS ? new Uint8Array(0) : this.#image.read(start, size, part);
       this.#strings = new StringTable(this.#image, bytes, part);
     }
-    return this.#strings.at(offset);
+    return this.#strings.common(offset);
   }
 }
 

@@ -1,5 +1,5 @@
 /** String tables [gABI, "String Table"]: names packed end to end, found by offset. */
-import { decodeUtf8, findNul } from "../bytes/text.ts";
+import { decodeUtf8, findNul, internUtf8 } from "../bytes/text.ts";
 import type { ElfImage } from "./image.ts";
 
 /** A string table. Nothing is decoded until a name is asked for. */
@@ -22,6 +22,11 @@ export class StringTable {
    */
   at(offset: number): string {
     return offset === 0 && this.bytes.length === 0 ? "" : decodeUtf8(this.bytes, offset, this.end(offset));
+  }
+
+  /** {@link at}, for names that many files have, such as those of sections. */
+  common(offset: number): string {
+    return offset === 0 && this.bytes.length === 0 ? "" : internUtf8(this.bytes, offset, this.end(offset));
   }
 
   /** Offset of the NUL that ends the name at `offset`; throws as {@link at} does. */
