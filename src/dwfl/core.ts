@@ -117,6 +117,7 @@ function fromLinkMap(
       path,
       open: () => openChecked(basename(path), path, paths, image),
       place: { bias },
+      buildId: image?.buildId,
       isProgram: i === 0,
       span: span === undefined ? undefined : { start: span.start + bias, end: span.end + bias },
     });

@@ -11,9 +11,10 @@ import {
   releaseModules,
   vmlinuxPaths,
 } from "./kernel-files.ts";
+import { buildIdOfNotes } from "./kernel-notes.ts";
 import type { DeadKernelOptions, KernelOptions } from "./kernel-options.ts";
 import type { AddressSpan, OfflineSpace } from "./layout.ts";
-import type { ModulePlace, ModuleReport, ReportedPlace, UnknownPlace } from "./module-report.ts";
+import type { ModuleFile, ModulePlace, ModuleReport, ReportedPlace, UnknownPlace } from "./module-report.ts";
 import { openFile } from "./offline.ts";
 import { readText, readTextIfAny } from "./text-file.ts";
 
@@ -48,20 +49,37 @@ export function kernelReports(options: KernelOptions): ModuleReport[] {
   const { proc = "/proc", sys = "/sys", sysroot = "/" } = options;
   const release = options.release ?? readText(join(proc, "sys/kernel/osrelease")).trimEnd();
   const symbols = readKallsyms(join(proc, "kallsyms"), ANCHORS);
+  const path = options.vmlinux ?? findVmlinux(sysroot, release);
+  const buildId = buildIdOfNotes(join(sys, "kernel/notes"));
   const kernel: ModuleReport = {
     name: KERNEL,
-    path: options.vmlinux ?? findVmlinux(sysroot, release),
-    open() {
-      if (this.path !== undefined) return openFile(this.path);
-      const what = `found no vmlinux of ${release}, expected one of ${vmlinuxPaths(sysroot, release)[0]} …`;
+    path,
+    open: () => {
+      if (path !== undefined) return openRunning(KERNEL, path, buildId);
+      const what = `found no vmlinux of ${release}, expected one as ${vmlinuxPaths(sysroot, release)[0]}`;
       throw new DwflError("DWFL_NO_FILE", KERNEL, what);
     },
+    buildId,
     place: { locate: (elf) => kernelPlace(elf, symbols) },
     span: symbols?.span,
   };
   const loaded = readLoaded(readTextIfAny(join(proc, "modules")) ?? "");
   const files = loaded.length === 0 ? new Map<string, string>() : releaseModules(sysroot, release);
   return [kernel, ...loaded.map((one) => loadedReport(one, files.get(moduleName(one.name)), sys))];
+}
+
+/** A file of what runs. @throws DwflError `DWFL_NO_FILE` if it has another build id */
+function openRunning(name: string, path: string, buildId: string | undefined): ModuleFile {
+  const file = openFile(path);
+  try {
+    const found = buildId === undefined ? undefined : file.elf.buildId();
+    if (found === buildId) return file;
+    const what = `${path}: build id: found ${found ?? "none"}, expected ${buildId} of what runs`;
+    throw new DwflError("DWFL_NO_FILE", name, what);
+  } catch (error) {
+    file.close();
+    throw error;
+  }
 }
 
 /** The kernel was moved as a whole: by one symbol, where it is now and where it was linked. */
@@ -96,11 +114,12 @@ function readLoaded(text: string): LoadedModule[] {
 }
 
 function loadedReport({ name, span }: LoadedModule, path: string | undefined, sys: string): ModuleReport {
+  const buildId = () => buildIdOfNotes(join(sys, "module", name, "notes/.note.gnu.build-id"));
   return {
     name,
     path,
     open: () => {
-      if (path !== undefined) return openFile(path);
+      if (path !== undefined) return openRunning(name, path, buildId());
       throw new DwflError(
         "DWFL_NO_FILE",
         name,

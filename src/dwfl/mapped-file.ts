@@ -126,6 +126,7 @@ function mappedModule({ path, mappings, image }: MappedFile, options: MappedFile
     path: plain,
     open: () => openChecked(name, plain, paths, image),
     place: { address: first.start, fileOffset: first.fileOffset },
+    buildId: image?.buildId,
     span: { start: first.start, end: last.end },
     isProgram: program !== undefined && program >= first.start && program < last.end,
   };

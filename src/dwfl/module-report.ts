@@ -53,6 +53,10 @@ export interface ModuleReport {
   readonly place: ReportedPlace;
   /** The range that the module takes, where it is known without the file. */
   readonly span?: AddressSpan | undefined;
+  /** Build id of what is in memory, in hexadecimal, where that tells it. */
+  readonly buildId?: string | undefined;
+  /** Whether the session's own callback is asked for sections before `place`; it is unless this says no. */
+  readonly asks?: boolean;
   /** The program itself, of a process. */
   readonly isProgram?: boolean;
   /** One of the many modules of a kernel, which are not opened unless they are needed themselves. */

@@ -6,7 +6,6 @@ import { SHT } from "../elf/constants/section.ts";
 import type { ElfFile } from "../elf/file.ts";
 import type { ElfSection } from "../elf/section.ts";
 import { BinderyError, DwflError } from "../errors.ts";
-import { openElf } from "../host/file.ts";
 import { Companions } from "./companions.ts";
 import type { DebuginfodClient } from "./debuginfod.ts";
 import { findDebugFile, findLocalDebugFile, type LocalFindOptions } from "./find.ts";
@@ -15,14 +14,15 @@ import { type AddressSpan, loadedSpan } from "./layout.ts";
 import { type FilePlace, isRelocatable, ModulePlacement } from "./module-placement.ts";
 import type { ModuleFile, ModulePlace, ModuleReport } from "./module-report.ts";
 import { type ModuleSymbol, ModuleSymbols, type SymbolMatch } from "./module-symbols.ts";
+import { openFile } from "./offline.ts";
 import { SectionMap } from "./section-map.ts";
 
 /** What a module needs of its session. */
 export interface ModuleHost {
   /** Where debug files are looked for on disk. */
   readonly find: LocalFindOptions;
-  /** Who is asked after the disk; `undefined`: as the environment has it. */
-  readonly debuginfod: DebuginfodClient | false | undefined;
+  /** Who is asked after the disk; `undefined`: nobody. */
+  debuginfod(): DebuginfodClient | undefined;
   /** Who is asked for the address of a section before the place that was reported. */
   readonly sectionAddress: ((module: Module, section: ElfSection) => bigint | undefined) | undefined;
   /** Address of a symbol that this module does not define. */
@@ -49,7 +49,7 @@ export class Module {
   constructor(host: ModuleHost, report: ModuleReport) {
     this.#host = host;
     this.#report = report;
-    this.#placement = this.#placedAt(report.place, report.span);
+    this.#placement = this.#placedAt(report.place, report.span, report.asks);
   }
 
   /** What the session calls the module: `a.out`, `libm.so.6`, `xfs`, `kernel`. */
@@ -130,9 +130,9 @@ export class Module {
     return "error" in this.#main ? this.#main.error : undefined;
   }
 
-  /** The build id of the main file in hexadecimal. */
+  /** The build id in hexadecimal: of what is in memory, where that tells it, else of the main file. */
   get buildId(): string | undefined {
-    return this.elf.buildId();
+    return this.#report.buildId ?? this.elf.buildId();
   }
 
   /** What is added to addresses of a linked file; 0 for a relocatable one. @throws DwflError `DWFL_NOT_PLACED` */
@@ -162,15 +162,34 @@ export class Module {
   async fetchDebug(signal?: AbortSignal): Promise<FindResult> {
     const known = this.#debugState();
     if (known.file !== undefined || this.#hasDebugSections()) return known.search;
-    const { debuginfod, find } = this.#host;
     const search = await findDebugFile(this.elf, {
-      ...this.#findOptions(find),
-      ...(debuginfod === undefined ? {} : { debuginfod }),
+      ...this.#findOptions(this.#host.find),
+      debuginfod: this.#host.debuginfod() ?? false,
       ...(signal === undefined ? {} : { signal }),
     });
     this.#debug = { search, file: this.#openDebug(search) };
     if (this.#debug.file !== undefined) this.#forget();
     return search;
+  }
+
+  /**
+   * Asks debuginfod servers for the main file, by the build id that is in memory, where there is no file of it on disk.
+   *
+   * @returns whether the module has its file now
+   * @throws HostError if debuginfod's cache can't be used; the signal's reason
+   */
+  async fetchFile(signal?: AbortSignal): Promise<boolean> {
+    if (this.error === undefined && this.#main !== undefined && "file" in this.#main) {
+      if (this.#main.file.path !== undefined) return true;
+    }
+    const { buildId, path } = this.#report;
+    const servers = this.#host.debuginfod();
+    if (buildId === undefined || servers === undefined) return false;
+    const answer = await servers.find(buildId, "executable", signal);
+    if (answer.path === undefined) return false;
+    this.release();
+    this.#main = { file: { ...openFile(answer.path), path: path ?? answer.path } };
+    return true;
   }
 
   /**
@@ -236,11 +255,13 @@ export class Module {
   }
 
   /**
-   * Gives the module another place. Nothing is read or parsed again: what was resolved through the old place is
-   * forgotten, and asked for again when it is needed.
+   * Gives the module another place, or again the one that was reported. Nothing is read or parsed again: what was resolved
+   * through the old place is forgotten, and asked for again when it is needed.
    */
-  place(place: ModulePlace): void {
-    this.#placement = this.#placedAt(place, undefined);
+  place(place?: ModulePlace): void {
+    const { place: reported, span, asks } = this.#report;
+    this.#placement =
+      place === undefined ? this.#placedAt(reported, span, asks) : this.#placedAt(place, undefined, false);
     this.#host.moved(this);
     this.forgetAddresses();
   }
@@ -287,7 +308,7 @@ export class Module {
     this.#symbols = undefined;
   }
 
-  #placedAt(place: ModuleReport["place"], span: AddressSpan | undefined): ModulePlacement {
+  #placedAt(place: ModuleReport["place"], span: AddressSpan | undefined, asks = true): ModulePlacement {
     const { sectionAddress } = this.#host;
     const elf = () => this.elf;
     const needs = {
@@ -295,7 +316,10 @@ export class Module {
       get elf() {
         return elf();
       },
-      ask: sectionAddress === undefined ? undefined : (section: ElfSection) => sectionAddress(this, section),
+      ask:
+        sectionAddress === undefined || !asks
+          ? undefined
+          : (section: ElfSection) => sectionAddress(this, section),
     };
     return new ModulePlacement(needs, place, span);
   }
@@ -321,9 +345,7 @@ export class Module {
   }
 
   #openDebug({ path }: FindResult): ModuleFile | undefined {
-    if (path === undefined) return undefined;
-    const file = openElf(path);
-    return { elf: file.elf, path, close: () => file.close() };
+    return path === undefined ? undefined : openFile(path);
   }
 
   #openDwarf(): Dwarf | undefined {

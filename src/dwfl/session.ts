@@ -6,7 +6,8 @@ import type { ElfSection } from "../elf/section.ts";
 import { DwflError } from "../errors.ts";
 import { openElf } from "../host/file.ts";
 import { type CoreOptions, coreReports } from "./core.ts";
-import type { DebuginfodClient } from "./debuginfod.ts";
+import { DebuginfodClient } from "./debuginfod.ts";
+import type { ProgressListener } from "./debuginfod-progress.ts";
 import { deadKernelReports, kernelReports } from "./kernel.ts";
 import type { DeadKernelOptions, KernelOptions } from "./kernel-options.ts";
 import { OfflineSpace } from "./layout.ts";
@@ -22,13 +23,18 @@ import { findDefinition } from "./undefined-symbol.ts";
 export interface DwflOptions {
   /** Global debug directories, in order; `/usr/lib/debug` by default. */
   readonly debugDirectories?: readonly string[];
-  /** The client that {@link Module.fetchDebug} asks; `false` for none. By default one that follows the environment. */
+  /**
+   * The client that {@link Module.fetchDebug} and {@link Module.fetchFile} ask; `false` for none. By default one that
+   * follows the environment.
+   */
   readonly debuginfod?: DebuginfodClient | false;
   /**
-   * Says where a section of a relocatable file is. Asked at the first need of that section, once, and again only after
-   * the module got another place. Without an answer, the place that was reported holds.
+   * Says where a section of a relocatable file is, if it was reported without a place. Asked at the first need of that
+   * section, once. Without an answer, the section is where the session puts it, or the kernel says it is.
    */
   readonly sectionAddress?: (module: Module, section: ElfSection) => bigint | undefined;
+  /** Told how far downloads are, if `debuginfod` is not given: of that, its own listeners are. */
+  readonly progress?: ProgressListener;
   /** First address that is given to files that nobody placed; 0x10000 by default. */
   readonly offlineBase?: bigint;
 }
@@ -60,6 +66,7 @@ export class Dwfl implements Disposable {
   /** Whether every range that can be known without giving out addresses is known. */
   #settled = false;
   readonly #owned: { close(): void }[] = [];
+  #client: DebuginfodClient | undefined;
   #closed = false;
 
   constructor(options: DwflOptions = {}) {
@@ -115,12 +122,14 @@ export class Dwfl implements Disposable {
 
   /** Reports one module, whose file is opened when it is needed. */
   report(options: ModuleOptions): Module {
-    const { name, file, path } = options;
-    const report: ModuleReport =
-      typeof file === "string"
-        ? { name, path: file, open: () => openFile(file), place: this.#placeOf(options) }
-        : { name, path, open: () => borrowedFile(file, path ?? file.name), place: this.#placeOf(options) };
-    const module = this.#make(report);
+    const { name, file, path, place } = options;
+    const module = this.#make({
+      name,
+      path: typeof file === "string" ? file : path,
+      open: () => (typeof file === "string" ? openFile(file) : borrowedFile(file, path ?? file.name)),
+      place: place ?? { space: this.#space },
+      asks: place === undefined,
+    });
     this.#add([module]);
     return module;
   }
@@ -212,10 +221,6 @@ export class Dwfl implements Disposable {
     this.close();
   }
 
-  #placeOf({ place }: ModuleOptions): ModuleReport["place"] {
-    return place ?? { space: this.#space };
-  }
-
   #addAll(reports: readonly ModuleReport[]): readonly Module[] {
     const modules = reports.map((one) => this.#make(one));
     this.#add(modules);
@@ -232,11 +237,11 @@ export class Dwfl implements Disposable {
   }
 
   #make(report: ModuleReport): Module {
-    const { debugDirectories, debuginfod, sectionAddress } = this.#options;
+    const { debugDirectories, sectionAddress } = this.#options;
     return new Module(
       {
         find: debugDirectories === undefined ? {} : { debugDirectories },
-        debuginfod,
+        debuginfod: () => this.#servers(),
         sectionAddress,
         symbolAddress: (module, name) => findDefinition(module, name, this.#reported),
         located: () => {
@@ -250,6 +255,14 @@ export class Dwfl implements Disposable {
       },
       report,
     );
+  }
+
+  #servers(): DebuginfodClient | undefined {
+    const { debuginfod, progress } = this.#options;
+    if (debuginfod === false) return undefined;
+    const listeners = progress === undefined ? {} : { progress };
+    this.#client ??= debuginfod ?? DebuginfodClient.fromEnvironment(process.env, listeners);
+    return this.#client;
   }
 
   #settle(): void {

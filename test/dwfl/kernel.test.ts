@@ -222,6 +222,30 @@ describe("reportKernel", () => {
     expect(alpha.symbolNamed("shared_name")?.address).toBeGreaterThan(0xffff_ffff_c050_0000n);
   });
 
+  it("refuses a file of another build id than what runs", () => {
+    const tree = recorded("stale");
+    const note = (from: string, to: string) => {
+      put(to, "");
+      workshop.run("objcopy", "-O", "binary", "--only-section=.note.gnu.build-id", from, to);
+    };
+    note(vmlinux, `${tree.sys}/kernel/notes`);
+    using session = new Dwfl();
+    session.reportKernel(tree);
+    expect(need(session, "kernel").error).toBeUndefined();
+    expect(need(session, "kernel").buildId).toBe(need(session, "kernel").elf.buildId());
+    workshop.run("gcc", "-nostdlib", "-static", "-Wl,--build-id,-e,exported", "-o", "other", "image.c");
+    using stale = new Dwfl();
+    stale.reportKernel({ ...tree, vmlinux: workshop.path("other") });
+    expect(need(stale, "kernel").error).toMatchObject({ code: "DWFL_NO_FILE", module: "kernel" });
+    expect(need(stale, "kernel").error?.message).toMatch(
+      /other: build id: found \w{40}, expected \w{40} of what runs/,
+    );
+    put(`${tree.sys}/kernel/notes`, "\x04\0\0\0\xff\xff\xff\x7f");
+    using damaged = new Dwfl();
+    damaged.reportKernel(tree);
+    expect(need(damaged, "kernel").error).toBeUndefined();
+  });
+
   it("knows no place of what the kernel hides", () => {
     using session = new Dwfl();
     session.reportKernel(recorded("hidden", true));
@@ -240,6 +264,7 @@ describe("reportKernel", () => {
     using session = new Dwfl();
     session.reportKernel();
     const theirs = euModules("-k").find((one) => one.name === "kernel");
+    if (theirs?.id !== undefined) expect(session.moduleNamed("kernel")?.buildId).toBe(theirs.id);
     expect(session.moduleNamed("kernel")?.knownSpan).toEqual(
       theirs && { start: theirs.start, end: theirs.end },
     );

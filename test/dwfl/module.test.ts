@@ -142,6 +142,30 @@ describe("a relocatable module", () => {
     expect(asked.sort()).toEqual(["needy.o .init.text", "needy.o .text"]);
   });
 
+  it("asks anew after it had another place, which nobody is asked for", () => {
+    let base = 0x1000n;
+    let asked = 0;
+    using session = new Dwfl({
+      sectionAddress: (_module, { index }) => {
+        asked++;
+        return base + 0x1000n * BigInt(index);
+      },
+    });
+    const [module] = session.reportFile(workshop.path("needy.o"));
+    const address = () => module?.symbolNamed("variable")?.address ?? 0n;
+    const first = address();
+    expect([address(), asked]).toEqual([first, 1]);
+    module?.place({ base: 0x7000_0000n });
+    expect(session.moduleAt(address())).toBe(module);
+    expect([address() > 0x7000_0000n, asked]).toEqual([true, 1]);
+    base = 0x9000n;
+    module?.place();
+    expect([address(), asked]).toEqual([first + 0x8000n, 2]);
+    // A range that nobody told is that of all sections.
+    expect(session.moduleAt(address())).toBe(module);
+    expect(session.moduleAt(0x7000_0000n)).toBeUndefined();
+  });
+
   it("is re-placed without being read or parsed again", () => {
     const source = countingSource(bufferSource(readFileSync(workshop.path("needy.o")), "needy.o"));
     using session = new Dwfl();
@@ -258,11 +282,12 @@ describe("a linked module", () => {
   });
 });
 
-describe("fetchDebug", () => {
-  it("gets the debug file from a server, and tells how far it is", async () => {
+describe("fetchDebug and fetchFile", () => {
+  it("get files from a server, and tell how far they are", async () => {
     workshop.path("served", "x");
     workshop.run("objcopy", "--only-keep-debug", "both.so", "served/both.debug");
     workshop.run("strip", "-o", "client.so", "both.so");
+    workshop.copy(workshop.path("both.so"), "served/both.so");
     const server = await startDebuginfod(
       workshop,
       workshop.path("served"),
@@ -287,6 +312,21 @@ describe("fetchDebug", () => {
       expect(progress.at(-1)).toBe(readFileSync(found?.path ?? "").length);
       // It is known now.
       expect(await module?.fetchDebug()).toBe(found);
+      // A process whose file is gone: what is in memory has no sections, and no symbol that is not dynamic.
+      const proc = workshop.path("proc");
+      workshop.write("proc/1/maps", "10000-20000 r-xp 00000000 00:00 1 /gone/both.so\n");
+      workshop.write(
+        "proc/1/mem",
+        Buffer.concat([Buffer.alloc(0x10000), readFileSync(workshop.path("both.so"))]),
+      );
+      session.reportProcess(1, { proc });
+      const gone = session.moduleAt(0x10000n);
+      expect([gone?.elf.sections.length, gone?.symbolNamed("local")]).toEqual([0, undefined]);
+      expect(await gone?.fetchFile()).toBe(true);
+      const local = gone?.symbolNamed("local");
+      expect(local?.address).toBe(0x10000n + (local?.offset ?? -1n));
+      expect(gone?.path).toBe("/gone/both.so");
+      expect(await gone?.fetchFile()).toBe(true);
     } finally {
       await server.stop();
     }
@@ -298,6 +338,9 @@ describe("fetchDebug", () => {
     expect(await whole?.fetchDebug()).toEqual({ path: undefined, way: undefined, tried: [] });
     workshop.run("strip", "-o", "stripped.so", "both.so");
     const stripped = session.report({ name: "stripped", file: workshop.path("stripped.so") });
+    expect(await whole?.fetchFile()).toBe(true);
+    const absent = session.report({ name: "absent", file: workshop.path("absent.so") });
+    expect(await absent.fetchFile()).toBe(false);
     expect((await stripped.fetchDebug()).tried.every((one) => one.way !== "debuginfod")).toBe(true);
   });
 });
