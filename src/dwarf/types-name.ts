@@ -41,27 +41,16 @@ export class TypeBudget {
   }
 }
 
-const {
-  DW_LANG_C,
-  DW_LANG_C89,
-  DW_LANG_C99,
-  DW_LANG_C11,
-  DW_LANG_C17,
-  DW_LANG_C23,
-  DW_LANG_ObjC,
-  DW_LANG_UPC,
-  DW_LANG_OpenCL,
-} = DW_LANG;
 const C = new Set<number>([
-  DW_LANG_C,
-  DW_LANG_C89,
-  DW_LANG_C99,
-  DW_LANG_C11,
-  DW_LANG_C17,
-  DW_LANG_C23,
-  DW_LANG_ObjC,
-  DW_LANG_UPC,
-  DW_LANG_OpenCL,
+  DW_LANG.DW_LANG_C,
+  DW_LANG.DW_LANG_C89,
+  DW_LANG.DW_LANG_C99,
+  DW_LANG.DW_LANG_C11,
+  DW_LANG.DW_LANG_C17,
+  DW_LANG.DW_LANG_C23,
+  DW_LANG.DW_LANG_ObjC,
+  DW_LANG.DW_LANG_UPC,
+  DW_LANG.DW_LANG_OpenCL,
 ]);
 
 /** Whether a unit's language is C, where tags have keywords and nothing has an owner. So it is where it is not told. */

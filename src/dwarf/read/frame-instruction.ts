@@ -4,40 +4,6 @@ import { callFrameName, DW_CFA } from "../constants/frame.ts";
 import { dwarfError } from "../place.ts";
 import type { Cie } from "./frame-entry.ts";
 
-const {
-  DW_CFA_advance_loc,
-  DW_CFA_offset,
-  DW_CFA_nop,
-  DW_CFA_set_loc,
-  DW_CFA_advance_loc1,
-  DW_CFA_advance_loc2,
-  DW_CFA_advance_loc4,
-  DW_CFA_offset_extended,
-  DW_CFA_restore_extended,
-  DW_CFA_undefined,
-  DW_CFA_same_value,
-  DW_CFA_register,
-  DW_CFA_remember_state,
-  DW_CFA_restore_state,
-  DW_CFA_def_cfa,
-  DW_CFA_def_cfa_register,
-  DW_CFA_def_cfa_offset,
-  DW_CFA_def_cfa_expression,
-  DW_CFA_expression,
-  DW_CFA_offset_extended_sf,
-  DW_CFA_def_cfa_sf,
-  DW_CFA_def_cfa_offset_sf,
-  DW_CFA_val_offset,
-  DW_CFA_val_offset_sf,
-  DW_CFA_val_expression,
-  DW_CFA_MIPS_advance_loc8,
-  DW_CFA_GNU_window_save,
-  DW_CFA_GNU_args_size,
-  DW_CFA_GNU_negative_offset_extended,
-  DW_CFA_LLVM_def_aspace_cfa,
-  DW_CFA_LLVM_def_aspace_cfa_sf,
-} = DW_CFA;
-
 /**
  * A place among the instructions of a CIE or an FDE. Nothing is made while it moves; numbers are exact below 2^53 and
  * have the factors of the CIE in them.
@@ -102,84 +68,85 @@ export class FrameInstructionCursor {
     }
     this.opcode = byte & 0xc0;
     const low = byte & 0x3f;
-    if (this.opcode === DW_CFA_advance_loc) this.value = this.#advance(at, 1, low) * this.#cie.codeAlignment;
+    if (this.opcode === DW_CFA.DW_CFA_advance_loc)
+      this.value = this.#advance(at, 1, low) * this.#cie.codeAlignment;
     else {
       this.register = low;
-      if (this.opcode === DW_CFA_offset) this.value = this.#uleb() * this.#cie.dataAlignment;
+      if (this.opcode === DW_CFA.DW_CFA_offset) this.value = this.#uleb() * this.#cie.dataAlignment;
     }
     return true;
   }
 
   #operands(opcode: number): void {
     switch (opcode) {
-      case DW_CFA_nop:
-      case DW_CFA_remember_state:
-      case DW_CFA_restore_state:
-      case DW_CFA_GNU_window_save:
+      case DW_CFA.DW_CFA_nop:
+      case DW_CFA.DW_CFA_remember_state:
+      case DW_CFA.DW_CFA_restore_state:
+      case DW_CFA.DW_CFA_GNU_window_save:
         return;
-      case DW_CFA_set_loc:
+      case DW_CFA.DW_CFA_set_loc:
         this.value = this.#position;
         this.#position += this.#cie.pointers.length(this.#position, this.#end);
         return;
-      case DW_CFA_advance_loc1:
+      case DW_CFA.DW_CFA_advance_loc1:
         this.value = this.#delta(1);
         return;
-      case DW_CFA_advance_loc2:
+      case DW_CFA.DW_CFA_advance_loc2:
         this.value = this.#delta(2);
         return;
-      case DW_CFA_advance_loc4:
+      case DW_CFA.DW_CFA_advance_loc4:
         this.value = this.#delta(4);
         return;
-      case DW_CFA_MIPS_advance_loc8:
+      case DW_CFA.DW_CFA_MIPS_advance_loc8:
         this.value = this.#delta(8);
         return;
-      case DW_CFA_restore_extended:
-      case DW_CFA_undefined:
-      case DW_CFA_same_value:
-      case DW_CFA_def_cfa_register:
+      case DW_CFA.DW_CFA_restore_extended:
+      case DW_CFA.DW_CFA_undefined:
+      case DW_CFA.DW_CFA_same_value:
+      case DW_CFA.DW_CFA_def_cfa_register:
         this.register = this.#uleb();
         return;
-      case DW_CFA_offset_extended:
-      case DW_CFA_val_offset:
+      case DW_CFA.DW_CFA_offset_extended:
+      case DW_CFA.DW_CFA_val_offset:
         this.register = this.#uleb();
         this.value = this.#uleb() * this.#cie.dataAlignment;
         return;
-      case DW_CFA_GNU_negative_offset_extended:
+      case DW_CFA.DW_CFA_GNU_negative_offset_extended:
         this.register = this.#uleb();
         this.value = -this.#uleb() * this.#cie.dataAlignment;
         return;
-      case DW_CFA_offset_extended_sf:
-      case DW_CFA_val_offset_sf:
-      case DW_CFA_def_cfa_sf:
+      case DW_CFA.DW_CFA_offset_extended_sf:
+      case DW_CFA.DW_CFA_val_offset_sf:
+      case DW_CFA.DW_CFA_def_cfa_sf:
         this.register = this.#uleb();
         this.value = this.#sleb() * this.#cie.dataAlignment;
         return;
-      case DW_CFA_def_cfa:
-      case DW_CFA_register:
+      case DW_CFA.DW_CFA_def_cfa:
+      case DW_CFA.DW_CFA_register:
         this.register = this.#uleb();
         this.value = this.#uleb();
         return;
-      case DW_CFA_def_cfa_offset:
-      case DW_CFA_GNU_args_size:
+      case DW_CFA.DW_CFA_def_cfa_offset:
+      case DW_CFA.DW_CFA_GNU_args_size:
         this.value = this.#uleb();
         return;
-      case DW_CFA_def_cfa_offset_sf:
+      case DW_CFA.DW_CFA_def_cfa_offset_sf:
         this.value = this.#sleb() * this.#cie.dataAlignment;
         return;
-      case DW_CFA_def_cfa_expression:
+      case DW_CFA.DW_CFA_def_cfa_expression:
         this.#block();
         return;
-      case DW_CFA_expression:
-      case DW_CFA_val_expression:
+      case DW_CFA.DW_CFA_expression:
+      case DW_CFA.DW_CFA_val_expression:
         this.register = this.#uleb();
         this.#block();
         return;
-      case DW_CFA_LLVM_def_aspace_cfa:
+      case DW_CFA.DW_CFA_LLVM_def_aspace_cfa:
         this.register = this.#uleb();
         this.value = this.#uleb();
         this.extra = this.#uleb();
         return;
-      case DW_CFA_LLVM_def_aspace_cfa_sf:
+      case DW_CFA.DW_CFA_LLVM_def_aspace_cfa_sf:
         this.register = this.#uleb();
         this.value = this.#sleb() * this.#cie.dataAlignment;
         this.extra = this.#uleb();
@@ -205,7 +172,7 @@ export class FrameInstructionCursor {
       throw this.#error("DWARF_BAD_RELOCATION", "advance: counts from a section, expected a number");
     }
     // Of one byte, the instruction's own, the low bits are the advance.
-    return this.opcode === DW_CFA_advance_loc ? Number(addend & 0x3fn) : Number(addend);
+    return this.opcode === DW_CFA.DW_CFA_advance_loc ? Number(addend & 0x3fn) : Number(addend);
   }
 
   #block(): void {

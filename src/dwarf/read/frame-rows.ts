@@ -6,41 +6,6 @@ import type { Cie, Fde } from "./frame-entry.ts";
 import { FrameInstructionCursor } from "./frame-instruction.ts";
 import { FrameState, REGISTER_LIMIT, RULE } from "./frame-state.ts";
 
-const {
-  DW_CFA_advance_loc,
-  DW_CFA_offset,
-  DW_CFA_restore,
-  DW_CFA_nop,
-  DW_CFA_set_loc,
-  DW_CFA_advance_loc1,
-  DW_CFA_advance_loc2,
-  DW_CFA_advance_loc4,
-  DW_CFA_offset_extended,
-  DW_CFA_restore_extended,
-  DW_CFA_undefined,
-  DW_CFA_same_value,
-  DW_CFA_register,
-  DW_CFA_remember_state,
-  DW_CFA_restore_state,
-  DW_CFA_def_cfa,
-  DW_CFA_def_cfa_register,
-  DW_CFA_def_cfa_offset,
-  DW_CFA_def_cfa_expression,
-  DW_CFA_expression,
-  DW_CFA_offset_extended_sf,
-  DW_CFA_def_cfa_sf,
-  DW_CFA_def_cfa_offset_sf,
-  DW_CFA_val_offset,
-  DW_CFA_val_offset_sf,
-  DW_CFA_val_expression,
-  DW_CFA_MIPS_advance_loc8,
-  DW_CFA_GNU_window_save,
-  DW_CFA_GNU_args_size,
-  DW_CFA_GNU_negative_offset_extended,
-  DW_CFA_LLVM_def_aspace_cfa,
-  DW_CFA_LLVM_def_aspace_cfa_sf,
-} = DW_CFA;
-
 /** Instructions of one entry; the largest functions known have some tens of thousands. */
 const INSTRUCTION_LIMIT = 1 << 22;
 /** AArch64's pseudo-register that says whether the return address is signed [AADWARF64, "DWARF register names"]. */
@@ -113,7 +78,8 @@ export class FrameRows {
         apply(this.#fde.cie, at, this.state, this.#initial);
         continue;
       }
-      const to = at.opcode === DW_CFA_set_loc ? this.#setLocation(at.value) : this.#location + at.value;
+      const to =
+        at.opcode === DW_CFA.DW_CFA_set_loc ? this.#setLocation(at.value) : this.#location + at.value;
       this.#location = to;
       if (to > this.start) {
         this.end = to;
@@ -149,12 +115,12 @@ export class FrameRows {
 
 function isAdvance(opcode: number): boolean {
   switch (opcode) {
-    case DW_CFA_advance_loc:
-    case DW_CFA_advance_loc1:
-    case DW_CFA_advance_loc2:
-    case DW_CFA_advance_loc4:
-    case DW_CFA_MIPS_advance_loc8:
-    case DW_CFA_set_loc:
+    case DW_CFA.DW_CFA_advance_loc:
+    case DW_CFA.DW_CFA_advance_loc1:
+    case DW_CFA.DW_CFA_advance_loc2:
+    case DW_CFA.DW_CFA_advance_loc4:
+    case DW_CFA.DW_CFA_MIPS_advance_loc8:
+    case DW_CFA.DW_CFA_set_loc:
       return true;
     default:
       return false;
@@ -188,48 +154,48 @@ function apply(
     throw instructionError(cie, at, "DWARF_BAD_VALUE", `register ${register}: no machine has as many`);
   }
   switch (at.opcode) {
-    case DW_CFA_nop:
+    case DW_CFA.DW_CFA_nop:
       return;
-    case DW_CFA_offset:
-    case DW_CFA_offset_extended:
-    case DW_CFA_offset_extended_sf:
-    case DW_CFA_GNU_negative_offset_extended:
+    case DW_CFA.DW_CFA_offset:
+    case DW_CFA.DW_CFA_offset_extended:
+    case DW_CFA.DW_CFA_offset_extended_sf:
+    case DW_CFA.DW_CFA_GNU_negative_offset_extended:
       state.set(register, RULE.offset, value);
       return;
-    case DW_CFA_restore:
-    case DW_CFA_restore_extended:
+    case DW_CFA.DW_CFA_restore:
+    case DW_CFA.DW_CFA_restore_extended:
       if (initial === undefined) throw instructionError(cie, at, "DWARF_BAD_VALUE", "found it in a CIE");
       state.set(register, initial.kind(register), initial.value(register), initial.length(register));
       return;
-    case DW_CFA_undefined:
+    case DW_CFA.DW_CFA_undefined:
       state.set(register, RULE.undefined);
       return;
-    case DW_CFA_same_value:
+    case DW_CFA.DW_CFA_same_value:
       state.set(register, RULE.same_value);
       return;
-    case DW_CFA_register:
+    case DW_CFA.DW_CFA_register:
       state.set(register, RULE.register, value);
       return;
-    case DW_CFA_val_offset:
-    case DW_CFA_val_offset_sf:
+    case DW_CFA.DW_CFA_val_offset:
+    case DW_CFA.DW_CFA_val_offset_sf:
       state.set(register, RULE.val_offset, value);
       return;
-    case DW_CFA_expression:
+    case DW_CFA.DW_CFA_expression:
       state.set(register, RULE.expression, value, at.extra);
       return;
-    case DW_CFA_val_expression:
+    case DW_CFA.DW_CFA_val_expression:
       state.set(register, RULE.val_expression, value, at.extra);
       return;
-    case DW_CFA_remember_state:
+    case DW_CFA.DW_CFA_remember_state:
       if (!state.remember()) throw instructionError(cie, at, "DWARF_LOOP", "too many rows are saved");
       return;
-    case DW_CFA_restore_state:
+    case DW_CFA.DW_CFA_restore_state:
       if (!state.restore()) throw instructionError(cie, at, "DWARF_BAD_VALUE", "found no saved row");
       return;
-    case DW_CFA_GNU_args_size:
+    case DW_CFA.DW_CFA_GNU_args_size:
       state.argumentsSize = value;
       return;
-    case DW_CFA_GNU_window_save:
+    case DW_CFA.DW_CFA_GNU_window_save:
       saveWindow(cie, at, state);
       return;
     default:
@@ -240,29 +206,29 @@ function apply(
 function applyToCfa(cie: Cie, at: FrameInstructionCursor, state: FrameState): void {
   const { opcode, register, value } = at;
   switch (opcode) {
-    case DW_CFA_def_cfa:
-    case DW_CFA_def_cfa_sf:
-    case DW_CFA_LLVM_def_aspace_cfa:
-    case DW_CFA_LLVM_def_aspace_cfa_sf:
+    case DW_CFA.DW_CFA_def_cfa:
+    case DW_CFA.DW_CFA_def_cfa_sf:
+    case DW_CFA.DW_CFA_LLVM_def_aspace_cfa:
+    case DW_CFA.DW_CFA_LLVM_def_aspace_cfa_sf:
       state.cfaKind = RULE.register;
       state.cfaRegister = register;
       state.cfaValue = value;
       state.cfaSpace = at.extra;
       return;
-    case DW_CFA_def_cfa_expression:
+    case DW_CFA.DW_CFA_def_cfa_expression:
       state.cfaKind = RULE.val_expression;
       state.cfaValue = value;
       state.cfaLength = at.extra;
       return;
-    case DW_CFA_def_cfa_register:
-    case DW_CFA_def_cfa_offset:
-    case DW_CFA_def_cfa_offset_sf:
+    case DW_CFA.DW_CFA_def_cfa_register:
+    case DW_CFA.DW_CFA_def_cfa_offset:
+    case DW_CFA.DW_CFA_def_cfa_offset_sf:
       // Without any rule before it is register 0 + 0: clang gives MIPS's rule in pieces.
       if (state.cfaKind === RULE.val_expression) {
         throw instructionError(cie, at, "DWARF_BAD_VALUE", "the CFA is no register and offset");
       }
       state.cfaKind = RULE.register;
-      if (opcode === DW_CFA_def_cfa_register) state.cfaRegister = register;
+      if (opcode === DW_CFA.DW_CFA_def_cfa_register) state.cfaRegister = register;
       else state.cfaValue = value;
       return;
     default:

@@ -10,21 +10,10 @@ import { type UnitBases, unitBases } from "./addr-table.ts";
 import type { EntryCursor } from "./cursor.ts";
 import { type Expression, unitExpression } from "./expression.ts";
 import { isWithin } from "./range.ts";
-import { BoundsCursor, type EntryForm, entryForms, OPERAND, SHAPE } from "./range-bounds.ts";
+import { BoundsCursor, type EntryForm, entryForms, newEntryForms, OPERAND, SHAPE } from "./range-bounds.ts";
 
 /** By kind [DWARF5 7.29, table 7.10]. */
-const ENTRIES: readonly EntryForm[] = entryForms([
-  [DW_LLE.DW_LLE_end_of_list, SHAPE.END, OPERAND.INLINE],
-  [DW_LLE.DW_LLE_base_addressx, SHAPE.BASE, OPERAND.INDEXED],
-  [DW_LLE.DW_LLE_startx_endx, SHAPE.START_END, OPERAND.INDEXED],
-  [DW_LLE.DW_LLE_startx_length, SHAPE.START_LENGTH, OPERAND.INDEXED],
-  [DW_LLE.DW_LLE_offset_pair, SHAPE.PAIR, OPERAND.INLINE],
-  [DW_LLE.DW_LLE_default_location, SHAPE.DEFAULT, OPERAND.INLINE],
-  [DW_LLE.DW_LLE_base_address, SHAPE.BASE, OPERAND.INLINE],
-  [DW_LLE.DW_LLE_start_end, SHAPE.START_END, OPERAND.INLINE],
-  [DW_LLE.DW_LLE_start_length, SHAPE.START_LENGTH, OPERAND.INLINE],
-  [DW_LLE.DW_LLE_GNU_view_pair, SHAPE.VIEWS, OPERAND.INLINE],
-]);
+const ENTRIES: readonly EntryForm[] = newEntryForms(DW_LLE);
 
 /** By kind in `.debug_loc.dwo`, as GNU had it before DWARF 5 [GCC wiki, DebugFission]. */
 const SPLIT_ENTRIES: readonly EntryForm[] = entryForms([

@@ -49,6 +49,30 @@ export interface EntryForm {
   readonly operand: number;
 }
 
+/** Entries of DWARF 5's lists by what their names end in, which lists of ranges and of locations share. */
+const NEW_ENTRIES: ReadonlyMap<string, EntryForm> = new Map([
+  ["end_of_list", { shape: SHAPE.END, operand: OPERAND.INLINE }],
+  ["base_addressx", { shape: SHAPE.BASE, operand: OPERAND.INDEXED }],
+  ["startx_endx", { shape: SHAPE.START_END, operand: OPERAND.INDEXED }],
+  ["startx_length", { shape: SHAPE.START_LENGTH, operand: OPERAND.INDEXED }],
+  ["offset_pair", { shape: SHAPE.PAIR, operand: OPERAND.INLINE }],
+  ["default_location", { shape: SHAPE.DEFAULT, operand: OPERAND.INLINE }],
+  ["base_address", { shape: SHAPE.BASE, operand: OPERAND.INLINE }],
+  ["start_end", { shape: SHAPE.START_END, operand: OPERAND.INLINE }],
+  ["start_length", { shape: SHAPE.START_LENGTH, operand: OPERAND.INLINE }],
+  ["GNU_view_pair", { shape: SHAPE.VIEWS, operand: OPERAND.INLINE }],
+]);
+
+/** A table by kind of the entries of DWARF 5 that a family of constants names: `DW_RLE`, `DW_LLE`. */
+export function newEntryForms(family: Readonly<Record<string, number>>): EntryForm[] {
+  const table: EntryForm[] = [];
+  for (const [name, kind] of Object.entries(family)) {
+    const form = NEW_ENTRIES.get(name.replace(/^DW_[A-Z]+_/, ""));
+    if (form !== undefined) table[kind] = form;
+  }
+  return table;
+}
+
 /** A table by kind, of rows of kind, shape and operand. */
 export function entryForms(
   rows: readonly (readonly [kind: number, shape: number, operand: number])[],

@@ -7,7 +7,7 @@ import { dwarfError } from "../place.ts";
 import type { Relocatable, Resolver } from "../relocatable.ts";
 import { type UnitBases, unitBases } from "./addr-table.ts";
 import { EntryCursor } from "./cursor.ts";
-import { BoundsCursor, type EntryForm, entryForms, OPERAND, SHAPE } from "./range-bounds.ts";
+import { BoundsCursor, type EntryForm, newEntryForms } from "./range-bounds.ts";
 
 /** An entry of a unit, by its offset in the section; an {@link EntryCursor} at the entry is one. */
 export interface EntryPlace {
@@ -27,16 +27,7 @@ export interface AddressRange {
 }
 
 /** By kind [DWARF5 7.25, table 7.30]. */
-const ENTRIES: readonly EntryForm[] = entryForms([
-  [DW_RLE.DW_RLE_end_of_list, SHAPE.END, OPERAND.INLINE],
-  [DW_RLE.DW_RLE_base_addressx, SHAPE.BASE, OPERAND.INDEXED],
-  [DW_RLE.DW_RLE_startx_endx, SHAPE.START_END, OPERAND.INDEXED],
-  [DW_RLE.DW_RLE_startx_length, SHAPE.START_LENGTH, OPERAND.INDEXED],
-  [DW_RLE.DW_RLE_offset_pair, SHAPE.PAIR, OPERAND.INLINE],
-  [DW_RLE.DW_RLE_base_address, SHAPE.BASE, OPERAND.INLINE],
-  [DW_RLE.DW_RLE_start_end, SHAPE.START_END, OPERAND.INLINE],
-  [DW_RLE.DW_RLE_start_length, SHAPE.START_LENGTH, OPERAND.INLINE],
-]);
+const ENTRIES: readonly EntryForm[] = newEntryForms(DW_RLE);
 
 /** A place in a range list. Nothing is allocated by walking. */
 export class RangeCursor extends BoundsCursor {
