@@ -81,6 +81,28 @@ describe("reportCore", () => {
     expect(session.moduleNamed("[vdso]")?.symbolNamed("__vdso_clock_gettime")).toBeDefined();
   });
 
+  it("has the sections where gdb has them", () => {
+    using session = new Dwfl();
+    session.reportCore(core);
+    const text = workshop.run("gdb", "-batch", "-nx", workshop.path("host"), core, "-ex", "info files");
+    const lines = [...text.matchAll(/0x([0-9a-f]+) - 0x[0-9a-f]+ is (\S+)(?: in (\/\S+))?$/gm)];
+    const differences: string[] = [];
+    let compared = 0;
+    for (const [line, start, section = "", path] of lines) {
+      if (section.startsWith("load")) continue;
+      const module = session.moduleAt(BigInt(`0x${start}`));
+      const own = module?.elf.sectionsNamed(section)[0];
+      // The last section may take no memory, and begin behind the module.
+      if (own === undefined || own.size === 0 || own.name === ".tbss") continue;
+      compared++;
+      const address = module?.sectionAddress(own.index);
+      const name = path === undefined ? "host" : path.slice(path.lastIndexOf("/") + 1);
+      if (address !== BigInt(`0x${start}`) || !name.startsWith(module?.name ?? "")) differences.push(line);
+    }
+    expect(differences).toEqual([]);
+    expect(compared).toBeGreaterThan(60);
+  });
+
   it("reports what the loader had loaded, by its own list, where there is no list of mapped files", () => {
     using session = new Dwfl();
     session.reportCore(without("no-files", NT_FILE));
