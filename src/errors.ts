@@ -181,6 +181,68 @@ export class DlbindError extends BinderyError<DlbindErrorCode> {
   }
 }
 
+/** Kinds of {@link DynldError}. */
+export type DynldErrorCode =
+  /** Not a loadable module, or one for another machine than asked for. */
+  | "DYNLD_BAD_MAGIC"
+  /** A header, table or string runs past the end of what holds it. */
+  | "DYNLD_TRUNCATED"
+  /** A field holds a value that contradicts another one or the format. */
+  | "DYNLD_BAD_VALUE"
+  /** A relocation of an unknown kind, of something that is not there, or at a place outside the image. */
+  | "DYNLD_BAD_RELOCATION"
+  /** A well-formed module that asks for something Bindery does not do. */
+  | "DYNLD_UNSUPPORTED"
+  /** The image is as large as the limit or larger. */
+  | "DYNLD_TOO_BIG"
+  /** There is no memory for the module. */
+  | "DYNLD_NO_MEMORY"
+  /** The module needs a symbol that the table does not have. */
+  | "DYNLD_UNDEFINED_SYMBOL"
+  /** A symbol has another type than who uses it expects. */
+  | "DYNLD_SIGNATURE_MISMATCH"
+  /** A symbol without a signature where the policy wants one. */
+  | "DYNLD_UNCHECKED_SYMBOL"
+  /** A name that is defined twice. */
+  | "DYNLD_DUPLICATE"
+  /** A type that has no signature. */
+  | "DYNLD_BAD_TYPE"
+  /** A request that contradicts itself. */
+  | "DYNLD_BAD_ARGUMENT"
+  /** The module was freed. */
+  | "DYNLD_FREED";
+
+/** What a {@link DynldError} says besides its message. */
+export interface DynldErrorDetails extends ErrorOptions {
+  /** The loader's short error string, where it has one of its own. */
+  readonly errstr?: string;
+  /** The symbol that it is about. */
+  readonly symbol?: string;
+  /** Everything else that was found wrong at the same step. */
+  readonly also?: readonly DynldError[];
+}
+
+/** A module that can't be loaded, or a request to one that was refused; nothing of it is left behind. */
+export class DynldError extends BinderyError<DynldErrorCode> {
+  override readonly name = "DynldError";
+  readonly place: Place;
+  /** What the seed's loader says: of an Inferno module, the words of Inferno's own. */
+  readonly errstr: string;
+  /** The symbol that it is about. */
+  readonly symbol: string | undefined;
+  /** What else was wrong at the same step: of undefined symbols, the others. */
+  readonly also: readonly DynldError[];
+
+  constructor(code: DynldErrorCode, place: Place, what: string, details: DynldErrorDetails = {}) {
+    const where = formatPlace(place);
+    super(code, where === "" ? what : `${where}: ${what}`, details);
+    this.place = place;
+    this.errstr = details.errstr ?? what;
+    this.symbol = details.symbol;
+    this.also = details.also ?? [];
+  }
+}
+
 /** What can be wrong with assembly text. */
 export type AsmErrorCode =
   /** A character, number or operand that is not assembly text. */
