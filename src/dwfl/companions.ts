@@ -51,6 +51,7 @@ export class Companions {
     this.#split.clear();
   }
 
+  /** Closes the files. */
   [Symbol.dispose](): void {
     this.close();
   }
