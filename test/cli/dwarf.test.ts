@@ -4,8 +4,16 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { compile, printedAttributes } from "../dwarf/read/location-objects.ts";
 import { readelfEntries } from "../dwarf/read/readelf-info.ts";
+import { groupsOf, shown } from "./dwarf-support.ts";
 import { bindery } from "./run.ts";
+
+interface Entry {
+  readonly offset: number;
+  readonly attributes: readonly { readonly name: string; readonly form: string; readonly value: string }[];
+  readonly children: readonly Entry[];
+}
 
 let scratch = "";
 let object = "";
@@ -81,4 +89,31 @@ test("prints and counts the rows that llvm-dwarfdump prints", () => {
   expect(ours).toEqual(expected);
   const counted = JSON.parse(bindery(["dwarf", "lines", "--stats", "--json", object]).stdout);
   expect(counted).toEqual({ sequences: ends, rows: expected.length });
+});
+
+test("says what references lead to as llvm-dwarfdump does, and where entries end and are declared", () => {
+  const file = compile(scratch, { compiler: "gcc", options: ["-gdwarf-5", "-O2"] }, "names.o");
+  const expected = printedAttributes(file).flatMap(({ entry, name, form, text }) => {
+    const [, at = "", called] =
+      /(0x[0-9a-f]+)\}? "([^"]*)"$/.exec(text.replace(/^cu \+ 0x\w+ => /, "")) ?? [];
+    return called === undefined || name === "DW_AT_type" || !/ref/.test(form)
+      ? []
+      : [`${entry} ${name} {0x${Number(at).toString(16)}} "${called}"`];
+  });
+  const [document] = shown("info", file);
+  const ours: string[] = [];
+  const visit = ({ offset, attributes, children }: Entry): void => {
+    for (const { name, form, value } of attributes)
+      if (/ref/.test(form) && !/_type$|_call_origin$/.test(name) && value.includes('"'))
+        ours.push(`${offset} ${name} ${value}`);
+    children.forEach(visit);
+  };
+  for (const { dies } of groupsOf<{ dies: Entry[] }>(document)) dies.forEach(visit);
+  expect(expected.length).toBeGreaterThan(8);
+  expect(ours).toEqual(expected);
+  const text = bindery(["dwarf", "info", file]).stdout;
+  expect(text).toMatch(/DW_AT_high_pc +\.text\+0x[0-9a-f]+ \(\d+ bytes\)/);
+  expect(text).toMatch(/DW_AT_decl_file +1 ".*a\.c"/);
+  expect(text).toMatch(/DW_AT_type +\{0x[0-9a-f]+\} "struct pair"/);
+  expect(text).toMatch(/DW_AT_inline +DW_INL_\w+/);
 });

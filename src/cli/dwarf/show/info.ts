@@ -1,5 +1,6 @@
 /** `bindery dwarf info`: entries and attributes. */
 import { attributeName, DW_AT } from "../../../dwarf/constants/attribute.ts";
+import { isListAttribute } from "../../../dwarf/constants/attribute-class.ts";
 import { formName } from "../../../dwarf/constants/form.ts";
 import { tagName } from "../../../dwarf/constants/tag.ts";
 import type { DwarfUnit } from "../../../dwarf/dwarf.ts";
@@ -64,21 +65,27 @@ function* entries(file: DumpFile, unit: DwarfUnit, options: EntryOptions): Itera
     const attributes: Value[] = [];
     printer.entry();
     while (at.nextAttribute()) {
-      const [name, form] = [attributeName(at.attribute), formName(at.form)];
-      attributes.push({ name, form, value: printer.text(at), ...listOf(file, unit, at) });
+      const value = { name: attributeName(at.attribute), form: formName(at.form), value: printer.text(at) };
+      const list = listOf(file, unit, at);
+      attributes.push(list === undefined ? value : { ...value, ...list });
     }
     yield { offset, depth, tag: tagName(at.tag), attributes };
   }
 }
 
 /** The list that an attribute leads to, as far as it can be read. */
-function listOf(file: DumpFile, unit: DwarfUnit, at: EntryCursor): Pick<Value, "ranges" | "locations"> {
+function listOf(
+  file: DumpFile,
+  unit: DwarfUnit,
+  at: EntryCursor,
+): Pick<Value, "ranges" | "locations"> | undefined {
   if (at.attribute === DW_AT.DW_AT_ranges) {
     const list = file.attempt(() => attributeRanges(unit, at));
-    return list === undefined ? {} : { ranges: listed(file, list) };
+    return list && { ranges: listed(file, list) };
   }
+  if (!isListAttribute(at.attribute)) return undefined;
   const list = file.attempt(() => attributeList(unit, at));
-  return list === undefined ? {} : { locations: listedLocations(file, list) };
+  return list && { locations: listedLocations(file, list) };
 }
 
 function* entryLines({ offset, depth, tag, attributes }: Entry): IterableIterator<string> {

@@ -24,7 +24,12 @@ const LONGEST_NAME = 200;
 export class ValuePrinter {
   readonly #file: DumpFile;
   readonly #unit: DwarfUnit;
-  readonly #names = new Map<string, string | undefined>();
+  /** What references lead to, and the types that they are, by the values of references. */
+  readonly #names = new Map<number | string, string>();
+  readonly #types = new Map<number | string, string>();
+  /** Of relocatable files with several sections, relocations say in which one a reference leads. */
+  readonly #hasSeveral: boolean;
+  readonly #sources = new Map<number, string>();
   #failures = 0;
   #lines: LineHeader | undefined;
   #linesRead = false;
@@ -34,6 +39,7 @@ export class ValuePrinter {
   constructor(file: DumpFile, unit: DwarfUnit) {
     this.#file = file;
     this.#unit = unit;
+    this.#hasSeveral = unit.dwarf.sections.named("debug_info").length > 1;
   }
 
   /** Is told of each entry before its values. */
@@ -60,13 +66,13 @@ export class ValuePrinter {
       case DW_FORM.DW_FORM_ref4:
       case DW_FORM.DW_FORM_ref8:
       case DW_FORM.DW_FORM_ref_udata:
+        return this.#named(at, at.low);
       case DW_FORM.DW_FORM_ref_addr:
       case DW_FORM.DW_FORM_GNU_ref_alt:
       case DW_FORM.DW_FORM_ref_sup4:
       case DW_FORM.DW_FORM_ref_sup8:
-        return this.#named(`{${hex(at.low)}}`, at);
       case DW_FORM.DW_FORM_ref_sig8:
-        return this.#named(`type ${wide(at.constant)}`, at);
+        return this.#named(at, `${at.form} ${at.constant} ${this.#hasSeveral ? at.valueOffset : ""}`);
       case DW_FORM.DW_FORM_sec_offset:
       case DW_FORM.DW_FORM_GNU_strp_alt:
       case DW_FORM.DW_FORM_strp_sup:
@@ -93,48 +99,59 @@ export class ValuePrinter {
   }
 
   #constant(at: EntryCursor): string {
-    const { attribute, constant } = at;
-    switch (attribute) {
+    switch (at.attribute) {
       case DW_AT.DW_AT_high_pc:
         // From DWARF 4 on a constant is the distance from the low one.
         return this.#low === undefined
-          ? String(constant)
-          : `${this.#file.address(this.#low.plus(constant))} (${constant} bytes)`;
+          ? numberText(at)
+          : `${this.#file.address(this.#low.plus(at.constant))} (${at.constant} bytes)`;
       case DW_AT.DW_AT_decl_file:
-      case DW_AT.DW_AT_call_file: {
-        const path = this.#path(at.low);
-        return path === undefined ? String(constant) : `${constant} ${JSON.stringify(path)}`;
-      }
+      case DW_AT.DW_AT_call_file:
+        return this.#source(at.low);
       case DW_AT.DW_AT_GNU_dwo_id:
-        return wide(constant);
+        return wide(at.constant);
       default: {
-        const isNameable = constant >= 0n && constant <= 0xffffn;
-        return (isNameable ? attributeValueName(attribute, Number(constant)) : undefined) ?? String(constant);
+        const isNameable = at.high === 0 && at.low <= 0xffff;
+        return (isNameable ? attributeValueName(at.attribute, at.low) : undefined) ?? numberText(at);
       }
     }
   }
 
-  /** The path of a file; `undefined` also when the line table is damaged, which is told where that is shown. */
-  #path(file: number): string | undefined {
-    return known(() => {
-      if (!this.#linesRead) {
-        this.#linesRead = true;
-        this.#lines = unitLineHeader(this.#unit);
-      }
-      return this.#lines?.path(file);
-    });
+  /** `1 "/src/a.c"`; the number alone also when the line table is damaged, which is told where that is shown. */
+  #source(file: number): string {
+    let shown = this.#sources.get(file);
+    if (shown === undefined) {
+      const path = known(() => {
+        if (!this.#linesRead) {
+          this.#linesRead = true;
+          this.#lines = unitLineHeader(this.#unit);
+        }
+        return this.#lines?.path(file);
+      });
+      shown = path === undefined ? String(file) : `${file} ${JSON.stringify(path)}`;
+      this.#sources.set(file, shown);
+    }
+    return shown;
   }
 
-  /** A reference with what it leads to: the type as it would be declared, or the name of the entry. */
-  #named(reference: string, at: EntryCursor): string {
-    if (at.attribute === DW_AT.DW_AT_sibling) return reference;
+  /**
+   * A reference with what it leads to: the type as it would be declared, or the name of the entry.
+   * @param key of what it leads to, the same for references to the same
+   */
+  #named(at: EntryCursor, key: number | string): string {
+    if (at.attribute === DW_AT.DW_AT_sibling) return `{${hex(at.low)}}`;
     const isType = at.attribute === DW_AT.DW_AT_type;
-    const key = `${reference}${isType ? " type" : ""}`;
-    if (!this.#names.has(key) && this.#failures < MOST_FAILURES) {
-      this.#names.set(key, this.#nameOf(new Attribute(this.#unit, at), isType));
+    const texts = isType ? this.#types : this.#names;
+    let shown = texts.get(key);
+    if (shown === undefined) {
+      const { form, low, constant } = at;
+      const place = form === DW_FORM.DW_FORM_ref_sig8 ? `type ${wide(constant)}` : `{${hex(low)}}`;
+      const isWhole = this.#failures < MOST_FAILURES;
+      const name = isWhole ? this.#nameOf(new Attribute(this.#unit, at), isType) : undefined;
+      shown = name === undefined ? place : `${place} ${JSON.stringify(name)}`;
+      texts.set(key, shown);
     }
-    const name = this.#names.get(key);
-    return name === undefined ? reference : `${reference} ${JSON.stringify(name)}`;
+    return shown;
   }
 
   /** What is damaged there is told when it is come to. */
@@ -174,6 +191,11 @@ function known<Result>(read: () => Result): Result | undefined {
     if (error instanceof BinderyError) return undefined;
     throw error;
   }
+}
+
+/** A number with the sign of its form. What fits into 32 bits, as most do, needs no bigint. */
+function numberText(at: EntryCursor): string {
+  return at.high === 0 ? String(at.low) : String(at.constant);
 }
 
 function wide(value: bigint): string {
