@@ -21,6 +21,8 @@ export interface PlacedModule {
   readonly elf: ElfFile;
   /** Who is asked for a section before the place that was reported; `undefined` from it: what was reported holds. */
   readonly ask: SectionAddress | undefined;
+  /** Told when the range became known. */
+  located(): void;
 }
 
 interface PlacedSection extends AddressSpan {
@@ -51,7 +53,8 @@ export class ModulePlacement {
 
   /** The range, as far as it is known without opening the file or asking anyone. */
   get knownSpan(): AddressSpan | undefined {
-    return this.#given ?? this.#span;
+    // Where somebody is asked for sections, the layout is only of those that he does not know.
+    return this.#given ?? this.#span ?? (this.#module.ask === undefined ? this.#layout : undefined);
   }
 
   /** Whether the range can become known only by asking: no address leads here before somebody asks for a place. */
@@ -70,6 +73,7 @@ export class ModulePlacement {
     if (known !== undefined) return known;
     if ("unknown" in this.#place && !this.#asksSections()) throw this.#notPlaced(this.#place.unknown);
     this.#span = this.#asksSections() ? this.#spanOfSections() : this.#layOut();
+    this.#module.located();
     return this.#span;
   }
 
@@ -121,7 +125,10 @@ export class ModulePlacement {
   }
 
   #layOut(): Layout {
-    this.#layout ??= this.#makeLayout();
+    if (this.#layout === undefined) {
+      this.#layout = this.#makeLayout();
+      this.#module.located();
+    }
     return this.#layout;
   }
 

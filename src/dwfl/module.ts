@@ -3,6 +3,7 @@ import { dirname } from "node:path";
 import { Dwarf } from "../dwarf/dwarf.ts";
 import type { Resolver } from "../dwarf/resolver.ts";
 import { SHT } from "../elf/constants/section.ts";
+import { STB } from "../elf/constants/symbol.ts";
 import type { ElfFile } from "../elf/file.ts";
 import type { ElfSection } from "../elf/section.ts";
 import { BinderyError, DwflError } from "../errors.ts";
@@ -71,11 +72,7 @@ export class Module {
 
   /** Where the module is: its range, which opens the file where that must say. @throws DwflError `DWFL_NOT_PLACED` */
   get span(): AddressSpan {
-    const known = this.knownSpan;
-    if (known !== undefined) return known;
-    const span = this.#placement.span();
-    this.#host.located();
-    return span;
+    return this.#placement.span();
   }
 
   /** Whether this is the program itself, in a process or core file that says so. */
@@ -320,6 +317,7 @@ export class Module {
         sectionAddress === undefined || !asks
           ? undefined
           : (section: ElfSection) => sectionAddress(this, section),
+      located: () => this.#host.located(),
     };
     return new ModulePlacement(needs, place, span);
   }
@@ -369,7 +367,9 @@ export class Module {
         const own = elf === this.elf ? index : this.#sectionMap().toMain(index);
         return own === undefined ? undefined : this.sectionAddress(own);
       },
-      symbolAddress: (_elf, symbol) => this.#host.symbolAddress(this, symbol.name),
+      symbolAddress: (_elf, { name, binding }) =>
+        // What nobody defines and needs not be defined is 0 [gABI, "Symbol Table"].
+        this.#host.symbolAddress(this, name) ?? (binding === STB.STB_WEAK ? 0n : undefined),
     };
   }
 

@@ -230,6 +230,8 @@ export class Dwfl implements Disposable {
   #add(modules: readonly Module[]): void {
     if (this.#closed)
       throw new DwflError("DWFL_CLOSED", "session", "found a closed one, expected an open one");
+    // What none of them defined, one of these may.
+    for (const known of this.#reported) known.forgetAddresses();
     this.#reported.push(...modules);
     this.#sorted = undefined;
     this.#settled = false;

@@ -112,6 +112,15 @@ describe("reportDeadKernel", () => {
     expect(need(session, "broken").error).toMatchObject({ code: "ELF_BAD_MAGIC" });
   });
 
+  it("finds a module again by the address of a symbol of it", () => {
+    using session = new Dwfl();
+    session.reportDeadKernel({ vmlinux, modules });
+    expect(session.moduleAt(0n)).toBeUndefined();
+    const address = need(session, "gamma").symbolNamed("gamma_run")?.address ?? 0n;
+    expect(session.symbolAt(address + 1n)?.symbol.name).toBe("gamma_run");
+    expect(session.modules.map((one) => one.name).slice(0, 2)).toEqual(["gamma", "kernel"]);
+  });
+
   it("finds undefined symbols in the kernel, and in the modules that one depends on", () => {
     using session = new Dwfl();
     session.reportDeadKernel({ vmlinux, modules });

@@ -233,12 +233,25 @@ describe("a relocatable module", () => {
     expect(session.moduleAt(table())).toBe(giver);
   });
 
-  it("says which symbol nobody defines", () => {
+  it("takes 0 for a weak symbol that nobody defines", () => {
+    const source = ".weak maybe\n.section .debug_info\n.quad maybe, needed\n.section .debug_line\n.long 0\n";
+    workshop.run("as", "-o", "weak.o", workshop.write("weak.s", source));
+    using session = new Dwfl();
+    const module = session.report({ name: "weak", file: workshop.path("weak.o") });
+    const section = need(module).sections.first("debug_info");
+    const reader = section && need(module).reader(section);
+    expect(reader?.address(0, 8).resolve()).toBe(0n);
+    expect(() => reader?.address(8, 8).resolve()).toThrow(/counts from needed/);
+  });
+
+  it("says which symbol nobody defines, until somebody does", () => {
     using session = new Dwfl();
     const [module] = session.reportFile(workshop.path("needy.o"));
     const run = () => module?.dwarf && addresses(module.dwarf);
     expect(run).toThrow(RelocationRequiredError);
     expect(run).toThrow(/needy\.o: \.debug_info\+0x[0-9a-f]+: .*counts from table/);
+    const giver = session.report({ name: "giver", file: workshop.path("giver.o") });
+    expect(run()).toContain((giver.symbolNamed("table")?.address ?? 0n) + 4n);
   });
 
   it("counts from the main file's sections where the debug file is another", () => {
