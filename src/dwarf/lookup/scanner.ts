@@ -280,7 +280,8 @@ export class UnitScanner implements IndexedPlaces {
       this.#places.read(at, this.unit.header.addressSize);
       return this.#places;
     }
-    const found = unitBases(this.unit).address(form, at, this.number(slot));
+    this.#reader.read(form, at);
+    const found = unitBases(this.unit).codeAddress(form, at, this.#reader.low);
     if (found === undefined) this.#fail(at, "address: found a form that is none");
     else this.#places.take(found);
     return this.#places;

@@ -18,7 +18,7 @@ export class FormReader {
    * reference. Of blocks and strings in place: where the bytes begin.
    */
   low = 0;
-  /** High 32 bits of what has 64. Of blocks and strings in place: how many bytes. */
+  /** High 32 bits of what has 64. Of blocks and strings in place: how many bytes. Of `DW_FORM_LLVM_addrx_offset`: the offset. */
   high = 0;
   /** The form of the value read last: that which was found behind `DW_FORM_indirect`. */
   form = 0;
@@ -165,6 +165,12 @@ export class FormReader {
         return;
       case DW_FORM.DW_FORM_data16:
         this.#block(at, 16);
+        return;
+      case DW_FORM.DW_FORM_LLVM_addrx_offset:
+        // An index, and what is added to the address there.
+        this.#uleb();
+        this.high = this.#u32(this.#position);
+        this.#position += 4;
         return;
       case DW_FORM.DW_FORM_indirect:
         this.#decodeIndirect(at);

@@ -8,6 +8,7 @@ import { attributeName, DW_AT } from "../../../src/dwarf/constants/attribute.ts"
 import { DW_FORM, formName } from "../../../src/dwarf/constants/form.ts";
 import { Die, rootEntry } from "../../../src/dwarf/die.ts";
 import type { Dwarf } from "../../../src/dwarf/dwarf.ts";
+import { CodeLookup } from "../../../src/dwarf/lookup/lookup.ts";
 import { entryRanges, hasPc, pcBounds } from "../../../src/dwarf/read/range.ts";
 import type { Resolver } from "../../../src/dwarf/resolver.ts";
 import { compile, link, openDwarf, placedAs, printedAttributes } from "./location-objects.ts";
@@ -79,6 +80,36 @@ describe.each([
     expect(expected.length).toBeGreaterThan(20);
     expect(addresses(short)).toEqual(expected);
   });
+});
+
+test("batches have the same values, and so do look-ups by name and place", () => {
+  const object = build("batch.o", "Form");
+  const dwarf = openDwarf(object);
+  for (const unit of dwarf.units()) {
+    const batch = unit.batch();
+    const at = unit.entries();
+    let values = 0;
+    while (batch.fill() > 0) {
+      for (let entry = 0; entry < batch.count; entry++) {
+        expect(at.next() && at.offset).toBe(batch.offsets[entry]);
+        for (let value = batch.firstValues[entry] ?? 0; at.nextAttribute(); value++, values++) {
+          expect([batch.lows[value], batch.highs[value]]).toEqual([at.low, at.high]);
+        }
+      }
+    }
+    expect(values).toBeGreaterThan(100);
+  }
+  for (const mode of ["Form", "Expressions"]) {
+    const lookup = new CodeLookup(openDwarf(build("look.o", mode)));
+    const first = lookup.dwarf.sections.elf.sections.find(({ name }) => name === ".text.first")?.index;
+    const plain = new CodeLookup(openDwarf(build("plain.o", "Disabled")));
+    for (let offset = 0n; offset < 0x60n; offset += 5n) {
+      const [ours, theirs] = [lookup, plain].map((one) =>
+        one.at(first, offset).frames.map((frame) => frame.name),
+      );
+      expect(ours).toEqual(theirs);
+    }
+  }
 });
 
 test("an index and an offset are what llvm-dwarfdump prints", () => {
