@@ -351,6 +351,34 @@ ${version === 2 ? ".4byte 2" : ".2byte 5, 0"}
   expect(rows).toEqual(printedIndex(path, "debug_cu_index"));
 });
 
+test("no file is asked for before an entry of it is, and none twice", () => {
+  const directory = built.get(JSON.stringify({ compiler: "gcc", version: 5 })) ?? "";
+  const main = openDwarf(directory, "split");
+  const asked: string[] = [];
+  main.attachSplit(function* (link, skeleton) {
+    asked.push(link.name);
+    expect(skeleton.splitLink).toEqual(link);
+    yield openDwarf(directory, "bs.dwo");
+    asked.push("again");
+    yield openDwarf(directory, link.name);
+  });
+  const units = Array.from(main.units());
+  expect(units.map((unit) => rootEntry(unit).inherited(DW_AT.DW_AT_comp_dir)?.string)).toEqual([
+    directory,
+    directory,
+  ]);
+  expect(asked).toEqual([]);
+  for (let time = 0; time < 2; time++)
+    expect(units[1]?.split?.dwarf.sections.elf.name).toBe(join(directory, "bs.dwo"));
+  expect(asked).toEqual(["bs.dwo"]);
+  expect(units[0]?.split?.dwarf.sections.elf.name).toBe(join(directory, "as.dwo"));
+  expect(asked).toEqual(["bs.dwo", "as.dwo", "again"]);
+  // What the split unit's root has not, its skeleton has.
+  const { split } = units[0] ?? {};
+  expect(split && rootEntry(split).attribute(DW_AT.DW_AT_stmt_list)).toBeUndefined();
+  expect(split && rootEntry(split).inherited(DW_AT.DW_AT_stmt_list)?.unit).toBe(units[0]);
+});
+
 test("errors of an index are placed", () => {
   const directory = built.get(JSON.stringify({ compiler: "clang", version: 5 })) ?? "";
   const bytes = readFileSync(join(directory, "split.dwp"));
