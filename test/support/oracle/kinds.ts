@@ -1,5 +1,6 @@
 /** Everything that is compared of a file, by what prints it. */
 import type { Dwarf } from "../../../src/dwarf/dwarf.ts";
+import { compareBatches } from "./batches.ts";
 import { type Comparison, compareLines, type Oracle } from "./compare.ts";
 import { euEntriesOracle } from "./eu-entries.ts";
 import { openFlat } from "./file.ts";
@@ -25,7 +26,7 @@ export const QUICK = new Map<string, Kind>([
 ]);
 
 /** Those that take several times as long. */
-export const SLOW = new Map<string, Kind>([
+const SLOW = new Map<string, Kind>([
   ["entries and lists, LLVM", llvmEntriesOracle],
   ["entries, elfutils", euEntriesOracle],
   ["location lists, elfutils", euLocationsOracle],
@@ -45,5 +46,6 @@ export async function compareFile(
   );
   const results = new Map(await Promise.all(running));
   results.set("frame rows, readelf", compareFrames(path));
+  results.set("entries in batches, the cursor", compareBatches(dwarf));
   return results;
 }

@@ -54,6 +54,13 @@ function excuse(ours: string, theirs: string): string | undefined {
   return undefined;
 }
 
+/** The same for one unit of a large file. */
+export function llvmUnitOracle(path: string, unit: DwarfUnit): Oracle {
+  const args = ["-v", `--debug-info=0x${unit.header.entries.toString(16)}`, "-c", path];
+  const ours = entryLines(unit, new StringCache(unit.dwarf));
+  return { tool: "llvm-dwarfdump", args, ours, normal, excuse };
+}
+
 /** LLVM applies no relocation within expressions, and prints the bytes of the file. */
 const STYLE: ExpressionStyle = { like: "llvm" };
 
@@ -77,16 +84,20 @@ function* lines(dwarf: Dwarf): Generator<string> {
   for (const unit of dwarf.units()) {
     const { offset, version, addressSize, end } = unit.header;
     yield `${hex8(offset)} unit ${version} ${addressSize} ${hex8(end)}`;
-    const files = new UnitFiles(unit);
-    const parents: number[] = [];
-    const at = unit.entries();
-    while (at.next()) {
-      const { depth } = at;
-      const parent = depth === 0 ? "" : ` (${hex8(parents[depth - 1] ?? 0)})`;
-      parents[depth] = at.offset;
-      yield `${hex8(at.offset)} ${depth} ${tagName(at.tag)} ${at.hasChildren ? "*" : " "}${parent}`;
-      while (at.nextAttribute()) yield* attribute(unit, at, strings, files);
-    }
+    yield* entryLines(unit, strings);
+  }
+}
+
+function* entryLines(unit: DwarfUnit, strings: StringCache): Generator<string> {
+  const files = new UnitFiles(unit);
+  const parents: number[] = [];
+  const at = unit.entries();
+  while (at.next()) {
+    const { depth } = at;
+    const parent = depth === 0 ? "" : ` (${hex8(parents[depth - 1] ?? 0)})`;
+    parents[depth] = at.offset;
+    yield `${hex8(at.offset)} ${depth} ${tagName(at.tag)} ${at.hasChildren ? "*" : " "}${parent}`;
+    while (at.nextAttribute()) yield* attribute(unit, at, strings, files);
   }
 }
 
