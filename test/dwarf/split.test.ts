@@ -379,6 +379,26 @@ test("no file is asked for before an entry of it is, and none twice", () => {
   expect(split && rootEntry(split).inherited(DW_AT.DW_AT_stmt_list)?.unit).toBe(units[0]);
 });
 
+test("one split file may have the units of several skeletons, as optimising the whole program makes it", () => {
+  const directory = built.get(JSON.stringify({ compiler: "clang", version: 5 })) ?? "";
+  const run = (...args: string[]) =>
+    execFileSync("clang++", ["-g", "-flto", ...args], { cwd: directory, stdio: "pipe" });
+  run("-gdwarf-5", "-O1", "-x", "c", "-c", "a.c", "-o", "la.o");
+  run("-gdwarf-5", "-O1", "-c", "b.cc", "-o", "lb.o");
+  run("-fuse-ld=lld", "la.o", "lb.o", "-o", "lwhole");
+  run("-fuse-ld=lld", "-Wl,--plugin-opt=dwo_dir=dwos", "la.o", "lb.o", "-o", "lsplit");
+  const main = openDwarf(directory, "lsplit");
+  const file = openDwarf(directory, "dwos/0.dwo");
+  main.attachSplit(() => [file]);
+  const split = splitUnits(main);
+  expect(new Set(split.map((unit) => unit.dwarf))).toEqual(new Set([file]));
+  const whole = compileUnits(openDwarf(directory, "lwhole"));
+  expect(split.map((unit) => rootEntry(unit).name)).toEqual(whole.map((unit) => rootEntry(unit).name));
+  const [ours, theirs] = [split, whole].map((units) => units.flatMap(described).sort());
+  expect(theirs?.length).toBeGreaterThan(5);
+  expect(ours).toEqual(theirs);
+});
+
 test("errors of an index are placed", () => {
   const directory = built.get(JSON.stringify({ compiler: "clang", version: 5 })) ?? "";
   const bytes = readFileSync(join(directory, "split.dwp"));
