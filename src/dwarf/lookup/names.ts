@@ -36,9 +36,10 @@ export class FunctionNames {
   of({ unit, scanner, names }: NamedUnit, entry: number): FunctionName {
     let found = names.get(entry);
     if (found === undefined) {
-      // Copies of one inlined function have one origin.
+      // Copies of one inlined function have one origin, and no names of their own.
       scanner.decodeAt(entry);
-      const origin = isNear(scanner, SLOT.ORIGIN) ? scanner.reference(SLOT.ORIGIN) : entry;
+      const isNamed = scanner.forms[SLOT.LINKAGE_NAME] !== 0 || scanner.forms[SLOT.NAME] !== 0;
+      const origin = !isNamed && isNear(scanner, SLOT.ORIGIN) ? scanner.reference(SLOT.ORIGIN) : entry;
       found = names.get(origin) ?? this.#find(unit, origin);
       names.set(origin, found);
       names.set(entry, found);
