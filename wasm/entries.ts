@@ -9,15 +9,16 @@
 /** How values are decoded: the numbers of src/dwarf/read/decoding.ts. Up to FIXED, widths and summands are in tables. */
 const DATA4: u32 = 3;
 const OFFSET: u32 = 6;
-const FIXED: u32 = 7;
-const UDATA: u32 = 8;
-const SDATA: u32 = 9;
-const EXPRLOC: u32 = 10;
-const BLOCK1: u32 = 11;
-const ADDR: u32 = 12;
-const STRING: u32 = 13;
-const IMPLICIT: u32 = 14;
-const DATA8: u32 = 15;
+const STRP: u32 = 8;
+const FIXED: u32 = 8;
+const UDATA: u32 = 9;
+const SDATA: u32 = 10;
+const EXPRLOC: u32 = 11;
+const BLOCK1: u32 = 12;
+const ADDR: u32 = 13;
+const STRING: u32 = 14;
+const IMPLICIT: u32 = 15;
+const DATA8: u32 = 16;
 
 /** Bytes of an `Elf64_Rela`, and where its symbol and addend are. */
 const RECORD: u32 = 24;
@@ -48,8 +49,9 @@ export let constants: u32 = 0;
 export let numbers: u32 = 0;
 export let codes: u32 = 0;
 
-/** By decoding: bytes, and what is added to the value. What has no width that is known here is left to the caller. */
+/** By decoding: bytes, which of four count, what is added. What has no width that is known here is left to the caller. */
 export let widths: u32 = 0;
+export let masks: u32 = 0;
 export let summands: u32 = 0;
 
 /** The relocations of the unit: the first not yet passed, their end, and the type that is a plain sum of 4 bytes. */
@@ -59,6 +61,13 @@ export let plainType: u32 = 0;
 /** Symbols that are known, with the low halves of their values: a symbol is looked for at its number modulo SYMBOLS. */
 export let symbols: u32 = 0;
 export const SYMBOLS: u32 = 1024;
+
+/** The strings of `DW_FORM_strp`, where the first byte of each is looked at; none are if their size is 0. */
+export let texts: u32 = 0;
+export let textsSize: u32 = 0;
+/** Strings that were looked at, those in place too, and the sum of their first bytes. */
+export let looked: u32 = 0;
+export let firstBytes: u32 = 0;
 
 /** The columns, how many entries and values have room, and how many are filled. */
 export let offsetColumn: u32 = 0;
@@ -90,6 +99,10 @@ export function run(): bool {
   const highs = highColumn;
   const kinds = decodings;
   const byKind = summands;
+  const byMask = masks;
+  const looks = textsSize;
+  let seen = looked;
+  let sum = firstBytes;
   // Offsets in records count from the section, of which the low half is enough within a unit.
   const shift = <u32>(<u64>origin) - unit;
   let nextPlace: u32 = r < lastRecord ? load<u32>(r) - shift : NOWHERE;
@@ -127,14 +140,14 @@ export function run(): bool {
       if (kind - 1 < FIXED) {
         const width: u32 = load<u8>(widths + kind);
         let value = load<u32>(p);
-        if (isLittle) value &= <u32>(((<u64>1) << (width << 3)) - 1);
+        if (isLittle) value &= load<u32>(byMask + (kind << 2));
         else value = width === 0 ? 0 : bswap<u32>(value) >> (32 - (width << 3));
         if (p >= nextPlace || width > 4) {
           while (nextPlace < p) {
             r += RECORD;
             nextPlace = r < lastRecord ? load<u32>(r) - shift : NOWHERE;
           }
-          if (nextPlace === p && (kind === OFFSET || kind === DATA4)) {
+          if (nextPlace === p && (kind === STRP || kind === OFFSET || kind === DATA4)) {
             const symbol = load<u32>(r, SYMBOL);
             const known = symbols + ((symbol & (SYMBOLS - 1)) << 3);
             const after = r + RECORD < lastRecord ? load<u32>(r + RECORD) - shift : NOWHERE;
@@ -147,6 +160,12 @@ export function run(): bool {
             declined = true;
             break;
           }
+        }
+        if (kind === STRP && looks !== 0) {
+          declined = value >= looks;
+          if (declined) break;
+          sum += load<u8>(texts + value);
+          seen++;
         }
         p += width;
         store<f64>(low, <f64>value + load<f64>(byKind + (kind << 3)));
@@ -163,6 +182,8 @@ export function run(): bool {
         p++;
         declined = p > stop;
         if (declined) break;
+        sum += load<u8>(text);
+        seen++;
       } else if (kind === EXPRLOC || kind === BLOCK1) {
         const size: u32 = load<u8>(p++);
         store<f64>(low, origin + <f64>(p - unit));
@@ -230,6 +251,8 @@ export function run(): bool {
     level += load<u8>(children + declaration);
     e++;
     store<u32>(firstColumn + (e << 2), v);
+    looked = seen;
+    firstBytes = sum;
   }
   at = p;
   // What was passed in an entry that was not read counts again.

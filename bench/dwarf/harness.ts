@@ -44,7 +44,7 @@ let batch: EntryBatch | undefined;
 
 function readValues(unit: DwarfUnit): void {
   counts.units++;
-  batch = unit.batch(batch);
+  batch = look.batch(unit, batch);
   while (batch.fill() > 0) {
     counts.dies += batch.count;
     counts.values += batch.firstValues[batch.count] ?? 0;

@@ -3,7 +3,6 @@ import { DW_FORM } from "../constants/form.ts";
 import type { DwarfUnit } from "../dwarf.ts";
 import { dwarfError } from "../place.ts";
 import type { DebugSection } from "../section.ts";
-import type { AbbrevTable } from "./abbrev.ts";
 import type { EntryBatch } from "./batch.ts";
 import { EntryCursor } from "./cursor.ts";
 
@@ -23,23 +22,7 @@ const HOW: ReadonlyMap<number, number> = new Map([
   [DW_FORM.DW_FORM_strx3, ELSEWHERE],
   [DW_FORM.DW_FORM_strx4, ELSEWHERE],
   [DW_FORM.DW_FORM_GNU_str_index, ELSEWHERE],
-  [DW_FORM.DW_FORM_indirect, ELSEWHERE],
 ]);
-
-/** In the place of a number: no string; several, or of another kind. */
-const NONE = -1;
-const MANY = -2;
-
-/** Which values of entries with a declaration are strings. */
-interface StringValues {
-  /** By declaration: the number of its one value that is a string of `.debug_str`, as most have it; or one of those below. */
-  readonly only: Int32Array;
-  /** By declaration: where its strings begin in the other columns; one more at the end. */
-  readonly first: Uint32Array;
-  /** Number of the value among those of its entry. */
-  readonly values: Uint32Array;
-  readonly how: Uint8Array;
-}
 
 /** Looks at the first byte of every string of batches, and adds up what it saw. */
 export class StringLook {
@@ -47,7 +30,19 @@ export class StringLook {
   count = 0;
   /** Sum of their first bytes, 0 of an empty string: who reads the same strings has the same sum. */
   firstBytes = 0;
-  readonly #values = new WeakMap<AbbrevTable, StringValues>();
+
+  /**
+   * The batch of a unit, which looks at most strings while it reads entries; in the columns of `reuse`, if it is given.
+   * {@link at} is still to be called for each fill.
+   */
+  batch(unit: DwarfUnit, reuse?: EntryBatch): EntryBatch {
+    const { reader, header, abbrevs } = unit;
+    const batch = reuse ?? unit.batch();
+    // Strings by index are found through tables that only a cursor's values lead to.
+    const isIndexed = abbrevs.forms.some((form) => HOW.get(form) === ELSEWHERE);
+    batch.begin(reader, header, abbrevs, isIndexed ? undefined : sectionOf(unit, "debug_str")?.bytes);
+    return batch;
+  }
 
   /**
    * Looks at the strings of the entries that are in the columns of a batch.
@@ -55,44 +50,21 @@ export class StringLook {
    * @throws DwarfError DWARF_BAD_REFERENCE for a string that is outside of its section
    */
   at(unit: DwarfUnit, batch: EntryBatch): void {
-    const { abbrevs, count, declarations, firstValues, lows } = batch;
-    const { only, first, values, how } = this.#stringValues(abbrevs);
-    const inPlace = unit.reader.bytes;
-    const strings = sectionOf(unit, "debug_str");
-    const lineStrings = sectionOf(unit, "debug_line_str");
-    const bytes = strings?.bytes ?? inPlace.subarray(0, 0);
-    const lineBytes = lineStrings?.bytes ?? bytes.subarray(0, 0);
-    let sum = 0;
-    let seen = 0;
-    for (let entry = 0; entry < count; entry++) {
-      const declaration = declarations[entry] ?? 0;
-      const one = only[declaration] ?? NONE;
-      if (one === NONE) continue;
-      const from = firstValues[entry] ?? 0;
-      if (one !== MANY) {
-        const low = lows[from + one] ?? 0;
-        const byte = bytes[low];
-        if (byte === undefined) failOutside(unit, strings, low);
-        sum += byte;
-        seen++;
-        continue;
-      }
-      const last = first[declaration + 1] ?? 0;
-      for (let i = first[declaration] ?? 0; i < last; i++) {
-        const low = lows[from + (values[i] ?? 0)] ?? 0;
-        const way = how[i] ?? 0;
-        if (way === ELSEWHERE) {
-          this.#elsewhere(unit, batch, entry, values[i] ?? 0);
-          continue;
-        }
-        const byte = way === IN_STR ? bytes[low] : way === IN_LINE_STR ? lineBytes[low] : inPlace[low];
-        if (byte === undefined) failOutside(unit, way === IN_STR ? strings : lineStrings, low);
-        sum += byte;
-        seen++;
-      }
+    const seen = batch.looked();
+    if (seen === undefined) {
+      for (let entry = 0; entry < batch.count; entry++) this.#entry(unit, batch, entry);
+      return;
     }
-    this.firstBytes += sum;
-    this.count += seen;
+    this.count += seen.count;
+    this.firstBytes += seen.firstBytes;
+    for (const entry of seen.others) this.#entry(unit, batch, entry);
+  }
+
+  /** Looks at the strings of one entry. */
+  #entry(unit: DwarfUnit, { offsets }: EntryBatch, entry: number): void {
+    const at = new EntryCursor(unit.reader, unit.header, unit.abbrevs, offsets[entry]);
+    at.next();
+    while (at.nextAttribute()) this.one(unit, at.form, at.low);
   }
 
   /**
@@ -116,42 +88,6 @@ export class StringLook {
       this.firstBytes += byte;
     }
   }
-
-  /** Strings by index, and those whose form stands with the value: a cursor at the entry knows it. */
-  #elsewhere(unit: DwarfUnit, batch: EntryBatch, entry: number, value: number): void {
-    const at = new EntryCursor(unit.reader, unit.header, unit.abbrevs, batch.offsets[entry]);
-    at.next();
-    for (let before = 0; before <= value; before++) at.nextAttribute();
-    this.one(unit, at.form, at.low);
-  }
-
-  #stringValues(abbrevs: AbbrevTable): StringValues {
-    let found = this.#values.get(abbrevs);
-    if (found === undefined) {
-      found = findStringValues(abbrevs);
-      this.#values.set(abbrevs, found);
-    }
-    return found;
-  }
-}
-
-function findStringValues(abbrevs: AbbrevTable): StringValues {
-  const only = new Int32Array(abbrevs.length).fill(NONE);
-  const first = new Uint32Array(abbrevs.length + 1);
-  const values: number[] = [];
-  const how: number[] = [];
-  for (let declaration = 0; declaration < abbrevs.length; declaration++) {
-    const from = abbrevs.first[declaration] ?? 0;
-    for (let index = from; index < (abbrevs.first[declaration + 1] ?? 0); index++) {
-      const way = HOW.get(abbrevs.forms[index] ?? 0);
-      if (way === undefined) continue;
-      only[declaration] = only[declaration] === NONE && way === IN_STR ? index - from : MANY;
-      values.push(index - from);
-      how.push(way);
-    }
-    first[declaration + 1] = values.length;
-  }
-  return { only, first, values: Uint32Array.from(values), how: Uint8Array.from(how) };
 }
 
 /** The section that the strings of a unit are in; of a file with two, that of its kind. */

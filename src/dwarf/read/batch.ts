@@ -31,6 +31,10 @@ export class EntryBatch {
   #generation = -1;
   #position = 0;
   #depth = 0;
+  /** What the kernel looks at strings in. */
+  #texts: Uint8Array | undefined;
+  /** Entries in the columns that were read form by form. */
+  readonly #others: number[] = [];
 
   /** A batch before the unit's root entry, empty until {@link fill}. */
   constructor(reader: FieldReader, unit: UnitHeader, abbrevs: AbbrevTable) {
@@ -43,8 +47,11 @@ export class EntryBatch {
     this.begin(reader, unit, abbrevs);
   }
 
-  /** Goes on with another unit, of whatever file; the columns may be others then. */
-  begin(reader: FieldReader, unit: UnitHeader, abbrevs: AbbrevTable): void {
+  /**
+   * Goes on with another unit, of whatever file; the columns may be others then.
+   * @param texts `.debug_str`, to look at its strings while they are come to: see {@link looked}
+   */
+  begin(reader: FieldReader, unit: UnitHeader, abbrevs: AbbrevTable, texts?: Uint8Array): void {
     if (reader !== this.#reader) this.#generation = -1;
     this.abbrevs = abbrevs;
     this.#reader = reader;
@@ -53,7 +60,8 @@ export class EntryBatch {
     this.#position = unit.entries;
     this.#depth = 0;
     this.count = 0;
-    this.#loaded = this.#kernel?.load(reader, unit, abbrevs) ?? false;
+    this.#texts = texts;
+    this.#loaded = this.#kernel?.load(reader, unit, abbrevs, texts) ?? false;
     if (this.#kernel !== undefined && this.#loaded) this.#columns = this.#kernel.columns;
     else if (abbrevs.all.longest > this.lows.length) this.#columns = columnsOf(abbrevs.all.longest);
   }
@@ -106,12 +114,24 @@ export class EntryBatch {
     return this.count;
   }
 
+  /**
+   * The strings in place and in the section that {@link begin} was given, of the entries in the columns: how many were
+   * looked at, and the sum of their first bytes, 0 of an empty string. Those of `others` were not.
+   * @returns `undefined` when no string was looked at
+   */
+  looked(): { count: number; firstBytes: number; others: readonly number[] } | undefined {
+    if (this.#kernel === undefined || !this.#loaded || this.#texts === undefined) return undefined;
+    const [count, firstBytes] = this.#kernel.looked();
+    return { count, firstBytes, others: this.#others };
+  }
+
   #run(kernel: EntryKernel): void {
     const { generation } = this.#reader.section.placement;
     if (generation !== this.#generation) kernel.forget();
     this.#generation = generation;
     kernel.entries = 0;
     kernel.values = 0;
+    this.#others.length = 0;
     for (;;) {
       const declined = kernel.run();
       this.count = kernel.entries;
@@ -120,6 +140,7 @@ export class EntryBatch {
       if (!declined) return;
       const start = this.#position;
       if (!this.#readEntry()) return;
+      this.#others.push(this.count - 1);
       kernel.learn(this.#reader, start, this.#position);
       kernel.entries = this.count;
       kernel.values = this.firstValues[this.count] ?? 0;

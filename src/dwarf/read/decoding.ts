@@ -3,7 +3,7 @@ import { DW_FORM } from "../constants/form.ts";
 
 /**
  * The ways. `rare` is what compilers seldom write, and is looked at by form. `wasm/entries.ts` knows these numbers; those
- * up to `present` have a width that depends on the unit alone.
+ * up to `strp` have a width that depends on the unit alone.
  */
 export const DECODING = {
   rare: 0,
@@ -14,14 +14,15 @@ export const DECODING = {
   ref4: 5,
   offset: 6,
   present: 7,
-  udata: 8,
-  sdata: 9,
-  exprloc: 10,
-  block1: 11,
-  addr: 12,
-  string: 13,
-  implicit: 14,
-  data8: 15,
+  strp: 8,
+  udata: 9,
+  sdata: 10,
+  exprloc: 11,
+  block1: 12,
+  addr: 13,
+  string: 14,
+  implicit: 15,
+  data8: 16,
 } as const;
 
 const FORMS: readonly (readonly [decoding: number, ...forms: number[]])[] = [
@@ -38,13 +39,13 @@ const FORMS: readonly (readonly [decoding: number, ...forms: number[]])[] = [
   [DECODING.ref4, DW_FORM.DW_FORM_ref4],
   [
     DECODING.offset,
-    DW_FORM.DW_FORM_strp,
     DW_FORM.DW_FORM_line_strp,
     DW_FORM.DW_FORM_sec_offset,
     DW_FORM.DW_FORM_strp_sup,
     DW_FORM.DW_FORM_GNU_ref_alt,
     DW_FORM.DW_FORM_GNU_strp_alt,
   ],
+  [DECODING.strp, DW_FORM.DW_FORM_strp],
   [DECODING.present, DW_FORM.DW_FORM_flag_present],
   [
     DECODING.udata,
@@ -65,6 +66,18 @@ const FORMS: readonly (readonly [decoding: number, ...forms: number[]])[] = [
   [DECODING.data8, DW_FORM.DW_FORM_data8],
 ];
 
+/** Forms of strings that are neither in place nor in `.debug_str` at an offset. */
+const ELSEWHERE: ReadonlySet<number> = new Set([
+  DW_FORM.DW_FORM_line_strp,
+  DW_FORM.DW_FORM_strx,
+  DW_FORM.DW_FORM_strx1,
+  DW_FORM.DW_FORM_strx2,
+  DW_FORM.DW_FORM_strx3,
+  DW_FORM.DW_FORM_strx4,
+  DW_FORM.DW_FORM_GNU_str_index,
+  DW_FORM.DW_FORM_indirect,
+]);
+
 /** By form, where forms are small; those of GNU are not. */
 const near = new Uint8Array(0x100);
 const far = new Map<number, number>();
@@ -78,4 +91,9 @@ for (const [decoding, ...forms] of FORMS) {
 /** How values of a form are decoded: one of {@link DECODING}. */
 export function decodingOf(form: number): number {
   return form < near.length ? (near[form] ?? 0) : (far.get(form) ?? 0);
+}
+
+/** The same for who looks at strings on the way: what is a string elsewhere is `rare`. */
+export function lookingDecodingOf(form: number): number {
+  return ELSEWHERE.has(form) ? DECODING.rare : decodingOf(form);
 }

@@ -5,7 +5,7 @@
 import type { FieldReader } from "../field.ts";
 import { RELA64_WORDS } from "../relocation-table.ts";
 import type { AbbrevTable } from "./abbrev.ts";
-import { DECODING } from "./decoding.ts";
+import { DECODING, lookingDecodingOf } from "./decoding.ts";
 import { ENTRIES_WASM } from "./entries.wasm.ts";
 import type { UnitHeader } from "./unit.ts";
 
@@ -17,7 +17,19 @@ interface Global {
 type Name =
   | ("unit" | "end" | "at" | "origin" | "little" | "addressSize" | "depth")
   | ("declarations" | "firsts" | "children" | "decodings" | "constants" | "numbers" | "codes")
-  | ("widths" | "summands" | "record" | "recordsEnd" | "plainType" | "symbols")
+  | (
+      | "texts"
+      | "textsSize"
+      | "looked"
+      | "firstBytes"
+      | "widths"
+      | "masks"
+      | "summands"
+      | "record"
+      | "recordsEnd"
+      | "plainType"
+      | "symbols"
+    )
   | ("offsetColumn" | "declarationColumn" | "depthColumn" | "firstColumn" | "lowColumn" | "highColumn")
   | ("mostEntries" | "mostValues" | "entries" | "values");
 
@@ -67,11 +79,13 @@ export interface EntryColumns {
 
 /** Where the small tables are; the columns follow, then what is loaded for a unit. */
 const WIDTHS = 0;
-const SUMMANDS = 16;
-const SYMBOL_TABLE = 256;
+const MASKS = 32;
+const SUMMANDS = 128;
+const SYMBOL_TABLE = 512;
 /** No symbol has this number. */
 const NO_SYMBOL = 0xffff_ffff;
 const UNKNOWN_WIDTH = 0xff;
+const ALL_BITS = 0xffff_ffff;
 
 export class EntryKernel {
   /** Valid until the next {@link load}. */
@@ -86,6 +100,9 @@ export class EntryKernel {
   #words = new Uint32Array(0);
   /** The next free byte of the memory. */
   #free = 0;
+  /** The strings in the memory; they are put there once for all units of a file. */
+  #texts: Uint8Array | undefined;
+  #columnsEnd = 0;
   /** The unit in the memory, and in its section. */
   #unit = 0;
   #origin = 0;
@@ -97,6 +114,7 @@ export class EntryKernel {
     this.#entries = entries;
     this.#values = values;
     this.#set("widths", WIDTHS);
+    this.#set("masks", MASKS);
     this.#set("summands", SUMMANDS);
     this.#set("symbols", SYMBOL_TABLE);
     this.#set("mostEntries", entries);
@@ -112,21 +130,27 @@ export class EntryKernel {
 
   /**
    * Takes in a unit, to be read from its root on.
+   * @param texts the section of strings whose first bytes are looked at, where that is wanted
    * @returns false if it is too large
    */
-  load(reader: FieldReader, unit: UnitHeader, abbrevs: AbbrevTable): boolean {
+  load(reader: FieldReader, unit: UnitHeader, abbrevs: AbbrevTable, texts: Uint8Array = NO_TEXTS): boolean {
     const { section, bytes } = reader;
     const { offset, end } = unit;
     const records = section.relocations?.words?.subarray(...recordsOf(reader, offset, end)) ?? NO_RECORDS;
     // Values are read before the end of the unit is looked at: zeros follow.
     const padding = WIDEST * (abbrevs.all.longest + 1);
     this.#values = Math.max(this.#values, abbrevs.all.longest);
-    const inputs = end - offset + padding + records.byteLength + abbrevBytes(abbrevs);
+    const inputs = end - offset + padding + records.byteLength + abbrevBytes(abbrevs) + texts.length;
     if (!this.#reserve(SYMBOL_TABLE + 8 * this.#symbols + 40 * this.#entries + 12 * this.#values + inputs)) {
       return false;
     }
-    this.columns = this.#layColumns();
-    this.#putAbbrevs(abbrevs);
+    if (this.#bytes.buffer !== this.#memory.buffer || this.columns.lows.length !== this.#values) {
+      // What lay behind the columns may be in another place now.
+      if (this.columns.lows.length !== this.#values) this.#texts = undefined;
+      this.columns = this.#layColumns();
+    }
+    this.#putTexts(texts);
+    this.#putAbbrevs(abbrevs, texts.length > 0);
     this.#putWidths(reader, unit);
     this.#origin = offset;
     this.#unit = this.#put(bytes.subarray(offset, end));
@@ -169,6 +193,15 @@ export class EntryKernel {
   /** Reads on until the unit ends or a column is full. @returns whether the entry at {@link at} is none for the kernel */
   run(): boolean {
     return this.#exports.run() !== 0;
+  }
+
+  /** Strings that were looked at since they were last counted, and the sum of their first bytes. */
+  looked(): [count: number, firstBytes: number] {
+    const { looked, firstBytes } = this.#exports;
+    const found: [number, number] = [looked.value >>> 0, firstBytes.value >>> 0];
+    this.#set("looked", 0);
+    this.#set("firstBytes", 0);
+    return found;
   }
 
   /** Offset in the section where the next entry is read. */
@@ -222,14 +255,12 @@ export class EntryKernel {
 
   #layColumns(): EntryColumns {
     const { buffer } = this.#memory;
-    if (this.#bytes.buffer !== buffer) {
-      this.#bytes = new Uint8Array(buffer);
-      this.#words = new Uint32Array(buffer);
-    }
+    this.#bytes = new Uint8Array(buffer);
+    this.#words = new Uint32Array(buffer);
     this.#free = SYMBOL_TABLE + 8 * this.#symbols;
     const [entries, values] = [this.#entries, this.#values];
     this.#set("mostValues", values);
-    return {
+    const columns = {
       offsets: new Float64Array(buffer, this.#column("offsetColumn", 8 * entries), entries),
       lows: new Float64Array(buffer, this.#column("lowColumn", 8 * values), values),
       highs: new Uint32Array(buffer, this.#column("highColumn", 4 * values), values),
@@ -237,6 +268,18 @@ export class EntryKernel {
       depths: new Uint32Array(buffer, this.#column("depthColumn", 4 * entries), entries),
       firstValues: new Uint32Array(buffer, this.#column("firstColumn", 4 * entries + 4), entries + 1),
     };
+    this.#columnsEnd = this.#free;
+    return columns;
+  }
+
+  /** Puts strings behind the columns, unless they are there. What is put for a unit follows. */
+  #putTexts(texts: Uint8Array): void {
+    this.#free = this.#columnsEnd;
+    const at = this.#take(texts.length);
+    if (texts !== this.#texts) this.#bytes.set(texts, at);
+    this.#texts = texts;
+    this.#set("texts", at);
+    this.#set("textsSize", texts.length);
   }
 
   #column(name: Name, bytes: number): number {
@@ -245,13 +288,13 @@ export class EntryKernel {
     return at;
   }
 
-  #putAbbrevs(abbrevs: AbbrevTable): void {
+  #putAbbrevs(abbrevs: AbbrevTable, isLooking: boolean): void {
     const { byCode } = abbrevs;
-    const { first, children, decodings, constants } = abbrevs.all;
+    const { first, children, decodings, forms, constants } = abbrevs.all;
     this.#set("declarations", abbrevs.length);
     this.#set("firsts", this.#put(first));
     this.#set("children", this.#put(children));
-    this.#set("decodings", this.#put(decodings));
+    this.#set("decodings", this.#put(isLooking ? Uint8Array.from(forms, lookingDecodingOf) : decodings));
     this.#set("constants", this.#put(constants));
     const numbers = byCode === undefined ? undefined : numbersOf(byCode);
     this.#set("numbers", numbers === undefined ? 0 : this.#put(numbers));
@@ -260,11 +303,12 @@ export class EntryKernel {
 
   /** How wide values are, and what counts from where. */
   #putWidths(reader: FieldReader, { addressSize, offset, offsetSize }: UnitHeader): void {
-    const { data1, data2, data4, data8, strx4, ref4, present } = DECODING;
+    const { data1, data2, data4, data8, strx4, ref4, present, strp } = DECODING;
     const { relocations } = reader.section;
     this.#set("little", reader.little ? 1 : 0);
     this.#set("addressSize", addressSize);
-    const widths = this.#bytes.subarray(WIDTHS, SUMMANDS);
+    const widths = this.#bytes.subarray(WIDTHS, MASKS);
+    const masks = this.#words.subarray(MASKS / 4, SUMMANDS / 4);
     // What relocations that were digested may apply to is not for the kernel.
     const isHidden = relocations !== undefined && relocations.words === undefined;
     widths[data1] = 1;
@@ -274,8 +318,13 @@ export class EntryKernel {
     widths[strx4] = 4;
     widths[ref4] = 4;
     widths[DECODING.offset] = isHidden || offsetSize !== 4 ? UNKNOWN_WIDTH : 4;
+    widths[strp] = isHidden || offsetSize !== 4 ? UNKNOWN_WIDTH : 4;
     widths[present] = 0;
-    const summands = new Float64Array(this.#memory.buffer, SUMMANDS, 16);
+    masks.fill(ALL_BITS);
+    masks[data1] = 0xff;
+    masks[data2] = 0xffff;
+    masks[present] = 0;
+    const summands = new Float64Array(this.#memory.buffer, SUMMANDS, 32);
     summands[ref4] = offset;
     summands[present] = 1;
   }
@@ -295,6 +344,7 @@ export class EntryKernel {
 }
 
 const NO_RECORDS = new Uint32Array(0);
+const NO_TEXTS = new Uint8Array(0);
 /** Codes beyond are read form by form, where they do not count up. */
 const MOST_CODES = 1 << 16;
 

@@ -86,6 +86,7 @@ export class FormReader {
         this.#position = at + 4;
         return;
       case DECODING.offset:
+      case DECODING.strp:
         this.#offset(at, this.#unit.offsetSize);
         return;
       case DECODING.present:

@@ -31,7 +31,7 @@ function object(command: string, options: readonly string[], source: string): st
 function lookAtAll(path: string): StringLook {
   const look = new StringLook();
   for (const unit of Dwarf.open(ElfFile.open(readFileSync(path), { name: path })).units()) {
-    const batch = unit.batch();
+    const batch = look.batch(unit);
     while (batch.fill() > 0) look.at(unit, batch);
   }
   return look;

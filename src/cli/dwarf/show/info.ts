@@ -121,7 +121,7 @@ function countAll(file: DumpFile, options: EntryOptions, counts: Counts, columns
   for (const unit of unitsOf(file, options)) {
     add(counts, "units");
     file.attempt(() => {
-      const batch = unit.batch(columns.batch);
+      const batch = strings.batch(unit, columns.batch);
       columns.batch = batch;
       while (batch.fill() > 0) {
         add(counts, "dies", batch.count);
