@@ -60,7 +60,7 @@ export function kernelReports(options: KernelOptions): ModuleReport[] {
       throw new DwflError("DWFL_NO_FILE", KERNEL, what);
     },
     buildId,
-    place: { locate: (elf) => kernelPlace(elf, symbols) },
+    place: symbols === undefined ? { unknown: HIDDEN } : { locate: (elf) => kernelPlace(elf, symbols) },
     span: symbols?.span,
   };
   const loaded = readLoaded(readTextIfAny(join(proc, "modules")) ?? "");
@@ -83,8 +83,7 @@ function openRunning(name: string, path: string, buildId: string | undefined): M
 }
 
 /** The kernel was moved as a whole: by one symbol, where it is now and where it was linked. */
-function kernelPlace(elf: ElfFile, symbols: KernelSymbols | undefined): ModulePlace | UnknownPlace {
-  if (symbols === undefined) return { unknown: HIDDEN };
+function kernelPlace(elf: ElfFile, symbols: KernelSymbols): ModulePlace | UnknownPlace {
   const table = elf.symtab();
   for (const [name, address] of symbols.addresses) {
     const [index] = table?.indexesOf(name) ?? [];

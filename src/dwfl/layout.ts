@@ -78,7 +78,11 @@ export function loadedSpan(elf: ElfFile): (AddressSpan & { readonly alignment: b
   return span;
 }
 
-/** One loaded section after the other, each aligned; the start is aligned as the most demanding of them. */
+/**
+ * One loaded section after the other, each aligned; the start is aligned as the most demanding of them. Addresses that
+ * linker scripts leave in relocatable files, as those of kernel modules do, count for nothing: libdwfl keeps them, and then
+ * has sections that overlap.
+ */
 function layOutSections(elf: ElfFile, base: bigint): Layout {
   let alignment = FIRST_ALIGNMENT;
   for (const { flags, addralign } of elf.sections) {

@@ -138,7 +138,7 @@ export class SymbolColumns {
     if (sized >= 0) return sized;
     const sizedLocal = this.#covering(this.#local, local, section, low, high);
     if (sizedLocal >= 0) return sizedLocal;
-    return this.#sizeless(this.#shared[shared] ?? -1, this.#local[local] ?? -1, section, address);
+    return this.#sizeless(shared, local, section, address);
   }
 
   /** Positions of the symbols of that name, best first: global, weak, local; of equal ones in order of place. */
@@ -181,17 +181,27 @@ export class SymbolColumns {
     return -1;
   }
 
+  /** The best of those that begin where the last symbol ends, or do so themselves; several sections may meet there. */
   #sizeless(shared: number, local: number, section: number, address: bigint): number {
-    let best = -1;
+    const lists = [
+      { positions: this.#shared, last: shared },
+      { positions: this.#local, last: local },
+    ];
     let reach = 0n;
-    for (const at of [shared, local]) {
-      if (at < 0 || this.sectionOf[at] !== section) continue;
+    for (const { positions, last } of lists) {
+      const at = positions[last] ?? 0;
+      if (last < 0 || this.sectionOf[at] !== section) continue;
       const own = (BigInt(this.#reachHighs[at] ?? 0) << 32n) | BigInt(this.#reachLows[at] ?? 0);
       if (own > reach) reach = own;
-      if (this.size(at) !== 0n || (best >= 0 && this.value(best) >= this.value(at))) continue;
-      best = at;
     }
-    return best >= 0 && this.value(best) >= reach && this.#isInSection(best, address) ? best : -1;
+    for (const { positions, last } of lists) {
+      for (let i = last; i >= 0; i--) {
+        const at = positions[i] ?? 0;
+        if (this.sectionOf[at] !== section || this.value(at) < reach) break;
+        if (this.#isInSection(at, address)) return at;
+      }
+    }
+    return -1;
   }
 
   /** Whether an address is in the section of the symbol at a position; one of no section is only where it is. */

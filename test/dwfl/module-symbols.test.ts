@@ -108,6 +108,22 @@ describe("symbolAt", () => {
     expect(addresses.map((address) => described(module, address))).toEqual(euSymbols(addresses, "-e", path));
   });
 
+  it("takes of labels where two sections meet the one of the section that the address is in", () => {
+    const path = assembled(
+      "meeting",
+      '.text\n.skip 16\n.globl z_end\nz_end:\n.section .next,"ax"\n.globl a_start\na_start: .skip 16\n',
+      "-shared",
+    );
+    const module = moduleOf(path);
+    const [end, start] = [module.symbolNamed("z_end"), module.symbolNamed("a_start")];
+    expect(start?.address).toBe(end?.address);
+    const inside = (start?.address ?? 0n) + 4n;
+    expect(described(module, inside)).toBe("a_start+0x4");
+    // libdwfl takes the other one; gdb knows.
+    const asked = workshop.run("gdb", "-batch", "-nx", path, "-ex", `info symbol ${inside}`);
+    expect(asked).toContain("a_start + 4 in section .next");
+  });
+
   it("keeps the sections of an object apart", () => {
     const module = moduleOf(workshop.path("user.o"));
     const named = (name: string) => module.symbolNamed(name);
