@@ -274,6 +274,7 @@ describe.each([
   { command: ["clang", "--target=s390x-linux-gnu", "-gdwarf-4"], version: 4 },
   { command: ["clang", "--target=s390x-linux-gnu", "-gdwarf-5", "-gdwarf64"], version: 5 },
   { command: ["clang", "--target=i386-linux-gnu", "-gdwarf-5"], version: 5 },
+  { command: ["clang", "--target=armv7-linux-gnueabi", "-gdwarf-4"], version: 4 },
   { command: ["clang", "-gdwarf-5", "-gdwarf64"], version: 5 },
   { command: ["gcc", "-gdwarf-4", "-gdwarf64"], version: 4 },
   { command: ["gcc", "-gdwarf-5", "-gdwarf64"], version: 5 },
