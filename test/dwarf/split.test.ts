@@ -36,15 +36,15 @@ function* entriesOf(unit: DwarfUnit): IterableIterator<Die> {
 /** Functions and variables: names, types, ranges, locations. Offsets in sections, which differ, are left out. */
 function described(unit: DwarfUnit): string[] {
   const lines: string[] = [];
-  for (const die of entriesOf(unit)) {
+  const at = unit.entries();
+  while (at.next()) {
+    const die = new Die(unit, at);
     if (die.offset === unit.header.entries) continue;
     const head = `${die.tagName} ${die.name}`;
     for (const { begin, end } of entryRanges(unit, die)) lines.push(`${head} ${begin} ${end}`);
     if (die.attribute(DW_AT.DW_AT_type) !== undefined && die.tag === DW_TAG.DW_TAG_formal_parameter) {
       lines.push(`${head} is ${typeDeclaration(die)}`);
     }
-    const at = unit.entries();
-    while (at.offset < die.offset && at.next());
     while (at.nextAttribute()) {
       if (at.attribute !== DW_AT.DW_AT_location) continue;
       for (const { begin, end, expression } of locations(unit, at)) {
