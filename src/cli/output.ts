@@ -1,4 +1,5 @@
 /** What commands that show files have in common: standard output in pieces, and errors as lines or data. */
+import { writeSync } from "node:fs";
 import { BinderyError } from "../errors.ts";
 
 /** An expected error as data. Others are defects and go on to where those are reported. */
@@ -12,7 +13,7 @@ export function describe(name: string, error: unknown): { code: string; message:
   return { code: error.code, message: said.includes(name) ? said : `${name}: ${said}` };
 }
 
-/** Standard output in larger pieces than lines. */
+/** Standard output in larger pieces than lines. Waits for who reads it: what is printed can be larger than memory. */
 export class Output {
   #pending: string[] = [];
   #size = 0;
@@ -31,9 +32,28 @@ export class Output {
 
   flush(): void {
     if (this.#size > 0) {
-      process.stdout.write(this.#pending.join(""));
+      writeWhole(process.stdout.fd, Buffer.from(this.#pending.join("")));
       this.#pending = [];
       this.#size = 0;
+    }
+  }
+}
+
+/** Milliseconds between two tries to write to a pipe that is full. */
+const PAUSE = 2;
+const clock = new Int32Array(new SharedArrayBuffer(4));
+
+/** Writes all bytes. Streams would keep in memory what a pipe does not take at once, however much that is. */
+function writeWhole(descriptor: number, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length; ) {
+    try {
+      at += writeSync(descriptor, bytes, at);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      // A reader that has seen enough is no error.
+      if (code === "EPIPE") process.exit();
+      if (code !== "EAGAIN") throw error;
+      Atomics.wait(clock, 0, 0, PAUSE);
     }
   }
 }

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { compile, printedAttributes } from "../dwarf/read/location-objects.ts";
 import { readelfEntries } from "../dwarf/read/readelf-info.ts";
 import { groupsOf, shown } from "./dwarf-support.ts";
-import { bindery } from "./run.ts";
+import { bindery, MAIN } from "./run.ts";
 
 interface Entry {
   readonly offset: number;
@@ -116,4 +116,17 @@ test("says what references lead to as llvm-dwarfdump does, and where entries end
   expect(text).toMatch(/DW_AT_decl_file +1 ".*a\.c"/);
   expect(text).toMatch(/DW_AT_type +\{0x[0-9a-f]+\} "struct pair"/);
   expect(text).toMatch(/DW_AT_inline +DW_INL_\w+/);
+});
+
+test("waits for a reader that is slow, and ends with one that has seen enough", () => {
+  const files = new Array(120).fill(object);
+  const { stdout } = bindery(["dwarf", "info", ...files]);
+  // A pipe holds 64 KiB.
+  expect(stdout.length).toBeGreaterThan(1 << 18);
+  const piped = (reader: string): string => {
+    const command = `set -o pipefail; "${process.execPath}" "${MAIN}" dwarf info "$@" | ${reader}`;
+    return execFileSync("bash", ["-c", command, "bash", ...files], { encoding: "utf8", maxBuffer: 1 << 28 });
+  };
+  expect(piped("(sleep 0.5; cat)")).toBe(stdout);
+  expect(piped("head -2")).toBe(`${stdout.split("\n", 2).join("\n")}\n`);
 });
