@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { BinderyError } from "../errors.ts";
 import { defineAddr2line } from "./addr2line.ts";
+import { defineDecode } from "./decode.ts";
 import { defineDwarf } from "./dwarf.ts";
 import { defineElf } from "./elf.ts";
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, helpText } from "./help.ts";
@@ -47,6 +48,7 @@ function makeProgram(): Command {
   defineElf(program);
   defineDwarf(program);
   defineAddr2line(program);
+  defineDecode(program);
   defineLive(program);
   defineTour(program);
   return program;

@@ -14,6 +14,7 @@ export {
 } from "./debuginfod.ts";
 export { type DebuginfodProgress, type ProgressListener, stderrProgress } from "./debuginfod-progress.ts";
 export { type DebuginfodSettings, type Environment, settingsFromEnvironment } from "./debuginfod-settings.ts";
+export { type DecodedReference, type DecodeOptions, TraceDecoder } from "./decode.ts";
 export {
   type FindOptions,
   findDebugFile,
@@ -51,3 +52,4 @@ export {
   type SymbolizedFrame,
   type SymbolizedPlace,
 } from "./symbolize-place.ts";
+export { type TraceReference, traceReferences } from "./trace.ts";

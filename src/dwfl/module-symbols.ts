@@ -102,6 +102,23 @@ export class ModuleSymbols {
     return { symbol: this.at(position), offset: offset - this.#columns.value(position) };
   }
 
+  /** Bytes from a place to the next symbol of its section that begins behind it; `undefined` if there is none. */
+  bytesToNext({ section, offset }: FilePlace): bigint | undefined {
+    const columns = this.#columns;
+    const wanted = section ?? 0;
+    let low = 0;
+    let high = columns.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const its = columns.sectionOf[middle] ?? 0;
+      if (its < wanted || (its === wanted && columns.value(middle) <= offset)) low = middle + 1;
+      else high = middle;
+    }
+    return low < columns.length && columns.sectionOf[low] === wanted
+      ? columns.value(low) - offset
+      : undefined;
+  }
+
   /** All symbols of that name, best first: global, weak, local; of equal ones in order of place. */
   named(name: string): ModuleSymbol[] {
     return this.#columns.named(name).map((position) => this.at(position));

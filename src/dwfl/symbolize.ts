@@ -1,5 +1,6 @@
 /** From addresses of a session to modules, symbols, functions, inlined calls and lines; and from names and lines back. */
 import type { Module } from "./module.ts";
+import type { FilePlace } from "./module-placement.ts";
 import type { Dwfl } from "./session.ts";
 import { noted, PlaceSymbolizer, type SymbolizedPlace } from "./symbolize-place.ts";
 
@@ -72,6 +73,18 @@ export class Symbolizer {
     };
   }
 
+  /** What is at a place of a module's main file, wherever the module is. Needs no addresses. */
+  atPlace(module: Module, place: FilePlace): SymbolizedPlace {
+    const notes: string[] = [];
+    const code = noted(notes, () => codePlace(module, place)) ?? place;
+    const answer = noted(notes, () => this.of(module).framesAt(place, code));
+    return {
+      symbol: answer?.symbol,
+      frames: answer?.frames ?? [],
+      notes: [...notes, ...(answer?.notes ?? [])],
+    };
+  }
+
   /** Answers for places of one module's file. */
   of(module: Module): PlaceSymbolizer {
     let places = this.#places.get(module);
@@ -133,6 +146,13 @@ export class Symbolizer {
   #modules(only: Module | undefined): readonly Module[] {
     return only === undefined ? this.#dwfl.modules : [only];
   }
+}
+
+/** The same place in the file with the debug information, which may number the sections of a relocatable file otherwise. */
+function codePlace(module: Module, { section, offset }: FilePlace): FilePlace | undefined {
+  if (section === undefined || module.debug === undefined) return undefined;
+  const address = module.addressOf(section, offset);
+  return address === undefined ? undefined : module.dwarfPlaceOf(address);
 }
 
 function symbolsNamed(module: Module, wanted: string): CodeAddress[] {

@@ -2,7 +2,8 @@
 import type { SymbolizedFrame } from "../../dwfl/symbolize-place.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../help.ts";
 import { Output } from "../output.ts";
-import { type Asked, inputLines, parseAsked } from "./input.ts";
+import { inputLines } from "../stdin.ts";
+import { type Asked, parseAsked } from "./input.ts";
 import type { Addr2lineOptions } from "./options.ts";
 import { type Answer, openTarget } from "./target.ts";
 

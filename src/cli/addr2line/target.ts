@@ -125,11 +125,7 @@ class FileTarget implements Target {
   #at(place: FilePlace): Answer {
     const module = this.#module;
     const { section, offset } = place;
-    // The debug file of a relocatable file may number its sections otherwise.
-    const final =
-      section === undefined || module.debug === undefined ? undefined : module.addressOf(section, offset);
-    const code = final === undefined ? place : (module.dwarfPlaceOf(final) ?? place);
-    const found = this.#symbolizer.of(module).framesAt(place, code);
+    const found = this.#symbolizer.atPlace(module, place);
     const name = section === undefined ? undefined : module.elf.section(section).name;
     return { ...found, address: offset, section: name, module: undefined };
   }
