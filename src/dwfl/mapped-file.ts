@@ -1,4 +1,5 @@
 /** Files that are mapped into a process: from the list of mappings to modules. */
+import { statSync } from "node:fs";
 import { basename } from "node:path";
 import type { FileMapping } from "../elf/core-note.ts";
 import { isElf } from "../elf/header.ts";
@@ -95,10 +96,20 @@ function isProgram({ mappings, image }: MappedFile, { memory, pathsOf }: MappedF
 
 function startsAsElf(path: string): boolean {
   const found = attempt(() => {
+    // A device may do something when it is opened.
+    if (!isRegular(path)) return false;
     using file = openSource(path);
     return isElf(file.source.read(0, Math.min(4, file.source.size)));
   });
   return found === true;
+}
+
+function isRegular(path: string): boolean {
+  try {
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
 }
 
 /** What can't be read is as if it were not there. */

@@ -23,7 +23,7 @@ const LINE = /^([0-9a-f]+)-([0-9a-f]+) (\S{4}) ([0-9a-f]+) [0-9a-f:]+ \d+ +(.*)$
 export function processReports(pid: number, { proc = "/proc" }: ProcessOptions): ModuleReport[] {
   const directory = join(proc, String(pid));
   const lines = readMaps(readText(join(directory, "maps")));
-  const memory = new ProcessMemory(directory, pid);
+  using memory = new ProcessMemory(directory, pid);
   const files = lines.filter((one) => one.path.startsWith("/"));
   const modules = mappedModules(files, {
     memory,
@@ -57,48 +57,49 @@ function readMaps(text: string): Mapping[] {
       end: BigInt(`0x${end}`),
       fileOffset: BigInt(`0x${offset}`),
       // The kernel escapes what would break the line.
-      path: path.replace(/\\(\d{3})/g, (_, digits: string) =>
-        String.fromCharCode(Number.parseInt(digits, 8)),
-      ),
+      path: path.replaceAll("\\012", "\n"),
       executable: permissions[2] === "x",
     });
   }
   return mappings;
 }
 
-/** Memory of a live process. Opened for each read: modules outlast what they were reported from. */
-class ProcessMemory implements MemoryReader {
+/** Memory of a live process. Kept open while modules are reported; they outlast that, and open it for each read. */
+class ProcessMemory implements MemoryReader, Disposable {
   readonly name: string;
   readonly #directory: string;
   /** When the process was started: another one may have its number later. */
   readonly #started: string | undefined;
+  #kept: number | undefined;
 
   constructor(directory: string, pid: number) {
     this.name = `memory of process ${pid}`;
     this.#directory = directory;
     this.#started = this.#startTime();
+    this.#kept = this.#open();
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#kept !== undefined) closeSync(this.#kept);
+    this.#kept = undefined;
   }
 
   read(address: bigint, length: number): Uint8Array | undefined {
-    if (this.#startTime() !== this.#started) return undefined;
-    let descriptor: number;
+    if (this.#kept !== undefined) return readAt(this.#kept, address, length);
+    const descriptor = this.#startTime() === this.#started ? this.#open() : undefined;
+    if (descriptor === undefined) return undefined;
     try {
-      descriptor = openSync(join(this.#directory, "mem"), "r");
-    } catch {
-      return undefined;
-    }
-    try {
-      const bytes = new Uint8Array(length);
-      for (let done = 0; done < length; ) {
-        const count = readSync(descriptor, bytes, done, length - done, address + BigInt(done));
-        if (count === 0) return undefined;
-        done += count;
-      }
-      return bytes;
-    } catch {
-      return undefined;
+      return readAt(descriptor, address, length);
     } finally {
       closeSync(descriptor);
+    }
+  }
+
+  #open(): number | undefined {
+    try {
+      return openSync(join(this.#directory, "mem"), "r");
+    } catch {
+      return undefined;
     }
   }
 
@@ -106,5 +107,20 @@ class ProcessMemory implements MemoryReader {
   #startTime(): string | undefined {
     const text = readTextIfAny(join(this.#directory, "stat"));
     return text?.slice(text.lastIndexOf(")") + 2).split(" ")[19];
+  }
+}
+
+/** All of `length` bytes at an address; `undefined` if one of them is not mapped. */
+function readAt(descriptor: number, address: bigint, length: number): Uint8Array | undefined {
+  const bytes = new Uint8Array(length);
+  try {
+    for (let done = 0; done < length; ) {
+      const count = readSync(descriptor, bytes, done, length - done, address + BigInt(done));
+      if (count === 0) return undefined;
+      done += count;
+    }
+    return bytes;
+  } catch {
+    return undefined;
   }
 }
