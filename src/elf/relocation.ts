@@ -218,6 +218,7 @@ export class RelocationTable {
   }
 
   #isSorted(): boolean {
+    if (this.#words !== undefined) return areSorted(this.#words, this.#stride);
     for (let i = 1, last = this.length > 0 ? this.offset(0) : 0; i < this.length; i++) {
       const next = this.offset(i);
       if (next < last) return false;
@@ -235,4 +236,18 @@ export class RelocationTable {
       `relocation: found index ${index}, expected less than ${this.length}`,
     );
   }
+}
+
+/** Whether 64-bit numbers, low half first, at every `stride` words do not fall. */
+function areSorted(words: Uint32Array, stride: number): boolean {
+  let lastLow = 0;
+  let lastHigh = 0;
+  for (let i = 0; i < words.length; i += stride) {
+    const low = words[i] ?? 0;
+    const high = words[i + 1] ?? 0;
+    if (high < lastHigh || (low < lastLow && high === lastHigh)) return false;
+    lastLow = low;
+    lastHigh = high;
+  }
+  return true;
 }

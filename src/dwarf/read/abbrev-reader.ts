@@ -2,11 +2,11 @@
 import { leb128Length, readSleb128, readUleb128Number } from "../../bytes/leb128.ts";
 import { DW_FORM } from "../constants/form.ts";
 import { dwarfError, type Located } from "../place.ts";
-import { decodingOf } from "./decoding.ts";
+import { DECODINGS, decodingOf } from "./decoding.ts";
 
-/** Declarations and attributes that there is room for at first: of a unit's first entries. */
-const DECLARATIONS = 16;
-const ATTRIBUTES = 80;
+/** Declarations and attributes that there is room for at first: as many as small units have. */
+const DECLARATIONS = 64;
+const ATTRIBUTES = 320;
 
 /** Declarations of a table, by their number. */
 export interface AbbrevColumns {
@@ -118,25 +118,36 @@ export class AbbrevReader {
     if (!this.byCode.has(code)) this.byCode.set(code, index);
   }
 
+  /** Reads attributes and forms up to the pair of zeros. Nearly all are a byte each. */
   #readAttributes(declaration: number, code: number): void {
+    const bytes = this.#bytes;
+    let index = this.#attributes;
+    let { attributes, forms, decodings } = this.columns;
     for (;;) {
       const start = this.#at;
-      const attribute = this.#uleb();
-      const form = this.#uleb();
-      const index = this.#attributes;
-      if (index === this.columns.forms.length) this.columns = grown(this.columns, 0, 2 * index);
+      let attribute = bytes[start] ?? 0x80;
+      let form = bytes[start + 1] ?? 0x80;
+      if (attribute < 0x80 && form < 0x80) this.#at = start + 2;
+      else {
+        attribute = this.#uleb();
+        form = this.#uleb();
+      }
+      if (index === forms.length) {
+        this.columns = grown(this.columns, 0, 2 * index);
+        ({ attributes, forms, decodings } = this.columns);
+      }
       if (form === DW_FORM.DW_FORM_implicit_const) this.#constant(index);
-      if (attribute === 0 && form === 0) return;
+      if (attribute === 0 && form === 0) break;
       if (attribute > 0xffff || form > 0xffff) {
         const what = `attribute 0x${attribute.toString(16)} of form 0x${form.toString(16)}, expected 16 bits each`;
         this.#fail(declaration, start, `abbreviation ${code}: ${what}`);
       }
-      const { columns } = this;
-      columns.attributes[index] = attribute;
-      columns.forms[index] = form;
-      columns.decodings[index] = decodingOf(form);
-      this.#attributes = index + 1;
+      attributes[index] = attribute;
+      forms[index] = form;
+      decodings[index] = form < 0x100 ? (DECODINGS[form] ?? 0) : decodingOf(form);
+      index++;
     }
+    this.#attributes = index;
   }
 
   #constant(index: number): void {

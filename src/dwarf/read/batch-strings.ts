@@ -39,7 +39,7 @@ export class StringLook {
     const { reader, header, abbrevs } = unit;
     const batch = reuse ?? unit.batch();
     // Strings by index are found through tables that only a cursor's values lead to.
-    const isIndexed = abbrevs.forms.some((form) => HOW.get(form) === ELSEWHERE);
+    const isIndexed = hasIndexedStrings(abbrevs.forms);
     batch.begin(reader, header, abbrevs, isIndexed ? undefined : sectionOf(unit, "debug_str")?.bytes);
     return batch;
   }
@@ -88,6 +88,14 @@ export class StringLook {
       this.firstBytes += byte;
     }
   }
+}
+
+function hasIndexedStrings(forms: Uint16Array): boolean {
+  for (let i = 0; i < forms.length; i++) {
+    const form = forms[i] ?? 0;
+    if (form >= DW_FORM.DW_FORM_strx && HOW.get(form) === ELSEWHERE) return true;
+  }
+  return false;
 }
 
 /** The section that the strings of a unit are in; of a file with two, that of its kind. */

@@ -66,34 +66,34 @@ const FORMS: readonly (readonly [decoding: number, ...forms: number[]])[] = [
   [DECODING.data8, DW_FORM.DW_FORM_data8],
 ];
 
-/** Forms of strings that are neither in place nor in `.debug_str` at an offset. */
-const ELSEWHERE: ReadonlySet<number> = new Set([
-  DW_FORM.DW_FORM_line_strp,
-  DW_FORM.DW_FORM_strx,
-  DW_FORM.DW_FORM_strx1,
-  DW_FORM.DW_FORM_strx2,
-  DW_FORM.DW_FORM_strx3,
-  DW_FORM.DW_FORM_strx4,
-  DW_FORM.DW_FORM_GNU_str_index,
-  DW_FORM.DW_FORM_indirect,
-]);
-
-/** By form, where forms are small; those of GNU are not. */
-const near = new Uint8Array(0x100);
+/** {@link decodingOf} by form, for forms below 0x100; those of GNU are above. */
+export const DECODINGS = new Uint8Array(0x100);
 const far = new Map<number, number>();
 for (const [decoding, ...forms] of FORMS) {
   for (const form of forms) {
-    if (form < near.length) near[form] = decoding;
+    if (form < DECODINGS.length) DECODINGS[form] = decoding;
     else far.set(form, decoding);
   }
 }
 
 /** How values of a form are decoded: one of {@link DECODING}. */
 export function decodingOf(form: number): number {
-  return form < near.length ? (near[form] ?? 0) : (far.get(form) ?? 0);
+  return form < DECODINGS.length ? (DECODINGS[form] ?? 0) : (far.get(form) ?? 0);
 }
 
-/** The same for who looks at strings on the way: what is a string elsewhere is `rare`. */
-export function lookingDecodingOf(form: number): number {
-  return ELSEWHERE.has(form) ? DECODING.rare : decodingOf(form);
+/** Whether a form is a string that is neither in place nor at an offset of `.debug_str`. */
+export function isStringElsewhere(form: number): boolean {
+  switch (form) {
+    case DW_FORM.DW_FORM_line_strp:
+    case DW_FORM.DW_FORM_strx:
+    case DW_FORM.DW_FORM_strx1:
+    case DW_FORM.DW_FORM_strx2:
+    case DW_FORM.DW_FORM_strx3:
+    case DW_FORM.DW_FORM_strx4:
+    case DW_FORM.DW_FORM_GNU_str_index:
+    case DW_FORM.DW_FORM_indirect:
+      return true;
+    default:
+      return false;
+  }
 }

@@ -5,7 +5,7 @@
 import type { FieldReader } from "../field.ts";
 import { RELA64_WORDS } from "../relocation-table.ts";
 import type { AbbrevTable } from "./abbrev.ts";
-import { DECODING, lookingDecodingOf } from "./decoding.ts";
+import { DECODING, isStringElsewhere } from "./decoding.ts";
 import { ENTRIES_WASM } from "./entries.wasm.ts";
 import type { UnitHeader } from "./unit.ts";
 
@@ -294,11 +294,21 @@ export class EntryKernel {
     this.#set("declarations", abbrevs.length);
     this.#set("firsts", this.#put(first));
     this.#set("children", this.#put(children));
-    this.#set("decodings", this.#put(isLooking ? Uint8Array.from(forms, lookingDecodingOf) : decodings));
+    const at = this.#put(decodings);
+    this.#set("decodings", at);
+    if (isLooking) this.#leaveStrings(forms, at);
     this.#set("constants", this.#put(constants));
     const numbers = byCode === undefined ? undefined : numbersOf(byCode);
     this.#set("numbers", numbers === undefined ? 0 : this.#put(numbers));
     this.#set("codes", numbers?.length ?? 0);
+  }
+
+  /** Leaves entries to the caller that have strings which are not looked at on the way. */
+  #leaveStrings(forms: Uint16Array, decodings: number): void {
+    const bytes = this.#bytes;
+    for (let index = 0; index < forms.length; index++) {
+      if (isStringElsewhere(forms[index] ?? 0)) bytes[decodings + index] = DECODING.rare;
+    }
   }
 
   /** How wide values are, and what counts from where. */
