@@ -55,7 +55,11 @@ interface FoundSymbol {
 export interface SymbolizedFile {
   /** Debug information; `undefined` if there is none. Asked at each question: it may change. */
   readonly dwarf: Dwarf | undefined;
-  readonly symbols: { match(place: FilePlace): FoundSymbol | undefined };
+  /** Its symbols, by place. */
+  readonly symbols: {
+    /** The symbol that a place in the file belongs to. */
+    match(place: FilePlace): FoundSymbol | undefined;
+  };
 }
 
 /** Languages whose functions linkers call what the source calls them. */
@@ -109,17 +113,30 @@ export class PlaceSymbolizer {
 
   #answer(place: FilePlace, code: FilePlace, wantsSymbol: boolean): SymbolizedPlace {
     const notes: string[] = [];
-    const answer = noted(notes, () => this.lookup?.at(code.section, code.offset));
-    for (const error of answer?.errors ?? []) notes.push(error.message);
-    const known = answer?.frames ?? [];
-    const outermost = known.at(-1);
-    const needsSymbol = wantsSymbol || outermost === undefined || usesSymbol(outermost);
-    const match = needsSymbol ? noted(notes, () => this.#file.symbols.match(place)) : undefined;
-    const symbol = match && { name: match.symbol.name, offset: match.offset, size: match.symbol.size };
-    if (known.length > 0) {
-      return { symbol, frames: known.map((frame) => symbolized(frame, symbol)), notes };
+    let known: readonly CodeFrame[] = [];
+    let symbol: PlaceSymbol | undefined;
+    try {
+      const answer = this.lookup?.at(code.section, code.offset);
+      if (answer !== undefined) {
+        known = answer.frames;
+        for (const error of answer.errors) notes.push(error.message);
+      }
+    } catch (error) {
+      note(notes, error);
     }
-    return { symbol, frames: symbol === undefined ? [] : [bare(symbol)], notes };
+    const outermost = known.at(-1);
+    if (wantsSymbol || outermost === undefined || usesSymbol(outermost)) {
+      try {
+        const match = this.#file.symbols.match(place);
+        symbol = match && { name: match.symbol.name, offset: match.offset, size: match.symbol.size };
+      } catch (error) {
+        note(notes, error);
+      }
+    }
+    const frames: SymbolizedFrame[] = [];
+    for (const frame of known) frames.push(symbolized(frame, symbol));
+    if (known.length === 0 && symbol !== undefined) frames.push(bare(symbol));
+    return { symbol, frames, notes };
   }
 }
 
@@ -153,8 +170,12 @@ export function noted<Answer>(notes: string[], ask: () => Answer): Answer | unde
   try {
     return ask();
   } catch (error) {
-    if (!(error instanceof BinderyError)) throw error;
-    notes.push(error.message);
+    note(notes, error);
     return undefined;
   }
+}
+
+function note(notes: string[], error: unknown): void {
+  if (!(error instanceof BinderyError)) throw error;
+  notes.push(error.message);
 }

@@ -9,11 +9,11 @@ import { referredSection } from "../read/names-reference.ts";
 import type { DebugSection } from "../section.ts";
 import { type FoundFunction, findFunction } from "./find-function.ts";
 import { type FoundLine, findLine } from "./find-line.ts";
-import { LineFinder } from "./line-finder.ts";
-import { FunctionNames } from "./names.ts";
+import { type FoundRow, LineFinder } from "./line-finder.ts";
+import { type FunctionName, FunctionNames } from "./names.ts";
 import { ABSOLUTE, PlaceReader, signedAddress } from "./place-reader.ts";
 import { Plan, SLOT } from "./plan.ts";
-import { type CodeUnits, UnitCode } from "./unit-code.ts";
+import { type Call, type CodeUnits, UnitCode } from "./unit-code.ts";
 import { UnitMap, WAYS } from "./unit-map.ts";
 
 /** A function that a place is in, or that was inlined there, and the line that is executed in it. */
@@ -49,7 +49,8 @@ export interface CodeAnswer {
   readonly errors: readonly DwarfError[];
 }
 
-const NOTHING: CodeAnswer = { frames: [], errors: [] };
+const NONE: readonly DwarfError[] = [];
+const NOTHING: CodeAnswer = { frames: [], errors: NONE };
 
 /** Finds functions and lines by place. Tables are made at the first question to each unit, and kept. */
 export class CodeLookup implements CodeUnits {
@@ -87,7 +88,10 @@ export class CodeLookup implements CodeUnits {
    * @param offset from the start of the section; the address in a linked file
    */
   at(section: number | undefined, offset: bigint): CodeAnswer {
-    const [index, from] = [section ?? ABSOLUTE, signedAddress(offset)];
+    const index = section ?? ABSOLUTE;
+    const from = signedAddress(offset);
+    const quick = this.#quickFrames(index, from);
+    if (quick !== undefined) return { frames: quick, errors: NONE };
     const errors: DwarfError[] = [];
     for (let way = 0; way < WAYS; way++) {
       for (const unit of this.#unitMap().find(way, index, from)) {
@@ -167,6 +171,7 @@ export class CodeLookup implements CodeUnits {
     return this.#zeroIsDiscarded;
   }
 
+  /** Where the addresses are that a section's fields hold; one reader for each section. */
   placesOf(reader: FieldReader): PlaceReader {
     let places = this.#readers.get(reader);
     if (places === undefined) {
@@ -225,6 +230,32 @@ export class CodeLookup implements CodeUnits {
     return this.#map;
   }
 
+  /** The answer where nothing is wrong, by the unit that is found first; `undefined`: look again, with care. */
+  #quickFrames(section: number, offset: number): CodeFrame[] | undefined {
+    const unit = this.#unitMap().first(section, offset);
+    if (unit === undefined) return undefined;
+    try {
+      const code = this.bodyOf(unit);
+      const row = code.rowAt(section, offset);
+      const entry = code.functionAt(section, offset, row);
+      if (row === undefined && entry < 0) return undefined;
+      const chain = entry < 0 ? NOTHING_INLINED : code.inlines.chain(entry, section, offset);
+      const frames: CodeFrame[] = [];
+      let call = row === undefined ? UNKNOWN : callAt(row, code.path(row.file));
+      for (let depth = chain.length - 1; depth >= 0; depth--) {
+        const at = chain[depth] ?? entry;
+        frames.push(frameOf(code, at, this.#names.of(code, at), call, true));
+        call = callOf(code, at);
+      }
+      frames.push(frameOf(code, entry, entry < 0 ? UNNAMED : this.#names.of(code, entry), call, false));
+      return frames;
+    } catch (error) {
+      if (error instanceof DwarfError) return undefined;
+      throw error;
+    }
+  }
+
+  /** What can be found, however much can't be read. */
   #framesIn(unit: DwarfUnit, section: number, offset: number, errors: DwarfError[]): CodeFrame[] {
     const code = attempt(errors, () => this.bodyOf(unit));
     if (code === undefined) return [];
@@ -232,51 +263,65 @@ export class CodeLookup implements CodeUnits {
     const entry = attempt(errors, () => code.functionAt(section, offset, row)) ?? -1;
     if (row === undefined && entry < 0) return [];
     const chain = entry < 0 ? [] : (attempt(errors, () => code.inlines.chain(entry, section, offset)) ?? []);
+    const nameOf = (at: number): FunctionName =>
+      at < 0 ? UNNAMED : (attempt(errors, () => this.#names.of(code, at)) ?? UNNAMED);
+    const path = row && attempt(errors, () => code.path(row.file));
     const frames: CodeFrame[] = [];
-    let call: Call =
-      row === undefined ? UNKNOWN : { ...row, file: attempt(errors, () => code.path(row.file)) };
+    let call: Call = row === undefined ? UNKNOWN : callAt(row, path);
     for (let depth = chain.length; depth > 0; depth--) {
       const at = chain[depth - 1] ?? entry;
-      frames.push(this.#frame(code, at, call, true, errors));
+      frames.push(frameOf(code, at, nameOf(at), call, true));
       call = attempt(errors, () => callOf(code, at)) ?? UNKNOWN;
     }
-    frames.push(this.#frame(code, entry, call, false, errors));
+    frames.push(frameOf(code, entry, nameOf(entry), call, false));
     return frames;
-  }
-
-  #frame(code: UnitCode, entry: number, call: Call, inlined: boolean, errors: DwarfError[]): CodeFrame {
-    const named =
-      entry < 0 ? undefined : (code.names.get(entry) ?? attempt(errors, () => this.#names.of(code, entry)));
-    return {
-      name: named?.name,
-      linkageName: named?.linkageName,
-      file: call.file,
-      line: call.line,
-      column: call.column,
-      discriminator: call.discriminator,
-      isStmt: call.isStmt,
-      inlined,
-      language: code.language,
-      unit: code.unit,
-      entry: entry < 0 ? undefined : entry,
-    };
   }
 }
 
-/** A line that is executed. */
-type Call = Pick<CodeFrame, "file" | "line" | "column" | "discriminator" | "isStmt">;
-
+const UNNAMED: FunctionName = { name: undefined, linkageName: undefined };
 const UNKNOWN: Call = { file: undefined, line: 0, column: 0, discriminator: 0, isStmt: false };
+const NOTHING_INLINED: readonly number[] = [];
+
+function frameOf(
+  code: UnitCode,
+  entry: number,
+  { name, linkageName }: FunctionName,
+  call: Call,
+  inlined: boolean,
+): CodeFrame {
+  return {
+    name,
+    linkageName,
+    file: call.file,
+    line: call.line,
+    column: call.column,
+    discriminator: call.discriminator,
+    isStmt: call.isStmt,
+    inlined,
+    language: code.language,
+    unit: code.unit,
+    entry: entry < 0 ? undefined : entry,
+  };
+}
+
+function callAt({ line, column, discriminator, isStmt }: FoundRow, file: string | undefined): Call {
+  return { file, line, column, discriminator, isStmt };
+}
 
 /** Where the function of an entry was called that was inlined. @throws DwarfError */
 function callOf(code: UnitCode, entry: number): Call {
-  const { scanner } = code;
-  scanner.decodeAt(entry);
-  const file = scanner.number(SLOT.CALL_FILE);
-  const line = scanner.number(SLOT.CALL_LINE);
-  const column = scanner.number(SLOT.CALL_COLUMN);
-  const discriminator = scanner.number(SLOT.DISCRIMINATOR);
-  return { file: code.path(file), line, column, discriminator, isStmt: true };
+  let call = code.calls.get(entry);
+  if (call === undefined) {
+    const { scanner } = code;
+    scanner.decodeAt(entry);
+    const file = scanner.number(SLOT.CALL_FILE);
+    const line = scanner.number(SLOT.CALL_LINE);
+    const column = scanner.number(SLOT.CALL_COLUMN);
+    const discriminator = scanner.number(SLOT.DISCRIMINATOR);
+    call = { file: code.path(file), line, column, discriminator, isStmt: true };
+    code.calls.set(entry, call);
+  }
+  return call;
 }
 
 function nested<Key, Value>(maps: Map<Key, Map<number, Value>>, key: Key): Map<number, Value> {
