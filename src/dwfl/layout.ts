@@ -3,7 +3,7 @@
  * offline reporting [elfutils, libdwfl/dwfl_report_elf.c and offline.c].
  */
 import { ET } from "../elf/constants/header.ts";
-import { SHF } from "../elf/constants/section.ts";
+import { SHF, SHT } from "../elf/constants/section.ts";
 import { PT } from "../elf/constants/segment.ts";
 import type { ElfFile } from "../elf/file.ts";
 
@@ -99,6 +99,23 @@ function layOutSections(elf: ElfFile, base: bigint): Layout {
     return address;
   });
   return { start, end, bias: 0n, sections };
+}
+
+/**
+ * Where thread-local sections of a relocatable file begin in the block of a thread's variables, if the file is linked by
+ * itself: those with contents first, as linkers put them. By section index.
+ */
+export function threadBlock(elf: ElfFile): ReadonlyMap<number, bigint> {
+  const all = elf.sections.filter(({ flags }) => (flags & SHF.SHF_TLS) !== 0);
+  const empty = all.filter(({ type }) => type === SHT.SHT_NOBITS);
+  const block = new Map<number, bigint>();
+  let end = 0n;
+  for (const { index, addralign, size } of [...all.filter((one) => !empty.includes(one)), ...empty]) {
+    const start = up(end, powerOfTwo(addralign));
+    block.set(index, start);
+    end = start + sizeOf(size);
+  }
+  return block;
 }
 
 /** Addresses that are given out one module after the other. */

@@ -77,6 +77,11 @@ export class ModulePlacement {
     return this.#span;
   }
 
+  /** Whether the session or its caller chose the place, for the file as a whole, rather than found it. */
+  get isLaidOut(): boolean {
+    return "space" in this.#reported || "base" in this.#reported;
+  }
+
   /** What is added to the addresses of a linked file; 0 for a relocatable one. @throws DwflError `DWFL_NOT_PLACED` */
   bias(): bigint {
     if ("bias" in this.#place) return this.#place.bias;

@@ -11,7 +11,7 @@ import { Companions } from "./companions.ts";
 import type { DebuginfodClient } from "./debuginfod.ts";
 import { findDebugFile, findLocalDebugFile, type LocalFindOptions } from "./find.ts";
 import type { FindResult } from "./find-attempt.ts";
-import { type AddressSpan, loadedSpan } from "./layout.ts";
+import { type AddressSpan, loadedSpan, threadBlock } from "./layout.ts";
 import { type FilePlace, isRelocatable, ModulePlacement } from "./module-placement.ts";
 import type { ModuleFile, ModulePlace, ModuleReport } from "./module-report.ts";
 import { type ModuleSymbol, ModuleSymbols, type SymbolMatch } from "./module-symbols.ts";
@@ -362,14 +362,21 @@ export class Module {
   }
 
   #resolver(): Resolver {
+    const mainSection = (elf: ElfFile, index: number) =>
+      elf === this.elf ? index : this.#sectionMap().toMain(index);
     return {
       sectionAddress: (elf, index) => {
-        const own = elf === this.elf ? index : this.#sectionMap().toMain(index);
+        const own = mainSection(elf, index);
         return own === undefined ? undefined : this.sectionAddress(own);
       },
       symbolAddress: (_elf, { name, binding }) =>
         // What nobody defines and needs not be defined is 0 [gABI, "Symbol Table"].
         this.#host.symbolAddress(this, name) ?? (binding === STB.STB_WEAK ? 0n : undefined),
+      threadOffset: (elf, { special, sectionIndex, value }) => {
+        const own = special || !this.#placement.isLaidOut ? undefined : mainSection(elf, sectionIndex);
+        const start = own === undefined ? undefined : threadBlock(this.elf).get(own);
+        return start === undefined ? undefined : start + value;
+      },
     };
   }
 

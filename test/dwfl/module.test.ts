@@ -233,6 +233,34 @@ describe("a relocatable module", () => {
     expect(session.moduleAt(table())).toBe(giver);
   });
 
+  it("has thread-local variables where the linker puts them", () => {
+    const source = "__thread int zero; __thread int one = 1; __thread char gap = 1; __thread long last;\n";
+    workshop.run("gcc", "-g", "-c", "-o", "thread.o", workshop.write("thread.c", source));
+    workshop.run("ld", "-shared", "-o", "thread.so", "thread.o");
+    const offsets = ["zero", "one", "gap", "last"].map((name) => {
+      const line = workshop
+        .run("nm", "thread.so")
+        .split("\n")
+        .find((text) => text.endsWith(` ${name}`));
+      return BigInt(`0x${line?.split(" ")[0]}`);
+    });
+    using session = new Dwfl();
+    const [module] = session.reportFile(workshop.path("thread.o"));
+    if (module === undefined) throw new Error("no module");
+    const found: bigint[] = [];
+    for (const unit of need(module).units()) {
+      const at = unit.entries();
+      while (at.next()) {
+        while (at.nextAttribute()) {
+          // DW_OP_const8u, the offset, DW_OP_GNU_push_tls_address.
+          const isOffset = at.form === DW_FORM.DW_FORM_exprloc && at.reader.bytes[at.low] === 0x0e;
+          if (isOffset) found.push(at.reader.address(at.low + 1, 8).resolve());
+        }
+      }
+    }
+    expect(found).toEqual(offsets);
+  });
+
   it("takes 0 for a weak symbol that nobody defines", () => {
     const source = ".weak maybe\n.section .debug_info\n.quad maybe, needed\n.section .debug_line\n.long 0\n";
     workshop.run("as", "-o", "weak.o", workshop.write("weak.s", source));
