@@ -155,7 +155,9 @@ export class LineHeader {
   path(number: number, compilationDirectory?: string): string | undefined {
     const file = this.file(number);
     if (file === undefined) return undefined;
-    const first = this.directory(0) ?? "";
+    const named = this.directory(0) ?? "";
+    // What dwz writes in a supplementary file, whose units were compiled anywhere.
+    const first = named === "<dwz>" ? "" : named;
     // From DWARF 5 on it is that where the compiler ran, which compilers may be told to write as a relative one.
     const start = first === compilationDirectory ? first : join(compilationDirectory, first);
     const directory = file.directory === 0 ? "" : (this.directory(file.directory) ?? "");

@@ -208,6 +208,24 @@ test("columns of vendors in a file table are passed over, known ones are read in
   ]);
 });
 
+test("the place that dwz invents for files of any place is none", () => {
+  const strings = (...texts: string[]): string => texts.map((text) => `.asciz "${text}"`).join("\n");
+  const tables = `
+    .byte 1, 1, 8, 3
+    ${strings("<dwz>", "../../bfd", "/usr/include")}
+    .byte 2, 1, 8, 2, 0x0b, 3
+    ${strings("<dwz>")}\n .byte 0
+    ${strings("bfd.h")}\n .byte 1
+    ${strings("stdio.h")}\n .byte 2
+  `;
+  const { headers } = assembled(
+    "dwz.o",
+    program({ version: 5, tables }, `${SET_ADDRESS(0)}\n .byte 1\n ${END}`),
+  );
+  // So LLVM prints them of Debian's supplementary files.
+  expect([1, 2].map((file) => headers[0]?.path(file))).toEqual(["../../bfd/bfd.h", "/usr/include/stdio.h"]);
+});
+
 test("paths are joined with directories before DWARF 5, and files that a program defines are found", () => {
   const tables = `
     .asciz "lib"

@@ -163,6 +163,10 @@ function excuse(ours: string, theirs: string): string | undefined {
     if (theirSection === "" && offset === theirOffset) return "eu-readelf: names no section";
     if (section !== theirSection) return "eu-readelf: names a section that it lays over the right one";
   }
+  if (name === "const_value" && form === "udata") {
+    const cut = [8, 16, 32].some((size) => BigInt.asUintN(size, BigInt(mine)) === BigInt(their));
+    if (cut) return "eu-readelf: cut to the size of its type";
+  }
   const bits = SIZES.get(form);
   if (name === "const_value" && bits !== undefined && /^-\d+$/.test(their)) {
     // It follows the type, which says that the constant is signed.
