@@ -44,11 +44,10 @@ const COMPARED: Readonly<Record<Work, readonly string[]>> = {
 /** Ourselves first: the command, and the library in a process that times the work alone. */
 export function contenders(prepared: Prepared): { ours: [Contender, Contender]; peers: Contender[] } {
   const { cli, libdw, gimli } = prepared;
-  const way = (name: string, way: string): Contender => ({
-    name,
-    command: (work) =>
-      gimli === undefined || (way === "bare" && work === "values") ? undefined : [gimli, way, work],
-  });
+  const way = (name: string, way: string): Contender[] =>
+    gimli === undefined
+      ? []
+      : [{ name, command: (work) => (way === "bare" && work === "values" ? undefined : [gimli, way, work]) }];
   return {
     ours: [
       { name: "bindery", command: (work) => [process.execPath, cli, ...CLI[work]] },
@@ -56,9 +55,9 @@ export function contenders(prepared: Prepared): { ours: [Contender, Contender]; 
     ],
     peers: [
       { name: "libdw", command: (work) => [libdw, work] },
-      way("gimli own way", "own"),
-      way("gimli tuned", "tuned"),
-      way("gimli bare", "bare"),
+      ...way("gimli own way", "own"),
+      ...way("gimli tuned", "tuned"),
+      ...way("gimli bare", "bare"),
     ],
   };
 }
