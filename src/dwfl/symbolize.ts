@@ -1,4 +1,5 @@
 /** From addresses of a session to modules, symbols, functions, inlined calls and lines; and from names and lines back. */
+import { BinderyError } from "../errors.ts";
 import type { Module } from "./module.ts";
 import type { FilePlace } from "./module-placement.ts";
 import type { Dwfl } from "./session.ts";
@@ -75,14 +76,14 @@ export class Symbolizer {
 
   /** What is at a place of a module's main file, wherever the module is. Needs no addresses. */
   atPlace(module: Module, place: FilePlace): SymbolizedPlace {
-    const notes: string[] = [];
-    const code = noted(notes, () => codePlace(module, place)) ?? place;
-    const answer = noted(notes, () => this.of(module).framesAt(place, code));
-    return {
-      symbol: answer?.symbol,
-      frames: answer?.frames ?? [],
-      notes: [...notes, ...(answer?.notes ?? [])],
-    };
+    try {
+      return this.of(module).framesAt(place, codePlace(module, place));
+    } catch (error) {
+      if (!(error instanceof BinderyError)) throw error;
+      // The debug file can't be opened: symbols may be there.
+      const answer = this.of(module).framesAt(place);
+      return { symbol: answer.symbol, frames: answer.frames, notes: [error.message, ...answer.notes] };
+    }
   }
 
   /** Answers for places of one module's file. */

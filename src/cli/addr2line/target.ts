@@ -127,7 +127,8 @@ class FileTarget implements Target {
     const { section, offset } = place;
     const found = this.#symbolizer.atPlace(module, place);
     const name = section === undefined ? undefined : module.elf.section(section).name;
-    return { ...found, address: offset, section: name, module: undefined };
+    const { symbol, frames, notes } = found;
+    return { address: offset, section: name, module: undefined, symbol, frames, notes };
   }
 }
 

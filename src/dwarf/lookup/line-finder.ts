@@ -58,9 +58,10 @@ export class LineFinder {
   readonly header: LineHeader;
   readonly #places: PlaceReader;
   /** Serves one question after the other. */
-  readonly #rows: LineRows;
+  #rows: LineRows;
   readonly #sequences: Sequence[] = [];
-  readonly #intervals = new Intervals();
+  #intervals = new Intervals();
+  #every = EVERY;
   /** Why the rows behind some opcode are not known. */
   #error: unknown;
   #marks: Float64Array = new Float64Array(0);
@@ -74,6 +75,14 @@ export class LineFinder {
     this.#places = places;
     this.#rows = new LineRows(header);
     this.#run();
+    // What rises and falls between two marks is seen only row by row.
+    if (this.#error === undefined && this.#sequences.some(({ ordered }) => !ordered)) {
+      this.#every = 1;
+      this.#sequences.length = 0;
+      this.#intervals = new Intervals();
+      this.#rows = new LineRows(header);
+      this.#run();
+    }
   }
 
   /** Adds what the sequences cover. */
@@ -148,17 +157,17 @@ export class LineFinder {
     const rows = this.#rows;
     let used = 0;
     let firstMark = 0;
-    let left = 0;
     let field = NO_FIELD;
     let base = 0;
     let section = ABSOLUTE;
     let low = 0;
     let high = 0;
-    let previous = 0;
     let ordered = true;
     let isOpen = false;
+    rows.fell = false;
     try {
-      while (rows.next()) {
+      // The first row of each sequence is a mark, and the row that ends it.
+      while (rows.skip(isOpen ? this.#every : 1)) {
         if (rows.baseField !== field) {
           field = rows.baseField;
           base = this.#baseOf(rows);
@@ -174,20 +183,14 @@ export class LineFinder {
           firstMark = used;
           low = offset;
           high = offset;
-          previous = offset;
           ordered = true;
           isOpen = true;
-          left = 0;
+          rows.fell = false;
         }
-        if (offset < previous) ordered = false;
+        if (rows.fell || offset < high) ordered = false;
         if (offset < low) low = offset;
         if (offset > high) high = offset;
-        previous = offset;
-        if (left === 0) {
-          left = EVERY;
-          used = this.#mark(used, offset);
-        }
-        left--;
+        used = this.#mark(used, offset);
         if (rows.endSequence) {
           this.#close(section, low, high, firstMark, used, ordered);
           isOpen = false;

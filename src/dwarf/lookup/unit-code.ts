@@ -33,6 +33,15 @@ export interface CodeUnits extends CodeOwner {
   bodyOf(unit: DwarfUnit): UnitCode;
 }
 
+/** A line that is executed. */
+export interface Call {
+  readonly file: string | undefined;
+  readonly line: number;
+  readonly column: number;
+  readonly discriminator: number;
+  readonly isStmt: boolean;
+}
+
 /** Functions and lines of one unit. */
 export class UnitCode {
   readonly unit: DwarfUnit;
@@ -40,6 +49,8 @@ export class UnitCode {
   readonly inlines: InlineTable;
   /** Names of the functions, by their entries. */
   readonly names = new Map<number, FunctionName>();
+  /** Where inlined functions were called, by their entries. */
+  readonly calls = new Map<number, Call>();
   /** The unit whose line program counts: the skeleton of a split one. */
   readonly #statements: UnitCode;
   readonly #owner: CodeOwner;
@@ -145,17 +156,21 @@ export class UnitCode {
     return scanner.decodeRoot() ? scanner.text(slot) : undefined;
   }
 
-  /** Adds what the root entry says that the unit covers. @returns whether it says anything */
-  coverTo(intervals: Intervals, value: number): boolean {
-    if (this.#statements !== this) return this.#statements.coverTo(intervals, value);
+  /** Whether the root entry says what the unit covers. @throws DwarfError */
+  get saysCoverage(): boolean {
+    if (this.#statements !== this) return this.#statements.saysCoverage;
     const { scanner } = this;
-    const root = this.unit.header.entries;
-    if (!scanner.decodeRoot()) return true;
-    const says = scanner.forms[SLOT.RANGES] !== 0 || scanner.forms[SLOT.HIGH] !== 0;
-    if (says) {
-      scanner.give({ add: (section, begin, end) => intervals.add(section, begin, end, value) }, root);
+    return !scanner.decodeRoot() || scanner.forms[SLOT.RANGES] !== 0 || scanner.forms[SLOT.HIGH] !== 0;
+  }
+
+  /** Adds what the root entry says that the unit covers. @throws DwarfError */
+  coverTo(intervals: Intervals, value: number): void {
+    if (this.#statements !== this) {
+      this.#statements.coverTo(intervals, value);
+      return;
     }
-    return says;
+    const sink: FunctionSink = { add: (section, begin, end) => intervals.add(section, begin, end, value) };
+    if (this.scanner.decodeRoot()) this.scanner.give(sink, this.unit.header.entries);
   }
 
   /** Adds what functions cover. @throws DwarfError */

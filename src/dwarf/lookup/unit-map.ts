@@ -53,6 +53,12 @@ export class UnitMap {
     return found;
   }
 
+  /** The unit that covers a place, by what costs least: that whose range begins last; `undefined` where none does. */
+  first(section: number, offset: number): DwarfUnit | undefined {
+    this.#ways[0] ??= this.#make(0);
+    return this.#units[this.#ways[0].find(section, offset)];
+  }
+
   #make(way: number): Intervals {
     const intervals = new Intervals();
     if (way === 0) {
@@ -103,11 +109,10 @@ export class UnitMap {
   }
 
   #addLines(intervals: Intervals): void {
-    const nothing = new Intervals();
     this.#units.forEach((unit, index) => {
       try {
         const code = this.#codeOf(unit);
-        if (code.coverTo(nothing, index)) return;
+        if (code.saysCoverage) return;
         code.lines()?.coverTo(intervals, index);
         code.functionsTo(intervals, index);
       } catch (error) {

@@ -101,11 +101,28 @@ export class LineFileDecoder {
     }
     at += leb128Length(bytes, at);
     const starts: number[] = [];
-    for (let i = 0; i < count; i++) {
-      starts.push(at);
-      at = this.skipRow(at, columns);
+    const rowSize = this.#rowSize(columns);
+    if (rowSize > 0) {
+      if (at + count * rowSize > this.#end) this.#truncated(at, `table of ${count} rows of ${rowSize} bytes`);
+      for (let i = 0; i < count; i++, at += rowSize) starts.push(at);
+    } else {
+      for (let i = 0; i < count; i++) {
+        starts.push(at);
+        at = this.skipRow(at, columns);
+      }
     }
     return { columns, starts, end: at };
+  }
+
+  /** Bytes of a row, where all have as many; else -1. */
+  #rowSize(columns: readonly Column[]): number {
+    let size = 0;
+    for (const { form } of columns) {
+      const its = formSize(form, this.#encoding);
+      if (its < 0) return -1;
+      size += its;
+    }
+    return size;
   }
 
   /** Where the row at `at` ends. */

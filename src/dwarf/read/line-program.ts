@@ -51,6 +51,8 @@ export class LineRows {
   epilogueBegin = false;
   isa = 0;
   discriminator = 0;
+  /** Set by {@link skip}, never cleared by it. */
+  fell = false;
   /**
    * Where the opcodes behind the row are. Who keeps it with the other fields can come back to a row: all of them set again,
    * the cursor goes on from there.
@@ -79,14 +81,14 @@ export class LineRows {
     this.position = header.program;
     this.#opcodeBase = opcodeBase;
     this.#vliw = maximumOperations > 1;
-    const unit = this.#vliw ? 1 : minimumInstructionLength;
-    this.#advances = new Uint32Array(256);
-    this.#lines = new Int32Array(256);
-    for (let opcode = opcodeBase; opcode < 256; opcode++) {
-      const adjusted = opcode - opcodeBase;
-      this.#advances[opcode] = Math.floor(adjusted / lineRange) * unit;
-      this.#lines[opcode] = lineBase + (adjusted % lineRange);
-    }
+    const { advances, lines } = specialOpcodes(
+      opcodeBase,
+      lineBase,
+      lineRange,
+      this.#vliw ? 1 : minimumInstructionLength,
+    );
+    this.#advances = advances;
+    this.#lines = lines;
   }
 
   /**
@@ -95,11 +97,18 @@ export class LineRows {
    * @throws DwarfError DWARF_TRUNCATED, DWARF_BAD_VALUE
    */
   next(): boolean {
+    return this.skip(1);
+  }
+
+  /**
+   * Moves `count` rows on, or to a row on the way that ends a sequence or follows a `DW_LNE_set_address`: for who needs few
+   * of many rows. {@link fell} tells whether an address on the way was below the one before.
+   * @returns false at the end of the program
+   * @throws DwarfError DWARF_TRUNCATED, DWARF_BAD_VALUE
+   */
+  skip(count: number): boolean {
     if (this.endSequence) this.#reset();
-    this.basicBlock = false;
-    this.prologueEnd = false;
-    this.epilogueBegin = false;
-    this.discriminator = 0;
+    this.#clearMarks();
     const bytes = this.#bytes;
     const end = this.#end;
     const opcodeBase = this.#opcodeBase;
@@ -108,12 +117,22 @@ export class LineRows {
     const vliw = this.#vliw;
     let { distance, line } = this;
     let at = this.position;
+    let left = count;
+    let previous = distance;
     while (at < end) {
       const opcode = bytes[at++] ?? 0;
       if (opcode >= opcodeBase) {
         line = (line + (lines[opcode] ?? 0)) | 0;
         if (vliw) distance += this.#operations(advances[opcode] ?? 0);
         else distance += advances[opcode] ?? 0;
+        if (left > 1) {
+          if (distance < previous) this.fell = true;
+          previous = distance;
+          left--;
+          this.#clearMarks();
+          continue;
+        }
+        if (distance < previous) this.fell = true;
         this.distance = distance;
         this.line = line >>> 0;
         this.position = at;
@@ -121,6 +140,13 @@ export class LineRows {
       }
       switch (opcode) {
         case DW_LNS_copy:
+          if (distance < previous) this.fell = true;
+          if (left > 1) {
+            previous = distance;
+            left--;
+            this.#clearMarks();
+            break;
+          }
           this.distance = distance;
           this.line = line >>> 0;
           this.position = at;
@@ -182,7 +208,12 @@ export class LineRows {
           }
           this.distance = distance;
           at = this.#extended(at);
-          distance = this.distance;
+          // The address was set, if it moved.
+          if (this.distance !== distance || this.distance === 0) {
+            distance = this.distance;
+            previous = distance;
+            left = 1;
+          }
           if (this.endSequence) {
             this.line = line >>> 0;
             this.position = at;
@@ -219,6 +250,14 @@ export class LineRows {
   /** The row's address: nothing of its relocation is looked at yet. */
   address(): Relocatable {
     return lineAddress(this.header, this.baseField, this.baseSize, this.distance);
+  }
+
+  /** Registers that count for one row only. */
+  #clearMarks(): void {
+    this.basicBlock = false;
+    this.prologueEnd = false;
+    this.epilogueBegin = false;
+    this.discriminator = 0;
   }
 
   #reset(): void {
@@ -343,6 +382,35 @@ export class LineRows {
   #bad(at: number, what: string): never {
     throw dwarfError(this.header.reader.section, "DWARF_BAD_VALUE", at, what);
   }
+}
+
+/** What special opcodes add, by opcode. */
+interface SpecialOpcodes {
+  readonly key: string;
+  readonly advances: Uint32Array;
+  readonly lines: Int32Array;
+}
+
+/** Programs of one compiler all have the same. */
+let lastOpcodes: SpecialOpcodes | undefined;
+
+function specialOpcodes(
+  opcodeBase: number,
+  lineBase: number,
+  lineRange: number,
+  unit: number,
+): SpecialOpcodes {
+  const key = `${opcodeBase} ${lineBase} ${lineRange} ${unit}`;
+  if (lastOpcodes?.key === key) return lastOpcodes;
+  const advances = new Uint32Array(256);
+  const lines = new Int32Array(256);
+  for (let opcode = opcodeBase; opcode < 256; opcode++) {
+    const adjusted = opcode - opcodeBase;
+    advances[opcode] = Math.floor(adjusted / lineRange) * unit;
+    lines[opcode] = lineBase + (adjusted % lineRange);
+  }
+  lastOpcodes = { key, advances, lines };
+  return lastOpcodes;
 }
 
 /** The address `distance` bytes behind that at `baseField`, or behind 0 where a sequence gives none. */
