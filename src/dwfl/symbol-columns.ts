@@ -21,6 +21,7 @@ export interface SymbolSource {
 
 /** Section of symbols that no section holds (`SHN_ABS`), except in files that are where they say. */
 const NOWHERE = 0xffff_ffff;
+const TWO_32 = 0x1_0000_0000;
 /** Which half of a 64-bit column is the low one. */
 const LOW = HOST_LITTLE ? 0 : 1;
 /** Types that are no addresses of code or data. */
@@ -337,16 +338,57 @@ function isMark(kind: number | undefined, next: number | undefined): boolean {
 }
 
 function sorted(raw: RawColumns): Uint32Array {
-  const { sectionOf, lows, highs } = raw;
-  const order = new Uint32Array(raw.length);
-  for (let at = 0; at < order.length; at++) order[at] = at;
-  return order.sort(
-    (a, b) =>
-      (sectionOf[a] ?? 0) - (sectionOf[b] ?? 0) ||
-      (highs[a] ?? 0) - (highs[b] ?? 0) ||
-      (lows[a] ?? 0) - (lows[b] ?? 0) ||
-      byMerit(raw, a, b),
-  );
+  const { sectionOf, lows, highs, length } = raw;
+  const order = new Uint32Array(length);
+  const keys = placeKeys(raw);
+  if (keys === undefined) {
+    for (let at = 0; at < length; at++) order[at] = at;
+    return order.sort(
+      (a, b) =>
+        (sectionOf[a] ?? 0) - (sectionOf[b] ?? 0) ||
+        (highs[a] ?? 0) - (highs[b] ?? 0) ||
+        (lows[a] ?? 0) - (lows[b] ?? 0) ||
+        byMerit(raw, a, b),
+    );
+  }
+  keys.sort();
+  for (let first = 0; first < length; ) {
+    const place = Math.floor((keys[first] ?? 0) / length);
+    let last = first;
+    while (last < length && Math.floor((keys[last] ?? 0) / length) === place) {
+      order[last] = (keys[last] ?? 0) % length;
+      last++;
+    }
+    if (last > first + 1) order.subarray(first, last).sort((a, b) => byMerit(raw, a, b));
+    first = last;
+  }
+  return order;
+}
+
+/**
+ * Numbers that hold section, value and position, and are sorted without asking for each two of them; `undefined` where 53
+ * bits do not suffice for that.
+ */
+function placeKeys({ sectionOf, lows, highs, length }: RawColumns): Float64Array | undefined {
+  let [mostHigh, mostSection] = [0, 0];
+  for (let at = 0; at < length; at++) {
+    if ((highs[at] ?? 0) > mostHigh) mostHigh = highs[at] ?? 0;
+    const section = sectionOf[at] ?? 0;
+    if (section !== NOWHERE && section > mostSection) mostSection = section;
+  }
+  // A kernel lies in the last 4 GiB, and what is counted from 0 in the first.
+  const upper = mostHigh === 0xffff_ffff ? 1 : mostHigh;
+  const spans = upper + 1;
+  if ((mostSection + 2) * spans * TWO_32 * length >= Number.MAX_SAFE_INTEGER) return undefined;
+  const keys = new Float64Array(length);
+  for (let at = 0; at < length; at++) {
+    const high = highs[at] ?? 0;
+    const span = mostHigh !== 0xffff_ffff || high === 0 ? high : high === 0xffff_ffff ? 1 : -1;
+    if (span < 0) return undefined;
+    const section = sectionOf[at] === NOWHERE ? mostSection + 1 : (sectionOf[at] ?? 0);
+    keys[at] = ((section * spans + span) * TWO_32 + (lows[at] ?? 0)) * length + at;
+  }
+  return keys;
 }
 
 /** Of two with one value the better comes last: by binding, then the smaller size, then the one that comes first. */
