@@ -8,10 +8,3 @@ export function parseWholeNumber(text: string): number {
     throw new InvalidArgumentError("expected a whole number, such as 45 or 0x2d");
   return value;
 }
-
-/** A whole number from 1 on. */
-export function parsePositive(text: string): number {
-  const value = parseWholeNumber(text);
-  if (value === 0) throw new InvalidArgumentError("expected at least 1");
-  return value;
-}

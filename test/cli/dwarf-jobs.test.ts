@@ -110,8 +110,10 @@ describe("several threads", () => {
   });
 });
 
-test("--jobs takes a number from 1 on", () => {
-  const { status, stderr } = bindery(["dwarf", "info", "--stats", "--jobs", "0", path("a.o")]);
+test("--jobs takes a number, and 0 for that of the processors", () => {
+  const args = ["dwarf", "info", "--stats", path("a.o"), path("b.o")];
+  expect(bindery([...args, "--jobs", "0"])).toEqual(bindery(args));
+  const { status, stderr } = bindery([...args, "--jobs", "all"]);
   expect(status).toBe(2);
-  expect(stderr).toContain("option '--jobs <n>' argument '0' is invalid");
+  expect(stderr).toContain("option '--jobs <n>' argument 'all' is invalid");
 });

@@ -1,4 +1,4 @@
-/** `--stats`: numbers of what there is in files, which are read by several threads where that pays. */
+/** `--stats`: numbers of what there is in files, which several threads read if they are asked to. */
 import { statSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { HostError } from "../../errors.ts";
@@ -13,9 +13,6 @@ import type { DumpName } from "./dumps.ts";
 import type { DumpFile } from "./file.ts";
 import type { DumpOptions } from "./options.ts";
 import { Run } from "./run.ts";
-
-/** Bytes of files from which on threads are begun without being asked for: each takes a while to start. */
-const MUCH = 1 << 26;
 
 /** What is in a file, and what of it could not be read. */
 export interface Counted {
@@ -42,7 +39,8 @@ export async function showCounts(
   const wanted = options.progress ?? process.stderr.isTTY;
   const progress = new Progress(wanted ? process.stderr : undefined, size, all.length);
   const onDone = (index: number): void => progress.add(sizes[index] ?? 0);
-  const jobs = Math.min(options.jobs ?? (size < MUCH ? 1 : availableParallelism()), all.length);
+  const { jobs: asked = 1 } = options;
+  const jobs = Math.min(asked === 0 ? availableParallelism() : asked, all.length);
   const totals: Counts = Object.fromEntries(dump.counted.map((key) => [key, 0]));
   let status = EXIT_OK;
   const counted =

@@ -1,7 +1,7 @@
 /** What the subcommands of `bindery dwarf` have in common: options, the frame of their help, and how they are run. */
 import { type Command, Option } from "commander";
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, helpText } from "../help.ts";
-import { parsePositive, parseWholeNumber } from "../number.ts";
+import { parseWholeNumber } from "../number.ts";
 import type { DumpName } from "./dumps.ts";
 import type { DumpOptions, SectionPlace } from "./options.ts";
 import { parseSectionPlace } from "./placed.ts";
@@ -58,7 +58,11 @@ export function defineSubcommand<Options extends DumpOptions>(
     )
     .option("--stats", `count ${of.counts}, each of which is decoded, and print nothing else`)
     .option("--json", "one JSON document instead of text")
-    .option("--jobs <n>", "with --stats: read N files at a time", parsePositive)
+    .option(
+      "--jobs <n>",
+      "with --stats: read N files at a time; 0: as many as there are processors",
+      parseWholeNumber,
+    )
     .option("--progress", "with --stats: show how far it is; so it is on a terminal, unless --no-progress")
     .addOption(new Option("--no-progress").hideHelp());
   command.addHelpText(
@@ -71,8 +75,8 @@ export function defineSubcommand<Options extends DumpOptions>(
         '"errors", a list of { "code", "message" }, which is absent when all was well. With --stats one object, of numbers\n' +
         "over all files.",
       "Many files":
-        "With --stats, files of 64 MB and more together are read by as many threads as there are processors, each in memory of\n" +
-        "its own; --jobs says how many instead. What is printed is the same.",
+        "With --stats and --jobs, each file is read by one of several threads, which take memory for a file each. What is printed\n" +
+        "is the same, in the order of the files.",
       Examples: of.examples,
       "Exit status": [
         [String(EXIT_OK), "all files were read"],
