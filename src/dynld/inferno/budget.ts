@@ -2,7 +2,7 @@
 import { DynldError } from "../../errors.ts";
 
 /** Steps that the largest types of real programs stay far below. */
-const DEFAULT_STEPS = 1 << 23;
+const DEFAULT_STEPS = 1 << 22;
 
 /** So many steps, and then an error. */
 export class Budget {

@@ -169,13 +169,15 @@ function takeDynamic(stream: ModuleStream, header: InfernoHeader, limit: number)
   const length = stream.take(4);
   if (length.length < 4) throw fail(length.length, `found ${length.length} bytes, expected a length of 4`);
   const relsize = readU32(length, 0, false);
-  if (relsize < 4) throw fail(0, `length: found ${relsize}, expected 4 or more`);
-  if (relsize > limit) {
+  // Inferno's loader has it in an int, where 2^31 and above are negative.
+  if (relsize < 4 || relsize > 0x7fffffff)
+    throw fail(0, `length: found ${relsize}, expected 4 to 2147483647`);
+  const bytes = stream.take(Math.min(relsize, limit + 1));
+  if (bytes.length > limit) {
     const what = `length: found ${relsize}, expected at most ${limit} or a larger maxsize`;
     const place = placeOf(stream.name, "dynamic section", 0);
     throw infernoError("DYNLD_NO_MEMORY", place, ERRSTR.noRelocations, what);
   }
-  const bytes = stream.take(relsize);
   if (bytes.length < relsize) {
     throw fail(4 + bytes.length, `found ${bytes.length} bytes, expected ${relsize} as its length says`);
   }
