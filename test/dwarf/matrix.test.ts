@@ -8,7 +8,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { openFlat } from "../support/oracle/file.ts";
 import { compareFile, EVERY } from "../support/oracle/kinds.ts";
+import { exercise } from "./exercise.ts";
 import { C, CXX } from "./matrix-sources.ts";
 
 const run = promisify(execFile);
@@ -64,6 +66,10 @@ function builds(): Build[] {
       wanted.push({ compiler: "clang", source: "a.c", options: [...target, version, ...shape] });
     }
   }
+  for (const compiler of ["gcc", "clang"]) {
+    wanted.push({ compiler, source: "a.c", options: ["-gdwarf-5", "-O2", "-gz"] });
+    wanted.push({ compiler, source: "a.cc", options: ["-gdwarf-4", "-O2", "-fPIC", "-shared"] });
+  }
   // The 64-bit format came with DWARF 3, and no compiler has it in 2 but gcc.
   const has64 = ({ compiler, options }: Omit<Build, "name">): boolean =>
     !(compiler === "clang" && options.includes("-gdwarf-2") && options.includes("-gdwarf64"));
@@ -84,7 +90,9 @@ beforeAll(async () => {
   const worker = async (): Promise<void> => {
     for (const [index, build] of left) {
       const object = `${index}.o`;
-      await run(build.compiler, ["-g", ...build.options, "-c", build.source, "-o", object], { cwd: scratch });
+      const kind = build.options.includes("-shared") ? [] : ["-c"];
+      const options = ["-g", ...build.options, ...kind, build.source, "-o", object];
+      await run(build.compiler, options, { cwd: scratch });
       const split = build.options.includes("-gsplit-dwarf") ? [`${index}.dwo`] : [];
       files.set(
         build,
@@ -93,17 +101,44 @@ beforeAll(async () => {
     }
   };
   await Promise.all([worker(), worker()]);
+  // A kernel module is an object that ld makes of several.
+  const parts = [
+    ["gcc", "-gdwarf-5", "-c", "a.c", "-o", "one.o"],
+    ["clang", "-gdwarf-4", "-Dfirst=second", "-c", "a.c", "-o", "two.o"],
+    ["gcc", "-gdwarf-5", "-ffunction-sections", "-c", "a.cc", "-o", "three.o"],
+  ];
+  for (const [compiler = "", ...options] of parts) await run(compiler, ["-O2", ...options], { cwd: scratch });
+  const objects = parts.map((part) => part.at(-1) ?? "");
+  await run("ld", ["-r", "-z", "muldefs", ...objects, "-o", "module.ko"], { cwd: scratch });
 });
+
+async function differences(path: string): Promise<string[]> {
+  const results = await compareFile(path, EVERY);
+  expect(results.get("entries, readelf")?.lines).toBeGreaterThan(path.endsWith(".dwo") ? 100 : 5);
+  return [...results].flatMap(([kind, result]) => result.differences.map((text) => `${kind}\n${text}`));
+}
 
 describe("objects are as readelf, elfutils and LLVM print them", () => {
   test.concurrent.each(BUILDS.map((build) => [build.name, build] as const))("%s", async (_, build) => {
-    for (const path of files.get(build) ?? []) {
-      const results = await compareFile(path, EVERY);
-      const differences = [...results].flatMap(([kind, result]) =>
-        result.differences.map((text) => `${kind}\n${text}`),
-      );
-      expect(differences).toEqual([]);
-      expect(results.get("entries, readelf")?.lines).toBeGreaterThan(path.endsWith(".o") ? 5 : 100);
-    }
+    for (const path of files.get(build) ?? []) expect(await differences(path)).toEqual([]);
   });
+
+  test("a module of units of several compilers and versions", async () => {
+    expect(await differences(join(scratch, "module.ko"))).toEqual([]);
+  });
+});
+
+test("lists whose entries have relocations, of a unit whose base has one, are refused: the sum is no place", async () => {
+  // gcc gives a unit of several sections a base where DWARF 2, taken strictly, has no ranges; its lists don't count from it.
+  const options = ["-g", "-gdwarf-2", "-gstrict-dwarf", "-O2", "-c", "a.c", "-o", "strict.o"];
+  await run("gcc", options, { cwd: scratch });
+  const object = join(scratch, "strict.o");
+  const { stdout } = await run("readelf", ["-rW", object]);
+  const lists = stdout.split("Relocation section '.rela.debug_loc'")[1]?.split("Relocation section")[0] ?? "";
+  expect(lists).toMatch(/R_X86_64_64 .* \.init\.text \+/);
+  const { refusals } = exercise(openFlat(object));
+  expect(refusals.length).toBeGreaterThan(10);
+  expect(new Set(refusals.map(({ code, place }) => `${code} ${place.section}`))).toEqual(
+    new Set(["DWARF_BAD_RELOCATION .debug_loc"]),
+  );
 });

@@ -26,14 +26,25 @@ interface List {
 
 /** Compares all range lists before DWARF 5 with `readelf -wR`; of those since, readelf 2.40 prints the first alone, without its base. */
 export function readelfRangesOracle(path: string, dwarf: Dwarf): Oracle {
-  return { tool: "readelf", args: ["-wNR", "-W", path], ours: ranges(dwarf), normal: oldRanges() };
+  const isRead = !isMixed(dwarf);
+  const ours = isRead ? ranges(dwarf) : [].values();
+  return {
+    tool: "readelf",
+    args: ["-wNR", "-W", path],
+    ours,
+    normal: isRead ? oldRanges() : () => undefined,
+  };
 }
 
 /** Compares all location lists that entries lead to with `readelf -wo`. */
 export function readelfLocationsOracle(path: string, dwarf: Dwarf): Oracle {
   // readelf looks for lists in one section of entries alone, prints indexes of split units, and none by index.
   const sections = dwarf.sections.named("debug_info");
-  const isRead = sections.length === 1 && !sections[0]?.section.endsWith(".dwo") && !hasListTables(dwarf);
+  const isRead =
+    !isMixed(dwarf) &&
+    sections.length === 1 &&
+    !sections[0]?.section.endsWith(".dwo") &&
+    !hasListTables(dwarf);
   const ours = isRead ? locations(dwarf) : [].values();
   const normal = isRead ? normalLocation : () => undefined;
   return { tool: "readelf", args: ["-wNo", "-W", path], ours, normal };
@@ -91,6 +102,11 @@ function* written(unit: DwarfUnit, cursor: BoundsCursor, name: (kind: number) =>
     } else yield kind;
   }
   yield "end_of_list";
+}
+
+/** Units before DWARF 5 and since in one file: readelf looks for the lists of all in the sections of the first. */
+function isMixed(dwarf: Dwarf): boolean {
+  return new Set([...dwarf.units()].map(isNew)).size > 1;
 }
 
 function hasListTables(dwarf: Dwarf): boolean {
