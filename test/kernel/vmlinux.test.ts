@@ -1,11 +1,12 @@
 /**
  * The kernel itself, 340 MB, against readelf and LLVM: all entries and line rows, all frames, and of a seeded sample of
- * units everything with range and location lists. About three minutes on two processors.
+ * units everything with range and location lists. About four minutes on two processors.
  */
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Dwarf } from "../../src/dwarf/dwarf.ts";
 import { Random } from "../support/elf-random.ts";
+import { compareBatches } from "../support/oracle/batches.ts";
 import { type Comparison, compareLines, type Oracle } from "../support/oracle/compare.ts";
 import { openFlat } from "../support/oracle/file.ts";
 import { llvmFramesOracle } from "../support/oracle/frames.ts";
@@ -38,6 +39,12 @@ test.each([
 ] as const)("%s", async (kind, oracle, least) => {
   expect(await differences(kind, oracle(vmlinux, dwarf))).toEqual([]);
   expect(totals.lines(kind)).toBeGreaterThan(least);
+});
+
+test("entries in batches, the cursor", () => {
+  const result = compareBatches(dwarf);
+  expect(totals.add(new Map([["entries in batches, the cursor", result]]))).toEqual([]);
+  expect(result.lines).toBeGreaterThan(50_000_000);
 });
 
 test("entries and lists of a sample of units, LLVM", async () => {
