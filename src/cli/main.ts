@@ -9,6 +9,7 @@ import { defineDwarf } from "./dwarf.ts";
 import { defineElf } from "./elf.ts";
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, helpText } from "./help.ts";
 import { defineLive } from "./live.ts";
+import { defineModinfo } from "./modinfo.ts";
 import { defineTour } from "./tour.ts";
 
 /** The version in the package's own `package.json`, which lies two folders up from `dist/cli` and `src/cli`. */
@@ -49,6 +50,7 @@ function makeProgram(): Command {
   defineDwarf(program);
   defineAddr2line(program);
   defineDecode(program);
+  defineModinfo(program);
   defineLive(program);
   defineTour(program);
   return program;

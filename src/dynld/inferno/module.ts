@@ -12,6 +12,7 @@ import { type InfernoHeader, imageSize, readHeader } from "./header.ts";
 import { InfernoImage } from "./image.ts";
 import { resolveImports } from "./imports.ts";
 import type { InfernoMachine } from "./machine.ts";
+import { importOf } from "./relocate.ts";
 import { applyAll, checkAll, type RelocationTrace } from "./relocations.ts";
 
 /** Where a module's image is placed when nobody says: any place does, but at 0 an export could have the address nil. */
@@ -25,6 +26,11 @@ export interface InfernoOpenOptions {
   readonly maxsize?: number;
   /** Offset of the module in what it is opened from. */
   readonly offset?: number;
+  /**
+   * Leaves what is wrong with imports and relocations to `relocate`, which tells it in the order of Inferno's loader:
+   * of a module with several faults, the same one.
+   */
+  readonly deferFaults?: boolean;
 }
 
 /** How a module is relocated. */
@@ -33,7 +39,15 @@ export interface InfernoRelocateOptions extends Omit<LoadRequest, "maxsize"> {
   readonly trace?: RelocationTrace;
 }
 
-/** A module as its file has it. Nothing in it changes: {@link relocate} makes images. */
+/** What a relocation adds: the base of the image, or the address of an import. */
+export interface RelocationTarget {
+  /** Name of the import; `undefined` for the base. */
+  readonly symbol: string | undefined;
+  /** What is added to that: an image offset, or one in what is imported. */
+  readonly addend: number;
+}
+
+/** A module as its file has it. Nothing in it changes: `relocate` makes images. */
 export class InfernoModule {
   /** How messages call it. */
   readonly name: string | undefined;
@@ -64,7 +78,7 @@ export class InfernoModule {
   }
 
   /**
-   * Reads a module, and checks that all its relocations can be applied.
+   * Reads a module, and unless `deferFaults` says otherwise checks that all its relocations can be applied.
    *
    * @param from its bytes, which must not change afterwards, or where they are
    * @throws DynldError if it is not a sound module; `errstr` has the words of Inferno's loader
@@ -73,8 +87,10 @@ export class InfernoModule {
     const source = from instanceof Uint8Array ? bufferSource(from) : from;
     const stream = sourceStream(source, options.offset ?? 0);
     const module = new InfernoModule(stream, options.maxsize ?? 0);
-    if (module.#fault !== undefined) throw module.#fault;
-    checkAll(module);
+    if (options.deferFaults !== true) {
+      if (module.#fault !== undefined) throw module.#fault;
+      checkAll(module);
+    }
     return module;
   }
 
@@ -90,6 +106,26 @@ export class InfernoModule {
   /** What the module exports, with addresses relative to its start, as if it were loaded at 0. */
   exports(): Dynsym[] {
     return this.#exportsOf(this.contents, 0);
+  }
+
+  /** The word at an image offset as the file has it, in the machine's byte order; 0 in bss and outside. */
+  wordAt(at: number): number {
+    return readU32(this.contents, at, this.machine.little);
+  }
+
+  /** What relocation `index` adds, by the words that the file has at its place. */
+  relocationTarget(index: number): RelocationTarget {
+    const { style } = this.machine;
+    const at = this.relocations.positions[index] ?? 0;
+    const mode = this.relocations.modes[index] ?? 0;
+    const w = this.wordAt(at);
+    const w2 = this.wordAt(at + 4);
+    const used = style === undefined ? undefined : importOf(style, mode, w, w2);
+    if (used === undefined) {
+      const addend = mode === 0 ? w : (((w & 0xffff) << 16) | (w2 & 0xffff)) >>> 0;
+      return { symbol: undefined, addend };
+    }
+    return { symbol: this.imports[used.index]?.name, addend: used.addend };
   }
 
   /**

@@ -1,0 +1,65 @@
+/** `bindery modinfo`: its options and help. The printing is in modinfo/, loaded when the command runs. */
+import type { Command } from "commander";
+import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, helpText } from "./help.ts";
+import { type ModinfoOptions, parseAddress } from "./modinfo/options.ts";
+import { parseWholeNumber } from "./number.ts";
+
+/** Registers the command. */
+export function defineModinfo(program: Command): void {
+  const command = program
+    .command("modinfo")
+    .summary("show what is in a loadable module")
+    .description(
+      "Shows the header, exports, imports and relocations of a module that dynld can load: an Inferno module for 386, " +
+        "arm or power. With --base, relocates it to that address and shows the image; nothing is executed.",
+    )
+    .usage("[OPTION]... FILE")
+    .argument("<file>", "the module")
+    .option("--base <address>", "relocate to ADDRESS, hexadecimal with 0x or without", parseAddress)
+    .option("--symbols <table>", "the symbols that the module may import; needs --base")
+    .option(
+      "--maxsize <n>",
+      "refuse text, data and bss of N bytes or more; decimal, or with 0x",
+      parseWholeNumber,
+    )
+    .option("--strict", "refuse imports without a signature; needs --base")
+    .option("--json", "one JSON document with exact values instead of text");
+  command.addHelpText(
+    "after",
+    helpText({
+      Tables:
+        "A line NAME SIGNATURE ADDRESS for each symbol, both numbers hexadecimal; a signature of 0 fits any. Lines may\n" +
+        "be in any order; empty ones and those that begin with # are passed over.",
+      Signatures:
+        "The module says of each import what type it expects, as a number that Inferno's C compilers make of the type\n" +
+        "(signof). It is refused when the table's number is another one and neither is 0.",
+      Relocations:
+        "An offset in the image, a mode that the machine's loader knows, and the word there, or two instructions.\n" +
+        "Behind them is what is added: the base and an image offset, or an import and an offset in it. A branch of arm\n" +
+        "or power that is further from its target than it reaches is cut as Inferno's loader cuts it, with a warning.",
+      JSON:
+        'An object: "file", "arch", "dynmagic", "header", "ok", "size", "text", "data", "bss", "exports" [ { "name",\n' +
+        '"sig", "addr" } ], "imports" [ { "index", "name", "sig" } ] and "relocs" [ { "at", "mode", "before" } ]; with\n' +
+        '--base, imports have "hostsig" and "addr" of the table, relocations "after", and there are "base" and "image",\n' +
+        "the text and data in hexadecimal. Sizes and offsets are numbers, words and addresses strings of 8 hexadecimal\n" +
+        'digits. Of a refused module: "ok" false, "error" the loader\'s error string, "code" and "message".',
+      Examples: [
+        ["bindery modinfo devxyz.386", "what the module needs and offers"],
+        ["bindery modinfo --base 10000000 --symbols host.syms devxyz.arm", "its image at that address"],
+        ["bindery modinfo --json devxyz.power | jq '.imports[].name'", "the names that it needs"],
+      ],
+      "Exit status": [
+        [String(EXIT_OK), "the module was shown"],
+        [String(EXIT_FAILURE), "it is refused, for which standard error has the loader's error string"],
+        [String(EXIT_USAGE), "the command line makes no sense"],
+      ],
+    }),
+  );
+  command.action(async (file: string, options: ModinfoOptions) => {
+    if (options.base === undefined && (options.symbols !== undefined || options.strict === true)) {
+      command.error("error: --symbols and --strict say what to relocate against, expected --base as well");
+    }
+    const { showModule } = await import("./modinfo/show.ts");
+    process.exitCode = showModule(file, options);
+  });
+}
