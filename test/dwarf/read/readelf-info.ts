@@ -26,7 +26,7 @@ export function readelfEntries(path: string): OracleEntry[] {
     const entry = /^ <([0-9a-f]+)><([0-9a-f]+)>: Abbrev Number: \d+ \((.+)\)$/.exec(line);
     if (entry !== null) {
       const [, depth = "", offset = "", tag = ""] = entry;
-      entries.push({ offset: hex(offset), depth: hex(depth), tag, attributes: [] });
+      entries.push({ offset: hex(offset), depth: Number(depth), tag, attributes: [] });
       continue;
     }
     const attribute = /^ {4}<([0-9a-f]+)> {3}(DW_AT_\S+?)\s*: ?(.*)$/.exec(line);

@@ -1,5 +1,6 @@
 /** Everything that is compared of a file, by what prints it. */
 import type { Dwarf } from "../../../src/dwarf/dwarf.ts";
+import { readelfArangesOracle } from "./aranges.ts";
 import { compareBatches } from "./batches.ts";
 import { type Comparison, compareLines, type Oracle } from "./compare.ts";
 import { euEntriesOracle } from "./eu-entries.ts";
@@ -21,6 +22,7 @@ export const QUICK = new Map<string, Kind>([
   ["range lists, readelf", readelfRangesOracle],
   ["range lists, elfutils", euRangesOracle],
   ["location lists, readelf", readelfLocationsOracle],
+  ["address ranges, readelf", readelfArangesOracle],
   ["frame rows, LLVM", llvmFramesOracle],
   ["frames, elfutils", euFramesOracle],
 ]);
