@@ -9,7 +9,7 @@ import { rolldown } from "rolldown";
 /** Files that are started by name: the command, and what threads run. */
 const ENTRIES = { main: "main.js", "count-worker": "dwarf/count-worker.js" };
 
-/** Replaces the modules in `dist/cli` by bundles. Packages are not bundled. */
+/** Replaces the modules in `dist/cli` by bundles without comments. Packages are not bundled. */
 export async function bundleCommand(dist) {
   const from = join(dist, "cli");
   const to = join(dist, "cli.bundle");

@@ -4,11 +4,9 @@ import type { Addr2lineOptions } from "./addr2line/options.ts";
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, helpText } from "./help.ts";
 import { parseWholeNumber } from "./number.ts";
 
-/** Registers the command. */
-export function defineAddr2line(program: Command): void {
-  const command = program
-    .command("addr2line")
-    .summary("functions and source lines of addresses")
+/** Describes the command. */
+export function defineAddr2line(command: Command): void {
+  command
     .description(
       "Says which functions and source lines addresses belong to. Options and output are those of GNU addr2line. An " +
         "ADDRESS is a hexadecimal number, with or without 0x, or SECTION+0x10, or SYMBOL+0x10; without any, they are " +

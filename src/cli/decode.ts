@@ -3,11 +3,9 @@ import type { Command } from "commander";
 import type { DecodeCommandOptions } from "./decode/options.ts";
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, helpText } from "./help.ts";
 
-/** Registers the command. */
-export function defineDecode(program: Command): void {
-  const command = program
-    .command("decode")
-    .summary("source lines for kernel traces and backtraces")
+/** Describes the command. */
+export function defineDecode(command: Command): void {
+  command
     .description(
       "Reads a kernel oops or a backtrace on standard input and prints it through, with the source lines of each place " +
         "it names behind the line, the functions that were inlined there first. Lines that name none stay as they are.",

@@ -10,14 +10,11 @@ import { defineNames } from "./dwarf/commands/names.ts";
 import { defineRanges } from "./dwarf/commands/ranges.ts";
 import { defineTypes } from "./dwarf/commands/types.ts";
 
-/** Registers the command. */
-export function defineDwarf(program: Command): void {
-  const command = program
-    .command("dwarf")
-    .summary("show debug information")
-    .description(
-      "Shows the DWARF of executables, shared objects, object files, kernel modules and archives of them.",
-    );
+/** Describes the command. */
+export function defineDwarf(command: Command): void {
+  command.description(
+    "Shows the DWARF of executables, shared objects, object files, kernel modules and archives of them.",
+  );
   defineInfo(command);
   defineLines(command);
   defineRanges(command);

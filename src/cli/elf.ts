@@ -12,11 +12,9 @@ const READELF_NAMES: readonly (readonly [string, string])[] = [
   ["--histogram", "hash"],
 ];
 
-/** Registers the command. */
-export function defineElf(program: Command): void {
-  const command = program
-    .command("elf")
-    .summary("show what is in ELF files")
+/** Describes the command. */
+export function defineElf(command: Command): void {
+  command
     .description(
       "Shows headers, tables and notes of ELF files, laid out as readelf does. FILE is an executable, a shared " +
         "object, an object file, a core dump, a kernel module (also .ko.gz, .ko.xz and .ko.zst), an ar archive, or " +

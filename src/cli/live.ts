@@ -3,11 +3,9 @@ import { type Command, Option } from "commander";
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, helpText } from "./help.ts";
 import type { LiveOptions } from "./live/options.ts";
 
-/** Registers the command. */
-export function defineLive(program: Command): void {
-  program
-    .command("live")
-    .summary("make a library that grows while it runs")
+/** Describes the command. */
+export function defineLive(command: Command): void {
+  command
     .description(
       "Makes a live ELF object in its own process and reads commands that fill it: allocate, assemble, bind, call. " +
         "Attach gdb, lldb or perf from another terminal and watch: what is published is known to them by name. " +

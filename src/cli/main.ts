@@ -3,14 +3,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { BinderyError } from "../errors.ts";
-import { defineAddr2line } from "./addr2line.ts";
-import { defineDecode } from "./decode.ts";
-import { defineDwarf } from "./dwarf.ts";
-import { defineElf } from "./elf.ts";
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, helpText } from "./help.ts";
-import { defineLive } from "./live.ts";
-import { defineModinfo } from "./modinfo.ts";
-import { defineTour } from "./tour.ts";
 
 /** The version in the package's own `package.json`, which lies two folders up from `dist/cli` and `src/cli`. */
 function packageVersion(): string {
@@ -18,7 +11,53 @@ function packageVersion(): string {
   return String(version);
 }
 
-function makeProgram(): Command {
+interface CommandEntry {
+  readonly name: string;
+  readonly summary: string;
+  /** Loads what describes the command: only that of the command which is run, for it costs as much time as Node's start. */
+  readonly define: () => Promise<(command: Command) => void>;
+}
+
+const COMMANDS: readonly CommandEntry[] = [
+  {
+    name: "elf",
+    summary: "show what is in ELF files",
+    define: async () => (await import("./elf.ts")).defineElf,
+  },
+  {
+    name: "dwarf",
+    summary: "show debug information",
+    define: async () => (await import("./dwarf.ts")).defineDwarf,
+  },
+  {
+    name: "addr2line",
+    summary: "functions and source lines of addresses",
+    define: async () => (await import("./addr2line.ts")).defineAddr2line,
+  },
+  {
+    name: "decode",
+    summary: "source lines for kernel traces and backtraces",
+    define: async () => (await import("./decode.ts")).defineDecode,
+  },
+  {
+    name: "modinfo",
+    summary: "show what is in a loadable module",
+    define: async () => (await import("./modinfo.ts")).defineModinfo,
+  },
+  {
+    name: "live",
+    summary: "make a library that grows while it runs",
+    define: async () => (await import("./live.ts")).defineLive,
+  },
+  {
+    name: "tour",
+    summary: "see what Bindery does, on this machine",
+    define: async () => (await import("./tour.ts")).defineTour,
+  },
+];
+
+/** @param wanted the command that is run, or whose help is asked for */
+async function makeProgram(wanted: string | undefined): Promise<Command> {
   const program = new Command("bindery")
     .description("Create, read, relocate, load and observe native ELF code on Linux.")
     .version(packageVersion(), "--version", "print the version and exit")
@@ -46,13 +85,10 @@ function makeProgram(): Command {
       Environment: [["BINDERY_DEBUG", "when set, an error prints where in the program it was raised"]],
     }),
   );
-  defineElf(program);
-  defineDwarf(program);
-  defineAddr2line(program);
-  defineDecode(program);
-  defineModinfo(program);
-  defineLive(program);
-  defineTour(program);
+  for (const { name, summary, define } of COMMANDS) {
+    const command = program.command(name).summary(summary);
+    if (name === wanted) (await define())(command);
+  }
   return program;
 }
 
@@ -87,7 +123,8 @@ function quietOnBrokenPipe(): void {
 async function main(): Promise<void> {
   quietOnBrokenPipe();
   try {
-    await makeProgram().parseAsync();
+    const [first, second] = process.argv.slice(2);
+    await (await makeProgram(first === "help" ? second : first)).parseAsync();
   } catch (error) {
     if (error instanceof CommanderError) {
       // Commander has printed the message, the help or the version already.

@@ -4,11 +4,9 @@ import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, helpText } from "./help.ts";
 import { type ModinfoOptions, parseAddress } from "./modinfo/options.ts";
 import { parseWholeNumber } from "./number.ts";
 
-/** Registers the command. */
-export function defineModinfo(program: Command): void {
-  const command = program
-    .command("modinfo")
-    .summary("show what is in a loadable module")
+/** Describes the command. */
+export function defineModinfo(command: Command): void {
+  command
     .description(
       "Shows the header, exports, imports and relocations of a module that dynld can load: an Inferno module for 386, " +
         "arm or power. With --base, relocates it to that address and shows the image; nothing is executed.",

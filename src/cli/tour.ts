@@ -1,10 +1,8 @@
 /** `bindery tour`: each part of Bindery at work on this machine, one stop after the other. */
 import type { Command } from "commander";
 
-export function defineTour(program: Command): void {
-  program
-    .command("tour")
-    .summary("see what Bindery does, on this machine")
+export function defineTour(command: Command): void {
+  command
     .description(
       "Reads the C library of this machine, makes a library that grows while it runs, calls what is in it through the\n" +
         "system's loader, and, where gdb is installed, lets gdb look at it. Takes a few seconds and leaves nothing behind.",
