@@ -2,7 +2,7 @@
  * Finds code in the entries of a unit: its functions, and what is inlined at a place. All else is stepped over, whole
  * subtrees at once where the compiler says where they end, and nothing is allocated by an entry.
  */
-import { readU32 } from "../../bytes/endian.ts";
+import { readU16, readU32 } from "../../bytes/endian.ts";
 import { leb128Length, readUleb128Number } from "../../bytes/leb128.ts";
 import { decodeUtf8 } from "../../bytes/text.ts";
 import { DW_FORM } from "../constants/form.ts";
@@ -244,14 +244,38 @@ export class UnitScanner implements IndexedPlaces {
   /** A whole number: a constant, an index, an offset. 0 where there is none. */
   number(slot: number): number {
     const form = this.forms[slot] ?? 0;
-    if (form === 0) return 0;
-    if (form === DW_FORM.DW_FORM_implicit_const) return this.#plan.constants.get(this.#rows[slot] ?? 0) ?? 0;
+    const at = this.at[slot] ?? 0;
+    switch (form) {
+      case 0:
+        return 0;
+      case DW_FORM.DW_FORM_implicit_const:
+        return this.#plan.constants.get(this.#rows[slot] ?? 0) ?? 0;
+      case DW_FORM.DW_FORM_data1:
+        return this.#bytes[at] ?? 0;
+      case DW_FORM.DW_FORM_data2:
+        return readU16(this.#bytes, at, this.#little);
+      default:
+        return this.#formNumber(form, at);
+    }
+  }
+
+  #formNumber(form: number, at: number): number {
     const reader = this.#reader;
-    reader.read(form, this.at[slot] ?? 0);
+    reader.read(form, at);
     if (reader.high === 0) return reader.low;
     return reader.form === DW_FORM.DW_FORM_sdata
       ? (reader.high | 0) * TWO_32 + reader.low
       : reader.high * TWO_32 + reader.low;
+  }
+
+  /** The noted `DW_AT_high_pc`, where it is the bytes from the low one, which has the relocation if there is one. */
+  #length(): number {
+    if (this.forms[SLOT.HIGH] !== DW_FORM.DW_FORM_data8) return this.number(SLOT.HIGH);
+    const at = this.at[SLOT.HIGH] ?? 0;
+    const low = readU32(this.#bytes, this.#little ? at : at + 4, this.#little);
+    const high = readU32(this.#bytes, this.#little ? at + 4 : at, this.#little);
+    if (low === 0 && high === 0) return this.number(SLOT.HIGH);
+    return high * TWO_32 + low;
   }
 
   /** A string; `undefined` where there is none. */
@@ -337,7 +361,7 @@ export class UnitScanner implements IndexedPlaces {
     }
     if (this.forms[SLOT.LOW] === 0 || this.forms[SLOT.HIGH] === 0) return;
     const { section, offset } = this.address(SLOT.LOW);
-    const high = this.highIsAddress ? this.address(SLOT.HIGH).offset : offset + this.number(SLOT.HIGH);
+    const high = this.highIsAddress ? this.address(SLOT.HIGH).offset : offset + this.#length();
     if (high > offset) sink.add(section, offset, high, entry);
   }
 
@@ -352,7 +376,7 @@ export class UnitScanner implements IndexedPlaces {
     }
     if (this.forms[SLOT.LOW] === 0 || this.forms[SLOT.HIGH] === 0) return false;
     const { section, offset } = this.address(SLOT.LOW);
-    const high = this.highIsAddress ? this.address(SLOT.HIGH).offset : offset + this.number(SLOT.HIGH);
+    const high = this.highIsAddress ? this.address(SLOT.HIGH).offset : offset + this.#length();
     if (high > offset) sink.addInlined(section, offset, high, entry, depth);
     return high > offset;
   }
