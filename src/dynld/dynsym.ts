@@ -42,7 +42,7 @@ function isSurrogate(unit: number): boolean {
 }
 
 /**
- * Finds a name by binary search in the first `nsym` entries of a table sorted by {@link compareNames}; all of them
+ * Finds a name by binary search in the first `nsym` entries of a table sorted by name; all of them
  * when `nsym` is left out.
  *
  * @returns the entry itself, or `undefined`

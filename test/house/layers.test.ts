@@ -60,6 +60,7 @@ describe("the layer check", () => {
       "src/dwarf/lazy.ts": 'export const later = () => import("../host/ffi.ts");',
       "src/host/ffi.ts": 'import koffi from "koffi"; koffi;',
       "src/dlbind/side.ts": 'import "../rtld/agent.ts"; export interface D { a: number }',
+      "src/dynld/inferno/module.ts": 'import { readFileSync } from "node:fs"; readFileSync;',
       "src/dynld/call.ts": 'import koffi from "koffi"; koffi;',
       "src/rtld/agent.ts": 'import "../dynld/call.ts";',
       "src/attic/old.ts": 'import "../errors.ts";',
@@ -71,6 +72,7 @@ describe("the layer check", () => {
     for (const expected of [
       "layer-errors: src/errors.ts -> src/elf/up.ts",
       "pure-no-node: src/bytes/node.ts -> fs",
+      "pure-no-node: src/dynld/inferno/module.ts -> fs",
       "layer-elf: src/elf/up.ts -> src/dlbind/side.ts",
       "layer-dwarf: src/dwarf/lazy.ts -> src/host/ffi.ts",
       "pure-never-reaches-ffi: src/dwarf/lazy.ts -> node_modules/koffi/index.js",

@@ -88,9 +88,10 @@ describe("the package as packed", () => {
     expect(Number(stdout)).toBeGreaterThan(0);
   });
 
-  it("loads native code for bindery/dlbind and none for the others", () => {
-    expect(addonsAfterImport("bindery/dlbind")).toContain("koffi.node");
-    for (const entry of entries.filter((name) => name !== "bindery/dlbind")) {
+  it("loads native code for what acts on the process, and none for the others", () => {
+    const acting = ["bindery/dlbind", "bindery/dynld"];
+    for (const entry of acting) expect(addonsAfterImport(entry)).toContain("koffi.node");
+    for (const entry of entries.filter((name) => !acting.includes(name))) {
       expect(addonsAfterImport(entry)).toEqual([]);
     }
   });
@@ -102,7 +103,9 @@ describe("the package as packed", () => {
     mkdirSync(koffi);
     writeFileSync(join(koffi, "index.js"), 'throw Error("no FFI library here")');
     try {
-      expect(node('await import("bindery/elf"); await import("bindery/errors")').status).toBe(0);
+      for (const entry of ["bindery/elf", "bindery/errors", "bindery/dynld/inferno"]) {
+        expect(node(`await import("${entry}")`).status).toBe(0);
+      }
       expect(node('await import("bindery/dlbind")').stderr).toContain("no FFI library here");
     } finally {
       rmSync(koffi, { recursive: true });
@@ -131,7 +134,7 @@ describe("the package as packed", () => {
       const tsc = join(root, "node_modules/typescript/bin/tsc");
       return spawnSync(process.execPath, [tsc, "-p", folder], { encoding: "utf8" }).stdout;
     };
-    const pure = entries.filter((name) => /\/(elf|dwarf|errors)$/.test(name));
+    const pure = entries.filter((name) => /\/(elf|dwarf|errors|dynld\/inferno)$/.test(name));
     expect(compile(pure, [])).toBe("");
     expect(compile(entries, ["node"])).toBe("");
     expect(compile(["bindery/nothing"], [])).toContain("bindery/nothing");

@@ -6,9 +6,12 @@ import * as dlbind from "../../src/dlbind/index.ts";
 import { FieldReader } from "../../src/dwarf/field.ts";
 import * as dwarf from "../../src/dwarf/index.ts";
 import * as dwfl from "../../src/dwfl/index.ts";
+import * as dynld from "../../src/dynld/index.ts";
+import { InfernoImage } from "../../src/dynld/inferno/image.ts";
 import * as elf from "../../src/elf/index.ts";
 import { RelocationTable } from "../../src/elf/relocation.ts";
 import { ElfSection } from "../../src/elf/section.ts";
+import { DynldError } from "../../src/errors.ts";
 
 const text = readFileSync(resolve(import.meta.dirname, "../../docs/rosetta.md"), "utf8");
 
@@ -44,11 +47,20 @@ describe("docs/rosetta.md", () => {
 
   it("names only what exists", () => {
     const publicNames = new Map<string, unknown>([
-      ...Object.entries({ ...dlbind, ...elf, ...dwarf, ...dwfl }),
+      ...Object.entries({ ...dlbind, ...elf, ...dwarf, ...dwfl, ...dynld, DynldError }),
       // Public as types: only other objects make them.
-      ...Object.entries({ Allocation, ElfSection, FieldReader, RelocationTable }),
+      ...Object.entries({ Allocation, ElfSection, FieldReader, InfernoImage, RelocationTable }),
     ]);
-    const types = new Set(["bigint", "number", "ElfSymbol", "Resolver", "DwflOptions"]);
+    const types = new Set([
+      "bigint",
+      "number",
+      "ElfSymbol",
+      "Resolver",
+      "DwflOptions",
+      "Dynobj",
+      "Dynsym",
+      "InfernoOpenOptions",
+    ]);
     const checked: string[] = [];
     for (const name of rows.flatMap(here)) {
       if (types.has(name)) continue;

@@ -5,7 +5,7 @@ import { ERRSTR, infernoError, placeOf } from "./errstr.ts";
 import { INFERNO_MACHINES, type InfernoMachine, infernoMachine } from "./machine.ts";
 
 /** Bytes of the header. */
-export const HEADER_SIZE = 32;
+const HEADER_SIZE = 32;
 
 /** The words of the header; sizes are bytes. */
 export interface InfernoHeader {

@@ -18,7 +18,7 @@ interface ImageParts {
   readonly unreachable: readonly number[];
 }
 
-/** An Inferno module relocated to {@link base}. It owns its bytes until {@link free}. */
+/** An Inferno module relocated to {@link base}. It owns its bytes until `free`. */
 export class InfernoImage implements Dynobj {
   /** How messages call it. */
   readonly name: string | undefined;
@@ -86,16 +86,19 @@ export class InfernoImage implements Dynobj {
     return found.addr;
   }
 
+  /** Drops the import table. */
   freeImport(): void {
     this.#import = undefined;
   }
 
+  /** Drops the bytes and both tables. Doing so twice is harmless. */
   free(): void {
     this.#bytes = undefined;
     this.#export = [];
     this.#import = undefined;
   }
 
+  /** The same as `free`. */
   [Symbol.dispose](): void {
     this.free();
   }

@@ -1,0 +1,27 @@
+/** `bindery/dynld`: modules of native code, loaded against a table of symbols that are checked by their types. */
+
+export { type DynloadOptions, dynloadable, dynloadgen } from "./dynload.ts";
+export { dynloadfd } from "./dynloadfd.ts";
+export {
+  type Dynobj,
+  dynfreeimport,
+  dynimport,
+  dynobjfree,
+  type ErrorCallback,
+  type LoadRequest,
+} from "./dynobj.ts";
+export { type Dynsym, type DynsymEnd, type DynsymLike, dynfindsym, dyntabsize } from "./dynsym.ts";
+export {
+  type InfernoImage,
+  InfernoModule,
+  type InfernoOpenOptions,
+  type InfernoRelocateOptions,
+  isInfernoModule,
+  SIGNINTERN,
+  type SignType,
+  signof,
+} from "./inferno/index.ts";
+export { DEFAULT_BASE } from "./inferno/module.ts";
+export type { SignaturePolicy, SignatureRules } from "./policy.ts";
+export type { ReadCallback, SeekCallback } from "./stream.ts";
+export { formatSymbolTable, parseSymbolTable } from "./symbol-table.ts";
