@@ -20,7 +20,17 @@ export function readelfEntriesOracle(path: string, dwarf: Dwarf): Oracle {
   });
   const excuse = (mine: string, theirs: string): string | undefined =>
     current && excuseIn(current, mine, theirs);
-  return { tool: "readelf", args: ["-wNi", "-W", path], ours, normal, excuse };
+  return { tool: "readelf", args: ["-wNi", "-W", path], ours, normal: (line) => normal(line), excuse };
+}
+
+/** The same of a file whose supplementary file both readers have, and then of that: strings of it are compared too. */
+export function readelfSuppliedOracle(path: string, dwarf: Dwarf): Oracle {
+  const { supplementary } = dwarf;
+  const ours = function* (): Generator<string> {
+    yield* lines(dwarf, () => undefined);
+    if (supplementary !== undefined) yield* lines(supplementary, () => undefined);
+  };
+  return { tool: "readelf", args: ["-wKi", "-W", path], ours: ours(), normal: (line) => normal(line, true) };
 }
 
 const INDEXED = / \((?:strx\d?|GNU_str_index)\) \(offset: [0-9a-fx]+\)/;
@@ -113,8 +123,10 @@ function value(unit: DwarfUnit, at: EntryCursor, strings: StringCache): string {
     case DW_FORM.DW_FORM_string:
       return `${strings.of(unit, at)}`;
     case DW_FORM.DW_FORM_GNU_strp_alt:
-    case DW_FORM.DW_FORM_strp_sup:
-      return `(offset: ${sharp(at.low, 0)})`;
+    case DW_FORM.DW_FORM_strp_sup: {
+      const text = strings.of(unit, at);
+      return `(offset: ${sharp(at.low, 0)})${text === undefined ? "" : ` ${text}`}`;
+    }
     case DW_FORM.DW_FORM_GNU_ref_alt:
       return `<${sharp(at.low, 0)}>`;
     case DW_FORM.DW_FORM_addr: {
@@ -211,7 +223,7 @@ export function readelfExpression(text: string): string {
 const UNIT = "  Compilation Unit @ offset ";
 
 /** What readelf adds of its own knowledge is left out: names of constants, of types referred to. */
-function normal(line: string): string | undefined {
+function normal(line: string, isSupplied = false): string | undefined {
   if (line.startsWith("    <")) {
     const close = line.indexOf(">");
     const colon = line.indexOf(":", close);
@@ -220,7 +232,7 @@ function normal(line: string): string | undefined {
     const formEnd = value.indexOf(")");
     const form = value.slice(0, formEnd + 1);
     value = value.slice(formEnd + 2);
-    return `${line.slice(4, close + 1)} ${name} ${form} ${known(form, value)}`;
+    return `${line.slice(4, close + 1)} ${name} ${form} ${known(form, value, isSupplied)}`;
   }
   if (line.startsWith(" <")) {
     const tag = line.indexOf("(");
@@ -232,7 +244,7 @@ function normal(line: string): string | undefined {
   return field === null ? undefined : `${field[1]} ${field[2]}`;
 }
 
-function known(form: string, value: string): string {
+function known(form: string, value: string, isSupplied: boolean): string {
   switch (form) {
     case "(strp)":
     case "(strx)":
@@ -244,7 +256,7 @@ function known(form: string, value: string): string {
       return value;
     case "(GNU_strp_alt)":
     case "(strp_sup)":
-      return value.slice(0, value.indexOf(")") + 1);
+      return isSupplied ? value : value.slice(0, value.indexOf(")") + 1);
     case "(GNU_ref_alt)":
       return value.replace("<alt ", "<").split(" ", 1)[0] ?? "";
     case "(exprloc)":
