@@ -115,7 +115,7 @@ function faults(ours: Shown, gnu: Shown, llvm: Shown, judged: Judged): unknown[]
     const [theirs, others] = [gnu[i]?.frames ?? [], llvm[i]?.frames ?? []];
     const reasons = [
       gnuExcuse(address, frames, theirs, others, judged),
-      llvmExcuse(frames, theirs, others, judged),
+      llvmExcuse(address, frames, theirs, others, judged),
     ];
     if (!reasons.includes(undefined)) return [];
     return [{ address, reasons, ours: text(frames), gnu: text(theirs), llvm: text(others) }];

@@ -34,9 +34,9 @@ export function parseShown(text: string): Shown {
   return answers;
 }
 
-/** GNU keeps `./` in paths, LLVM takes it out. */
+/** GNU keeps `./` and `//` in paths, LLVM takes them out. */
 function plainPath(path: string): string {
-  return path.replaceAll("/./", "/");
+  return path.replaceAll("/./", "/").replaceAll("//", "/");
 }
 
 /** A symbol as `nm` prints it. */
@@ -85,28 +85,43 @@ export function gnuExcuse(
   if (ours.length === 1 && gnu.length === 1 && ourLast.function === "??") {
     const isCovered = of.functions.some((one) => covers(one, address));
     const isBare = ourLast.line === "?" && theirLast.line === "?";
-    return !isCovered && (isBare || sameLine(ourLast, theirLast)) ? "room behind a function" : undefined;
+    const isLine = ourLast.line === theirLast.line && isUnits(ourLast, theirLast, of);
+    return !isCovered && (isBare || isLine) ? "room behind a function" : undefined;
   }
-  // LLVM confirms ours. GNU prints the unit's file for some rows of headers; an inlined function without a linkage name it
+  // LLVM confirms our lines. GNU prints the unit's file for some rows of headers; an inlined function without a linkage name it
   // calls by the symbol of the place, which is that of the outermost one; and that by its bare name, where others are inlined
   // into it, though its symbol has the linkage name.
   const isExcused = ours.every((frame, i) => {
     const theirs = gnu[i];
     if (theirs === undefined || theirs.line !== frame.line) return false;
-    const isUnits = theirs.file === frame.file || of.sources.has(baseName(theirs.file));
     const isNamed = (name: string) => of.functions.some((one) => one.name === name && covers(one, address));
     const isOutermost = i === ours.length - 1;
     const isSymbol = !isOutermost && !frame.function.startsWith("_Z") && isNamed(theirs.function);
     const isBare = isOutermost && isNamed(frame.function);
-    return isUnits && (theirs.function === frame.function || isSymbol || isBare);
+    return isUnits(frame, theirs, of) && (theirs.function === frame.function || isSymbol || isBare);
   });
-  if (isSame(ours, llvm) && ours.length === gnu.length && isExcused)
-    return "names and files that GNU mixes up";
+  const isConfirmed = sameLines(ours, llvm) && sameBelow(ours, llvm);
+  if (isConfirmed && ours.length === gnu.length && isExcused) return "names and files that GNU mixes up";
+  // A row that reaches over the end of its sequence, which only GNU lets it.
+  const isBeyond = ours.length === 1 && ourLast.line === "?" && ourLast.function === theirLast.function;
+  if (isSame(ours, llvm) && isBeyond && of.sources.has(baseName(theirLast.file)))
+    return "a row of another sequence";
   return unknownFile(ours, gnu);
 }
 
+/** Whether the file is the same, or GNU's is one that was compiled, for that of the row. */
+function isUnits(ours: ShownFrame, gnu: ShownFrame, of: Judged): boolean {
+  return gnu.file === ours.file || of.sources.has(baseName(gnu.file));
+}
+
 /** Why LLVM's answer may differ from ours; `undefined`: no reason. */
-export function llvmExcuse(ours: Frames, gnu: Frames, llvm: Frames, of: Judged): string | undefined {
+export function llvmExcuse(
+  address: bigint,
+  ours: Frames,
+  gnu: Frames,
+  llvm: Frames,
+  of: Judged,
+): string | undefined {
   if (isSame(ours, llvm)) return "same";
   const ourLast = ours.at(-1);
   const theirLast = llvm.at(-1);
@@ -116,6 +131,9 @@ export function llvmExcuse(ours: Frames, gnu: Frames, llvm: Frames, of: Judged):
   if (sameLines(ours, llvm) && sameBelow(ours, llvm) && of.names.has(theirLast.function)) {
     const isAlias = theirLast.function.startsWith(`${ourLast.function}.`);
     if (isAlias || ourLast.function === gnu.at(-1)?.function) return "a name of the symbol table";
+    const names = of.functions.filter((one) => covers(one, address)).map(({ name }) => name);
+    if (names.includes(ourLast.function) && names.includes(theirLast.function))
+      return "another name of the place";
     if (ourLast.function === "??") return "a name of the symbol table, of another place";
   }
   return unknownFile(ours, llvm);
