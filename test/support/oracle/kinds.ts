@@ -37,15 +37,32 @@ const SLOW = new Map<string, Kind>([
 /** All of them. */
 export const EVERY = new Map<string, Kind>([...QUICK, ...SLOW]);
 
+/** Sections that kinds are about. A tool that would find none of them is not asked: it has nothing to say. */
+const SECTIONS = new Map([
+  ["line rows", ["debug_line"]],
+  ["range lists, readelf", ["debug_ranges"]],
+  ["range lists, elfutils", ["debug_rnglists"]],
+  ["location lists, readelf", ["debug_loc", "debug_loclists"]],
+  ["location lists, elfutils", ["debug_loclists"]],
+  ["address ranges", ["debug_aranges"]],
+  ["frame", ["debug_frame", "eh_frame"]],
+]);
+
+function concerns(kind: string, { sections }: Dwarf): boolean {
+  for (const [start, names] of SECTIONS) {
+    if (kind.startsWith(start)) return names.some((name) => sections.named(name).length > 0);
+  }
+  return true;
+}
+
 /** Compares a file by all of some kinds, side by side, and its frames with readelf. */
 export async function compareFile(
   path: string,
   kinds: ReadonlyMap<string, Kind>,
 ): Promise<Map<string, Comparison>> {
   const dwarf = openFlat(path);
-  const running = [...kinds].map(
-    async ([name, kind]) => [name, await compareLines(kind(path, dwarf))] as const,
-  );
+  const asked = [...kinds].filter(([name]) => concerns(name, dwarf));
+  const running = asked.map(async ([name, kind]) => [name, await compareLines(kind(path, dwarf))] as const);
   const results = new Map(await Promise.all(running));
   results.set("frame rows, readelf", compareFrames(path));
   results.set("entries in batches, the cursor", compareBatches(dwarf));
