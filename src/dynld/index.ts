@@ -12,6 +12,7 @@ export {
 } from "./dynobj.ts";
 export { type Dynsym, type DynsymEnd, type DynsymLike, dynfindsym, dyntabsize } from "./dynsym.ts";
 export {
+  CDeclarations,
   type InfernoImage,
   InfernoModule,
   type InfernoOpenOptions,

@@ -8,6 +8,7 @@ export { type Dynsym, type DynsymEnd, type DynsymLike, dynfindsym, dyntabsize } 
 export type { SignaturePolicy, SignatureRules } from "../policy.ts";
 export { type ModuleStream, sourceStream } from "../stream.ts";
 export { formatSymbolTable, parseSymbolTable } from "../symbol-table.ts";
+export { CDeclarations } from "./c/declarations.ts";
 export type { InfernoImport, InfernoRelocations } from "./dynamic.ts";
 export { type InfernoHeader, isInfernoModule } from "./header.ts";
 export type { InfernoImage } from "./image.ts";
