@@ -1,6 +1,8 @@
 /**
  * `node scripts/test-files.mjs NAME [vitest arguments]`: tests that need files of hundreds of megabytes, and minutes:
  * `kernel` compares with other readers on the debug files of a real kernel, `debugfiles` on those of Debian's packages.
+ * They are fetched once, into node_modules/.cache/bindery or BINDERY_CACHE; BINDERY_KERNEL_TREE names a kernel's package
+ * that is unpacked already.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
