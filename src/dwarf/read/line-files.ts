@@ -44,6 +44,9 @@ export interface LineTableRows {
   readonly end: number;
 }
 
+/** In place of a size: that of a LEB128. */
+const LEB = -2;
+
 const PATH: Column = { content: DW_LNCT.DW_LNCT_path, form: DW_FORM.DW_FORM_string };
 /** Columns of a file in DWARF 2 to 4, in the table and in `DW_LNE_define_file`. */
 export const OLD_FILE: readonly Column[] = [
@@ -101,28 +104,28 @@ export class LineFileDecoder {
     }
     at += leb128Length(bytes, at);
     const starts: number[] = [];
-    const rowSize = this.#rowSize(columns);
-    if (rowSize > 0) {
-      if (at + count * rowSize > this.#end) this.#truncated(at, `table of ${count} rows of ${rowSize} bytes`);
-      for (let i = 0; i < count; i++, at += rowSize) starts.push(at);
-    } else {
-      for (let i = 0; i < count; i++) {
-        starts.push(at);
+    const sizes = this.#quickSizes(columns);
+    for (let i = 0; i < count; i++) {
+      starts.push(at);
+      if (sizes === undefined) {
         at = this.skipRow(at, columns);
+        continue;
       }
+      for (const size of sizes) {
+        if (size === LEB) while ((bytes[at++] ?? 0) >= 0x80);
+        else at += size;
+      }
+      if (at > this.#end) this.#truncated(start, `table of ${count} rows: runs past the end of the header`);
     }
     return { columns, starts, end: at };
   }
 
-  /** Bytes of a row, where all have as many; else -1. */
-  #rowSize(columns: readonly Column[]): number {
-    let size = 0;
-    for (const { form } of columns) {
-      const its = formSize(form, this.#encoding);
-      if (its < 0) return -1;
-      size += its;
-    }
-    return size;
+  /** Bytes of each column, {@link LEB} for a LEB128; `undefined` where a column has another form of variable size. */
+  #quickSizes(columns: readonly Column[]): number[] | undefined {
+    const sizes = columns.map(({ form }) =>
+      form === DW_FORM.DW_FORM_udata ? LEB : formSize(form, this.#encoding),
+    );
+    return sizes.every((size) => size > 0 || size === LEB) ? sizes : undefined;
   }
 
   /** Where the row at `at` ends. */
