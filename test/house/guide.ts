@@ -1,13 +1,18 @@
 /** Runs the examples of a guide as they stand: programs print what their comments say, commands what is below them. */
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 const root = resolve(import.meta.dirname, "../..");
 
-/** Declares the tests of `docs/NAME.md`, whose first C block is the program that its examples are about. */
-export function describeGuide(name: string): void {
+/**
+ * Declares the tests of `docs/NAME.md`. Its first C block is the program that its examples are about, if it says how it
+ * was compiled.
+ *
+ * @param files others that the examples read, copied to where they run
+ */
+export function describeGuide(name: string, files: readonly string[] = []): void {
   const guide = readFileSync(join(root, `docs/${name}.md`), "utf8");
   // Inside the package, so that `bindery/…` resolves to the package itself, as built.
   mkdirSync(join(root, ".cache"), { recursive: true });
@@ -25,10 +30,13 @@ export function describeGuide(name: string): void {
   });
 
   beforeAll(() => {
+    for (const file of files) copyFileSync(file, join(folder, basename(file)));
     const [program = ""] = blocks("c");
-    writeFileSync(join(folder, "guide.c"), program);
-    const [, options = ""] = /`gcc (-g .*) guide\.c`/.exec(guide) ?? [];
-    execFileSync("gcc", [...options.split(" "), "guide.c"], { cwd: folder });
+    const [, options] = /`gcc (-g .*) guide\.c`/.exec(guide) ?? [];
+    if (options !== undefined) {
+      writeFileSync(join(folder, "guide.c"), program);
+      execFileSync("gcc", [...options.split(" "), "guide.c"], { cwd: folder });
+    }
     for (const { example, text } of examples) writeFileSync(join(folder, `${example}.mts`), text);
     const compilerOptions = {
       noEmit: false,

@@ -21,7 +21,7 @@ export function syntaxError(line: number, what: string): DynldError {
 }
 
 /** All tokens of a text, and an `end` behind them. @throws DynldError `DYNLD_BAD_TYPE` */
-export function tokensOf(text: string): Token[] {
+function tokensOf(text: string): Token[] {
   const tokens: Token[] = [];
   let line = 1;
   let at = 0;
