@@ -188,6 +188,7 @@ describe("text that is not C", () => {
     ["int x[-1];", "expected a length of 0 or more"],
     ["int x[N];", "line 1: found N, expected an integer constant"],
     ["int x[08];", "expected an integer constant"],
+    ["int x; /* /* /*", "line 1: found a comment without an end"],
     ["int @;", 'found "@", expected C'],
     ["int *;", "expected a name"],
     ["int f(a b);", "expected )"],

@@ -40,6 +40,7 @@ function tokensOf(text: string): Token[] {
     const match = TOKEN.exec(text);
     if (match === null) throw syntaxError(line, `found ${JSON.stringify(text[at])}, expected C`);
     const [whole] = match;
+    if (whole === "/" && text[at + 1] === "*") throw syntaxError(line, "found a comment without an end");
     const [kind] = Object.entries(match.groups ?? {}).find(([, found]) => found !== undefined) ?? [];
     if (kind !== "space") tokens.push({ kind: kind as Token["kind"], text: whole, line });
     const newlines = linesIn(whole);
