@@ -191,6 +191,8 @@ export type DynldErrorCode =
   | "DYNLD_BAD_VALUE"
   /** A relocation of an unknown kind, of something that is not there, or at a place outside the image. */
   | "DYNLD_BAD_RELOCATION"
+  /** A value that the field it belongs in can't hold. */
+  | "DYNLD_OVERFLOW"
   /** A well-formed module that asks for something Bindery does not do. */
   | "DYNLD_UNSUPPORTED"
   /** The image is as large as the limit or larger. */
@@ -210,7 +212,9 @@ export type DynldErrorCode =
   /** A request that contradicts itself. */
   | "DYNLD_BAD_ARGUMENT"
   /** The module was freed. */
-  | "DYNLD_FREED";
+  | "DYNLD_FREED"
+  /** The module runs, or others use what it exports. */
+  | "DYNLD_IN_USE";
 
 /** What a {@link DynldError} says besides its message. */
 export interface DynldErrorDetails extends ErrorOptions {

@@ -69,6 +69,28 @@ export class LiveFrames {
     return this.#end;
   }
 
+  /**
+   * Fills the table of an object that holds nothing else, once: functions as they are, of any size, and records that lie
+   * anywhere in the image.
+   * @param starts offsets of functions in the image, ascending
+   * @param records offsets of their records in the image
+   * @returns false when there is no room, with nothing changed
+   */
+  fill(starts: ArrayLike<number>, records: ArrayLike<number>): boolean {
+    if (this.#count > 0 || starts.length > this.#capacity) return false;
+    const count = starts.length;
+    this.#header.ensure(TABLE_START + 8 * count);
+    const entries = this.#header.i32;
+    for (let i = 0; i < count; i++) {
+      entries[TABLE + 2 * i] = (starts[i] ?? 0) - this.#textStart + this.#textFromHeader;
+      entries[TABLE + 2 * i + 1] = (records[i] ?? 0) - this.#textStart + this.#textFromHeader;
+    }
+    this.#count = count;
+    this.#functions = this.#capacity;
+    Atomics.store(entries, COUNT, count);
+    return true;
+  }
+
   /** Bytes of a record, its length field included. */
   recordAt(offset: number): Uint8Array {
     const length = 4 + (this.#records.i32[offset >> 2] ?? 0);

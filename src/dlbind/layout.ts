@@ -91,10 +91,9 @@ export function layOut(capacities: Capacities, versionBytes: number): Layout {
   const ehFrame = place(EH_FRAME_RECORD * (capacities.frames + 1), 64);
   // The table behind the 12-byte header is then 8-aligned.
   place(4, 64);
-  const ehFrameHdr = place(
-    EH_FRAME_HDR_HEADER + EH_FRAME_HDR_ENTRY * Math.ceil(capacities.text / GRANULE),
-    1,
-  );
+  // One for each granule of text, or for each function where these are given all at once and may be smaller.
+  const entries = Math.max(Math.ceil(capacities.text / GRANULE), capacities.frames);
+  const ehFrameHdr = place(EH_FRAME_HDR_HEADER + EH_FRAME_HDR_ENTRY * entries, 1);
   const text = place(capacities.text, REGION_ALIGN);
   const rodata = place(capacities.rodata, REGION_ALIGN);
   const dynamic = place(DYNAMIC_SIZE, REGION_ALIGN);

@@ -198,6 +198,33 @@ export class LiveObject {
   }
 
   /**
+   * Call frames of all functions at once, for an object whose code came whole, with records of its own: `.eh_frame` in
+   * read-only data. Nothing may be bound with `unwind` then. Unwinders find them from now on.
+   * @param starts addresses of functions, ascending, as distances from {@link base}
+   * @param records addresses of their frame description entries, as distances from {@link base}
+   * @throws DlbindError DLBIND_TABLE_FULL when the `frames` capacity is smaller, or frames are there already
+   */
+  setFrames(starts: ArrayLike<number>, records: ArrayLike<number>): void {
+    this.#memory.checkLive();
+    if (this.#backing.contents.frames.fill(starts, records)) return;
+    throw new DlbindError(
+      "DLBIND_TABLE_FULL",
+      this.name,
+      `call frames: found ${starts.length}; capacity is set at creation, and they are set once`,
+    );
+  }
+
+  /**
+   * Has {@link publish} tell debuggers by object files of the caller's, which say where everything lies, and by nothing
+   * else: for an object that does not change any more. To be called before the first publish.
+   * @param files ELF files with absolute section addresses; copied at the publish
+   */
+  describe(files: readonly Uint8Array[]): void {
+    this.#memory.checkLive();
+    this.#publisher.describe(files);
+  }
+
+  /**
    * Tells debuggers and profilers what was bound and unbound since the last time, in one go. [seed: dlreload]
    * dlsym(3) and dladdr(3) need no telling.
    */

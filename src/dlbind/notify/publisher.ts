@@ -7,7 +7,7 @@
  * any more, the snapshots go and the entry comes back. Data is told of in snapshots always: one entry over the live
  * tables has one section, and that is the text.
  */
-import { free, malloc } from "../../host/memory.ts";
+import { copyTo, free, malloc } from "../../host/memory.ts";
 import type { NameListener } from "../binder.ts";
 import { storeTableSizes } from "../image.ts";
 import type { LiveMemory } from "../memory.ts";
@@ -28,6 +28,9 @@ export class Publisher implements NameListener {
   #log: DebugLog;
   /** True while functions are told of by the log, false while by the standing entry. */
   #logsText = false;
+  /** Object files that tell of everything, in the place of the log and the standing entry. */
+  #described: readonly Uint8Array[] | undefined;
+  #descriptions: CodeEntry[] = [];
 
   constructor(tables: LiveTables, memory: LiveMemory, perf: readonly PerfOutput[]) {
     this.#tables = tables;
@@ -36,8 +39,14 @@ export class Publisher implements NameListener {
     this.#log = new DebugLog(tables, memory.base);
   }
 
+  /** From the next {@link publish} on, debuggers are told by these object files, as they are, and by nothing else. */
+  describe(files: readonly Uint8Array[]): void {
+    this.#described = files;
+  }
+
   bound(slot: number): void {
-    if (this.#logsText || !this.#isText(slot)) this.#log.add(slot);
+    const isLogged = this.#described === undefined && (this.#logsText || !this.#isText(slot));
+    if (isLogged) this.#log.add(slot);
     this.#perf?.add(slot);
   }
 
@@ -61,7 +70,8 @@ export class Publisher implements NameListener {
     storeTableSizes(headers, layout, symbols.end, names.end);
     this.#perf?.publish();
     this.#registrar ??= Registrar.acquire();
-    if (this.#registrar.isListening) this.#publishToListener(this.#registrar);
+    if (this.#described !== undefined) this.#publishDescriptions(this.#registrar, this.#described);
+    else if (this.#registrar.isListening) this.#publishToListener(this.#registrar);
     else this.#publishStanding(this.#registrar);
     this.#registrar.refresh();
   }
@@ -69,11 +79,24 @@ export class Publisher implements NameListener {
   /** Takes everything back that debuggers were given; a later {@link publish} gives it anew. */
   withdraw(): void {
     if (this.#registrar === undefined) return;
+    for (const entry of this.#descriptions) drop(this.#registrar, entry);
+    this.#descriptions = [];
     this.#restartLog(this.#registrar);
     this.#dropStanding(this.#registrar);
     this.#registrar.refresh();
     this.#registrar.release();
     this.#registrar = undefined;
+  }
+
+  #publishDescriptions(registrar: Registrar, files: readonly Uint8Array[]): void {
+    if (this.#descriptions.length > 0) return;
+    for (const file of files) {
+      const address = malloc(ENTRY_SIZE + file.length);
+      copyTo(address + BigInt(ENTRY_SIZE), file);
+      const entry = entryAt(address);
+      this.#descriptions.push(entry);
+      registrar.register(entry, address + BigInt(ENTRY_SIZE), file.length);
+    }
   }
 
   #publishToListener(registrar: Registrar): void {
@@ -116,8 +139,12 @@ export class Publisher implements NameListener {
 
   #dropStanding(registrar: Registrar): void {
     if (this.#standing === undefined) return;
-    registrar.unregister(this.#standing);
-    free(this.#standing.address);
+    drop(registrar, this.#standing);
     this.#standing = undefined;
   }
+}
+
+function drop(registrar: Registrar, entry: CodeEntry): void {
+  registrar.unregister(entry);
+  free(entry.address);
 }

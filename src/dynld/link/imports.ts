@@ -1,0 +1,74 @@
+/** What a module needs from outside: looked up, or told what is missing, all at once. */
+import { STB } from "../../elf/constants/symbol.ts";
+import type { DynldError } from "../../errors.ts";
+import { closestNames } from "../closest.ts";
+import { linkError, throwAll } from "./fault.ts";
+import { type LinkSymbols, ORIGIN } from "./symbols.ts";
+
+/** What a name outside stands for. */
+export interface ImportedSymbol {
+  readonly address: bigint;
+  /** Functions may be reached by way of a stub; data may not. By default a function. */
+  readonly isData?: boolean;
+}
+
+/** Where a module's undefined symbols are looked up. */
+export interface ImportSource {
+  find(name: string): ImportedSymbol | undefined;
+  /** All names, for suggestions. */
+  names(): Iterable<string>;
+}
+
+/** Undefined symbols that get names to choose from: each costs a pass over the table. */
+const MAX_GUESSES = 16;
+
+/** A number of an imported symbol, and what it was found to be. */
+export interface FoundImport {
+  readonly id: number;
+  readonly name: string;
+  readonly symbol: ImportedSymbol;
+}
+
+/**
+ * Looks up what no input defines.
+ * @param isUsed whether something that is loaded refers to the symbol
+ * @throws DynldError DYNLD_UNDEFINED_SYMBOL with all that are missing
+ */
+export function resolveImports(
+  symbols: LinkSymbols,
+  source: ImportSource,
+  isUsed: (id: number) => boolean,
+): FoundImport[] {
+  const found: FoundImport[] = [];
+  const missing: number[] = [];
+  for (const [name, id] of symbols.globals) {
+    if (symbols.origin[id] !== ORIGIN.undefined || !isUsed(id)) continue;
+    const symbol = source.find(name);
+    if (symbol !== undefined) found.push({ id, name, symbol });
+    else if (symbols.binding[id] !== STB.STB_WEAK) missing.push(id);
+  }
+  if (missing.length > 0) throwAll(undefinedSymbols(symbols, missing, source));
+  for (const { id } of found) symbols.origin[id] = ORIGIN.imported;
+  return found;
+}
+
+function undefinedSymbols(
+  symbols: LinkSymbols,
+  missing: readonly number[],
+  source: ImportSource,
+): DynldError[] {
+  const names = [...source.names()];
+  return missing.map((id, index) => {
+    const symbol = symbols.nameOf(id);
+    const close = index < MAX_GUESSES ? closestNames(symbol, names) : [];
+    const has = close.length === 0 ? "" : `; the table has ${close.join(", ")}`;
+    return linkError(
+      "DYNLD_UNDEFINED_SYMBOL",
+      symbols.input[id]?.name,
+      undefined,
+      undefined,
+      `undefined symbol: ${symbol}${has}`,
+      { symbol, errstr: `undefined symbol: ${symbol}` },
+    );
+  });
+}

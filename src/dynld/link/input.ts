@@ -1,0 +1,157 @@
+/** The files that a module is made of: relocatable objects, and members of archives where something needs them. */
+import { Archive, isArchive } from "../../elf/archive.ts";
+import { ET, fileTypeName } from "../../elf/constants/header.ts";
+import { machineName } from "../../elf/constants/machine.ts";
+import { SHN, SHT } from "../../elf/constants/section.ts";
+import { STB } from "../../elf/constants/symbol.ts";
+import { ElfFile } from "../../elf/file.ts";
+import { codeRelocations } from "../../elf/machine/relocate/registry.ts";
+import type { ElfSection } from "../../elf/section.ts";
+import type { SymbolTable } from "../../elf/symbol.ts";
+import { linkError, readingModule } from "./fault.ts";
+
+/** A file as a program gives it. */
+export interface ModuleFile {
+  /** How messages call it. */
+  readonly name: string;
+  /** Its contents, which must not change while they are in use. */
+  readonly bytes: Uint8Array;
+}
+
+/** One relocatable object on its way into a module. */
+export interface LinkInput {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+  readonly elf: ElfFile;
+  readonly symtab: SymbolTable | undefined;
+  /** Index of the symbol table's section; 0 without one. */
+  readonly symtabIndex: number;
+  /** Index of the first symbol that is not local. */
+  readonly firstGlobal: number;
+  readonly sections: readonly ElfSection[];
+}
+
+/** Opens one relocatable object. @throws DynldError DYNLD_BAD_MAGIC, DYNLD_BAD_VALUE, DYNLD_TRUNCATED */
+function openObject(file: ModuleFile): LinkInput {
+  return readingModule(() => {
+    const elf = ElfFile.open(file.bytes, { name: file.name });
+    const { type, machine } = elf.header;
+    if (type !== ET.ET_REL) {
+      throw linkError(
+        "DYNLD_BAD_MAGIC",
+        file.name,
+        "ELF header",
+        16,
+        `found ${fileTypeName(type)}, expected a relocatable file (ET_REL)`,
+      );
+    }
+    if (codeRelocations(machine).length === 0) {
+      throw linkError(
+        "DYNLD_BAD_MAGIC",
+        file.name,
+        "ELF header",
+        18,
+        `found ${machineName(machine)}, expected a machine whose code can be relocated`,
+      );
+    }
+    const { sections } = elf;
+    const table = sections.find((section) => section.type === SHT.SHT_SYMTAB);
+    return {
+      name: file.name,
+      bytes: file.bytes,
+      elf,
+      symtab: table === undefined ? undefined : elf.symbols(table),
+      symtabIndex: table?.index ?? 0,
+      firstGlobal: table?.info ?? 0,
+      sections,
+    };
+  });
+}
+
+/** Checks that all files are for one machine. */
+function checkMachine(inputs: readonly LinkInput[]): void {
+  const [first] = inputs;
+  for (const input of inputs) {
+    const { machine, is64, little } = input.elf.image;
+    const expected = first?.elf.image;
+    if (machine === expected?.machine && is64 === expected.is64 && little === expected.little) continue;
+    throw linkError(
+      "DYNLD_BAD_MAGIC",
+      input.name,
+      "ELF header",
+      18,
+      `found ${machineName(machine)}, expected ${machineName(expected?.machine ?? 0)} as in ${first?.name}`,
+    );
+  }
+}
+
+/** Global names of an object: those it defines go to `defined`, others to `wanted` unless they are weak. */
+function noteNames(input: LinkInput, defined: Set<string>, wanted: Set<string>): void {
+  const { symtab } = input;
+  if (symtab === undefined) return;
+  for (let i = input.firstGlobal; i < symtab.length; i++) {
+    const name = symtab.name(i);
+    if (symtab.sectionIndex(i) !== SHN.SHN_UNDEF) defined.add(name);
+    else if (symtab.binding(i) !== STB.STB_WEAK) wanted.add(name);
+  }
+}
+
+/**
+ * Opens the files of a module. Of an archive those members come along that define what the others leave undefined; of
+ * archives alone, all members.
+ *
+ * @throws DynldError if one is no relocatable object, or for another machine
+ */
+export function openInputs(files: readonly ModuleFile[]): LinkInput[] {
+  const inputs: LinkInput[] = [];
+  const archives: ModuleFile[] = [];
+  for (const file of files) {
+    if (isArchive(file.bytes)) archives.push(file);
+    else inputs.push(openObject(file));
+  }
+  const members = archives.flatMap(openMembers);
+  if (inputs.length === 0) inputs.push(...members);
+  else pullMembers(inputs, members);
+  if (inputs.length === 0) {
+    throw linkError("DYNLD_BAD_ARGUMENT", undefined, undefined, undefined, "found no file, expected one");
+  }
+  checkMachine(inputs);
+  return inputs;
+}
+
+function openMembers(file: ModuleFile): LinkInput[] {
+  const sources = readingModule(() => {
+    const archive = Archive.open(file.bytes, { name: file.name });
+    return archive.members.map((member) => ({ name: member.name, source: member.open() }));
+  });
+  const objects: LinkInput[] = [];
+  for (const { name, source } of sources) {
+    const bytes = source.read(0, source.size);
+    // Archives of Rust hold a member of metadata too.
+    if (bytes[0] !== 0x7f) continue;
+    objects.push(openObject({ name: `${file.name}(${name})`, bytes }));
+  }
+  return objects;
+}
+
+/** As linkers do: the first member that defines a wanted name comes in, and what it wants is wanted then. */
+function pullMembers(inputs: LinkInput[], members: readonly LinkInput[]): void {
+  const defined = new Set<string>();
+  const wanted = new Set<string>();
+  for (const input of inputs) noteNames(input, defined, wanted);
+  const definedBy = new Map<string, LinkInput>();
+  for (const member of members) {
+    const names = new Set<string>();
+    noteNames(member, names, new Set());
+    for (const name of names) if (!definedBy.has(name)) definedBy.set(name, member);
+  }
+  const taken = new Set<LinkInput>();
+  // A set is walked on over what is added to it meanwhile.
+  for (const name of wanted) {
+    const member = defined.has(name) ? undefined : definedBy.get(name);
+    if (member === undefined || taken.has(member)) continue;
+    taken.add(member);
+    inputs.push(member);
+    noteNames(member, defined, wanted);
+  }
+}

@@ -1,0 +1,158 @@
+/** Applies relocations to a module's bytes. */
+import { STT } from "../../elf/constants/symbol.ts";
+import { codeRelocations } from "../../elf/machine/relocate/registry.ts";
+import {
+  type CodeRelocation,
+  fieldRange,
+  fitsField,
+  relocationValue,
+  storedAddend,
+  storeField,
+} from "../../elf/machine/relocate/row.ts";
+import type { RelocationTable } from "../../elf/relocation.ts";
+import type { DynldError } from "../../errors.ts";
+import { linkError } from "./fault.ts";
+import type { LinkMachine } from "./machine.ts";
+import type { PieceRecords } from "./records.ts";
+import { NO_SLOT, type Slots, usesEntry } from "./slots.ts";
+import { type LinkSymbols, ORIGIN } from "./symbols.ts";
+
+/** Addresses that are known once all is placed. */
+export interface Placed {
+  readonly symbols: LinkSymbols;
+  readonly slots: Slots;
+  readonly machine: LinkMachine;
+  /** Of the global offset table, and of the first stub. */
+  readonly got: number;
+  readonly stubs: number;
+}
+
+/** Halves of addends beyond this make numbers that are not exact. */
+const EXACT_HALF = 2 ** 20;
+
+/**
+ * Applies the records of one piece to its bytes.
+ * @param address of the piece
+ * @returns what did not fit
+ */
+export function applyRecords(
+  records: PieceRecords,
+  placed: Placed,
+  bytes: Uint8Array,
+  view: DataView,
+  start: number,
+  address: number,
+): DynldError | undefined {
+  const { table, ids, piece } = records;
+  const { symbols, slots, machine, got } = placed;
+  const { little } = piece.input.elf.image;
+  const rows = codeRelocations(table.machine);
+  const explicit = table.kind === "RELA";
+  const lenient = piece.part === "frames" || piece.section.label.startsWith(".gcc_except_table");
+  for (let i = 0; i < table.length; i++) {
+    const row = rows[table.type(i)];
+    if (row === undefined || row.size === 0) continue;
+    const offset = table.offset(i);
+    const id = ids[table.symbol(i)] ?? 0;
+    const origin = symbols.origin[id];
+    if (origin === ORIGIN.discarded || origin === ORIGIN.elsewhere) {
+      // Frames and exception tables of a function that is not there are not looked at.
+      if (origin === ORIGIN.discarded && lenient) continue;
+      return unreachable(records, i, symbols.nameOf(id));
+    }
+    const at = start + offset;
+    const high = explicit ? table.addendHigh(i) : 0;
+    if (high >= EXACT_HALF || high < -EXACT_HALF) {
+      const failed = applyWide(records, i, row, view, at, symbols.address[id] ?? 0);
+      if (failed !== undefined) return failed;
+      continue;
+    }
+    const a = explicit
+      ? high * 0x1_0000_0000 + (table.addendLow(i) >>> 0)
+      : storedAddend(view, at, little, row);
+    const s = targetOf(placed, id);
+    const entry = slots.entry[id] ?? NO_SLOT;
+    const p = address + offset;
+    if (entry === NO_SLOT && usesEntry(row)) {
+      const relaxed = machine.relax(bytes, at);
+      view.setInt32(relaxed.at, s + a - p + relaxed.more, little);
+      continue;
+    }
+    const g = got + entry * machine.word;
+    const z = symbols.size[id] ?? 0;
+    let value = relocationValue(row.formula, s, a, p, s, g, got, z);
+    if (machine.word === 4) value = value | 0;
+    if (!fitsField(row, value)) {
+      const stub = slots.stub[id] ?? NO_SLOT;
+      const near = stub === NO_SLOT ? s : stubAddress(placed, stub);
+      value = relocationValue(row.formula, near, a, p, near, g, got, z);
+      if (!fitsField(row, value)) return overflow(records, i, row, value, placed, id);
+    }
+    storeField(view, at, little, row, value);
+  }
+  return undefined;
+}
+
+/** The address that stands for a symbol: its own, or of one that a resolver tells, its stub. */
+export function targetOf(placed: Placed, id: number): number {
+  const { symbols, slots } = placed;
+  const stub = slots.stub[id] ?? NO_SLOT;
+  const isIndirect = symbols.type[id] === STT.STT_GNU_IFUNC && symbols.origin[id] === ORIGIN.piece;
+  return isIndirect && stub !== NO_SLOT ? stubAddress(placed, stub) : (symbols.address[id] ?? 0);
+}
+
+export function stubAddress({ stubs, machine }: Placed, stub: number): number {
+  return stubs + stub * (machine.stub?.size ?? 0);
+}
+
+/** `S + A` with an addend that a number holds only roughly. */
+function applyWide(
+  records: PieceRecords,
+  index: number,
+  row: CodeRelocation,
+  view: DataView,
+  at: number,
+  symbol: number,
+): DynldError | undefined {
+  const addend = records.table.addend(index) ?? 0n;
+  if (row.formula !== "S + A" || row.size !== 8) {
+    const { piece, table } = records;
+    const what = `${table.typeName(index)}: found an addend of ${addend}, expected one within 52 bits`;
+    return linkError(
+      "DYNLD_BAD_RELOCATION",
+      piece.input.name,
+      piece.section.label,
+      table.offset(index),
+      what,
+    );
+  }
+  view.setBigUint64(at, BigInt.asUintN(64, BigInt(symbol) + addend), records.piece.input.elf.image.little);
+  return undefined;
+}
+
+function unreachable({ piece, table }: PieceRecords, index: number, name: string): DynldError {
+  const what = `${table.typeName(index)}: found symbol ${name}, whose section is not loaded`;
+  return linkError("DYNLD_BAD_RELOCATION", piece.input.name, piece.section.label, table.offset(index), what);
+}
+
+function overflow(
+  { piece, table }: PieceRecords,
+  index: number,
+  row: CodeRelocation,
+  value: number,
+  { symbols }: Placed,
+  id: number,
+): DynldError {
+  const name = symbols.nameOf(id) || "a section";
+  const found = `${value < 0 ? "-" : ""}0x${Math.abs(value).toString(16)}`;
+  const what = `${table.typeName(index)} of ${name}: found ${found}, expected ${fieldRange(row)}${advice(row, symbols, id, table)}`;
+  return linkError("DYNLD_OVERFLOW", piece.input.name, piece.section.label, table.offset(index), what, {
+    symbol: symbols.nameOf(id),
+  });
+}
+
+function advice(row: CodeRelocation, symbols: LinkSymbols, id: number, table: RelocationTable): string {
+  if (row.size !== 4 || table.kind !== "RELA") return "";
+  if (symbols.origin[id] === ORIGIN.imported) return "; data of the program needs code compiled with -fPIC";
+  return row.formula === "S + A" ? "; code at any address needs -fPIC or -fPIE" : "";
+}

@@ -1,0 +1,114 @@
+/** Which symbols need an entry in the global offset table, and which a stub that jumps through one. */
+import { STT } from "../../elf/constants/symbol.ts";
+import type { CodeRelocation } from "../../elf/machine/relocate/row.ts";
+import type { LinkMachine } from "./machine.ts";
+import { checkRecord, type PieceRecords } from "./records.ts";
+import { type LinkSymbols, ORIGIN } from "./symbols.ts";
+
+/** What relocations want of a symbol, as bits. */
+const NEED = { used: 1, entry: 2, near: 4 } as const;
+
+/** No entry, no stub. */
+export const NO_SLOT = -1;
+
+/** By symbol: what relocations want. Every record is checked on the way. */
+export class Needs {
+  readonly #bits: Uint8Array;
+  readonly #symbols: LinkSymbols;
+
+  /** @throws DynldError as {@link checkRecord} does */
+  constructor(symbols: LinkSymbols, all: readonly PieceRecords[], machine: LinkMachine) {
+    this.#symbols = symbols;
+    this.#bits = new Uint8Array(symbols.length);
+    for (const records of all) this.#scan(records, machine);
+  }
+
+  isUsed(id: number): boolean {
+    return this.#bits[id] !== 0;
+  }
+
+  /** Its address is wanted from the table. */
+  wantsEntry(id: number): boolean {
+    return ((this.#bits[id] ?? 0) & NEED.entry) !== 0;
+  }
+
+  /** A field that holds no whole address refers to it. */
+  isWantedNear(id: number): boolean {
+    return ((this.#bits[id] ?? 0) & NEED.near) !== 0;
+  }
+
+  #scan(records: PieceRecords, machine: LinkMachine): void {
+    const { table, ids, piece } = records;
+    const bytes = piece.section.bytes();
+    for (let i = 0; i < table.length; i++) {
+      const row = checkRecord(records, i);
+      const id = ids[table.symbol(i)] ?? 0;
+      let bits: number = NEED.used;
+      if (usesEntry(row)) {
+        const inside = isInside(this.#symbols, id);
+        const relaxed = inside && machine.canRelax(table.type(i), bytes, table.offset(i));
+        if (!relaxed) bits |= NEED.entry;
+      } else if (row.size < machine.word || row.formula === "L + A - P" || machine.word === 4) {
+        bits |= NEED.near;
+      }
+      this.#bits[id] = (this.#bits[id] ?? 0) | bits;
+    }
+  }
+}
+
+/** True for a formula with `G`. */
+export function usesEntry({ formula }: CodeRelocation): boolean {
+  return formula.startsWith("G ") || formula.includes("(G)");
+}
+
+/** Defined in the module, with an address that is known when it is placed. */
+export function isInside(symbols: LinkSymbols, id: number): boolean {
+  const origin = symbols.origin[id];
+  if (origin !== ORIGIN.piece && origin !== ORIGIN.common) return false;
+  return symbols.type[id] !== STT.STT_GNU_IFUNC;
+}
+
+/** Entries and stubs, numbered. */
+export interface Slots {
+  /** By symbol: its entry, and its stub; {@link NO_SLOT}. */
+  readonly entry: Int32Array;
+  readonly stub: Int32Array;
+  /** By stub: its symbol, and the entry that it jumps through. */
+  readonly stubSymbol: readonly number[];
+  readonly stubEntry: readonly number[];
+  /** Number of entries. */
+  readonly entries: number;
+}
+
+/** @param isFunction whether an imported symbol may be reached through a stub */
+export function assignSlots(
+  symbols: LinkSymbols,
+  needs: Needs,
+  machine: LinkMachine,
+  isFunction: (id: number) => boolean,
+): Slots {
+  const entry = new Int32Array(symbols.length).fill(NO_SLOT);
+  const stub = new Int32Array(symbols.length).fill(NO_SLOT);
+  const stubSymbol: number[] = [];
+  const stubEntry: number[] = [];
+  let entries = 0;
+  for (let id = 0; id < symbols.length; id++) {
+    if (!needs.isUsed(id)) continue;
+    if (needs.wantsEntry(id)) entry[id] = entries++;
+    if (machine.stub === undefined) continue;
+    const origin = symbols.origin[id];
+    // A symbol whose address its resolver tells is its stub, whoever asks.
+    const indirect = origin === ORIGIN.piece && symbols.type[id] === STT.STT_GNU_IFUNC;
+    const far = origin === ORIGIN.imported && isFunction(id);
+    const missing = origin === ORIGIN.undefined;
+    if (!indirect && !(needs.isWantedNear(id) && (far || missing))) continue;
+    stub[id] = stubSymbol.length;
+    stubSymbol.push(id);
+    if (indirect) stubEntry.push(entries++);
+    else {
+      if (entry[id] === NO_SLOT) entry[id] = entries++;
+      stubEntry.push(entry[id] ?? 0);
+    }
+  }
+  return { entry, stub, stubSymbol, stubEntry, entries };
+}
