@@ -131,7 +131,7 @@ export interface CFunction extends Common {
   readonly parameters: readonly CParameter[];
   /** Whether it takes more than its parameters: `...`. */
   readonly isVariadic: boolean;
-  /** False of `int f()` in C, whose parameters nobody knows. */
+  /** False of `int f()` in C, whose parameters nobody knows, and of old-style definitions, whose parameters are listed. */
   readonly isPrototyped: boolean;
 }
 

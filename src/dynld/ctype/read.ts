@@ -248,7 +248,7 @@ export class CTypeReader implements TypeParts {
     return new DwarfFunction(this, entry, result, {
       parameters,
       isVariadic: hasDots && (isKnown || parameters.length > 0),
-      isPrototyped: isKnown || parameters.length > 0,
+      isPrototyped: isKnown,
     });
   }
 
