@@ -4,17 +4,16 @@
  */
 
 export { DwflError, type DwflErrorCode } from "../errors.ts";
-export { type CompanionOptions, Companions } from "./companions.ts";
-export type { CoreOptions } from "./core.ts";
 export {
   type DebuginfodAnswer,
   DebuginfodClient,
   type DebuginfodListeners,
   type DebuginfodResult,
-} from "./debuginfod.ts";
-export { type DebuginfodProgress, type ProgressListener, stderrProgress } from "./debuginfod-progress.ts";
-export { type DebuginfodSettings, type Environment, settingsFromEnvironment } from "./debuginfod-settings.ts";
-export { type DecodedReference, type DecodeOptions, TraceDecoder } from "./decode.ts";
+} from "./debuginfod/client.ts";
+export { type DebuginfodProgress, type ProgressListener, stderrProgress } from "./debuginfod/progress.ts";
+export { type DebuginfodSettings, type Environment, settingsFromEnvironment } from "./debuginfod/settings.ts";
+export { describeAttempt, type FindAttempt, type FindResult, type FindWay } from "./find/attempt.ts";
+export { type CompanionOptions, Companions } from "./find/companions.ts";
 export {
   type FindOptions,
   findDebugFile,
@@ -22,12 +21,11 @@ export {
   findLocalSupplementaryFile,
   findSupplementaryFile,
   type LocalFindOptions,
-} from "./find.ts";
-export { describeAttempt, type FindAttempt, type FindResult, type FindWay } from "./find-attempt.ts";
-export type { DeadKernelOptions, KernelOptions } from "./kernel-options.ts";
-export type { AddressSpan } from "./layout.ts";
-export { Module, type ModuleHost } from "./module.ts";
-export type { FilePlace } from "./module-placement.ts";
+} from "./find/find.ts";
+export type { DeadKernelOptions, KernelOptions } from "./kernel/options.ts";
+export type { AddressSpan } from "./module/layout.ts";
+export { Module, type ModuleHost } from "./module/module.ts";
+export type { FilePlace } from "./module/placement.ts";
 export type {
   ModuleFile,
   ModulePlace,
@@ -35,21 +33,23 @@ export type {
   ReportedPlace,
   SectionAddress,
   UnknownPlace,
-} from "./module-report.ts";
-export { type ModuleSymbol, ModuleSymbols, type SymbolMatch } from "./module-symbols.ts";
-export type { ProcessOptions } from "./proc.ts";
+} from "./module/report.ts";
+export { type ModuleSymbol, ModuleSymbols, type SymbolMatch } from "./module/symbols.ts";
+export type { CoreOptions } from "./process/core.ts";
+export type { ProcessOptions } from "./process/proc.ts";
 export { Dwfl, type DwflOptions, type ModuleOptions } from "./session.ts";
-export {
-  type CodeAddress,
-  type SymbolizedAddress,
-  type SymbolizeOptions,
-  Symbolizer,
-} from "./symbolize.ts";
+export { type DecodedReference, type DecodeOptions, TraceDecoder } from "./symbolize/decode.ts";
 export {
   type PlaceSymbol,
   PlaceSymbolizer,
   type SymbolizedFile,
   type SymbolizedFrame,
   type SymbolizedPlace,
-} from "./symbolize-place.ts";
-export { type TraceReference, traceReferences } from "./trace.ts";
+} from "./symbolize/place.ts";
+export {
+  type CodeAddress,
+  type SymbolizedAddress,
+  type SymbolizeOptions,
+  Symbolizer,
+} from "./symbolize/symbolizer.ts";
+export { type TraceReference, traceReferences } from "./symbolize/trace.ts";

@@ -5,19 +5,19 @@ import type { ElfFile } from "../elf/file.ts";
 import type { ElfSection } from "../elf/section.ts";
 import { DwflError } from "../errors.ts";
 import { openElf } from "../host/file.ts";
-import { type CoreOptions, coreReports } from "./core.ts";
-import { DebuginfodClient } from "./debuginfod.ts";
-import type { ProgressListener } from "./debuginfod-progress.ts";
-import { deadKernelReports, kernelReports } from "./kernel.ts";
-import type { DeadKernelOptions, KernelOptions } from "./kernel-options.ts";
-import { OfflineSpace } from "./layout.ts";
-import { Module } from "./module.ts";
-import { lastAtOrBefore } from "./module-placement.ts";
-import type { ModulePlace, ModuleReport } from "./module-report.ts";
-import type { ModuleSymbol, SymbolMatch } from "./module-symbols.ts";
-import { borrowedFile, offlineReports, openFile } from "./offline.ts";
-import { type ProcessOptions, processReports } from "./proc.ts";
-import { findDefinition } from "./undefined-symbol.ts";
+import { DebuginfodClient } from "./debuginfod/client.ts";
+import type { ProgressListener } from "./debuginfod/progress.ts";
+import { deadKernelReports, kernelReports } from "./kernel/kernel.ts";
+import type { DeadKernelOptions, KernelOptions } from "./kernel/options.ts";
+import { OfflineSpace } from "./module/layout.ts";
+import { Module } from "./module/module.ts";
+import { borrowedFile, offlineReports, openFile } from "./module/offline.ts";
+import { lastAtOrBefore } from "./module/placement.ts";
+import type { ModulePlace, ModuleReport } from "./module/report.ts";
+import type { ModuleSymbol, SymbolMatch } from "./module/symbols.ts";
+import { findDefinition } from "./module/undefined-symbol.ts";
+import { type CoreOptions, coreReports } from "./process/core.ts";
+import { type ProcessOptions, processReports } from "./process/proc.ts";
 
 /** How a session finds things. */
 export interface DwflOptions {

@@ -13,7 +13,7 @@ import { declarationPlace, importedUnits, inlineChain } from "../../src/dwarf/en
 import { unitMacros } from "../../src/dwarf/read/macro-unit.ts";
 import { typeDeclaration } from "../../src/dwarf/types.ts";
 import { typeDefinition } from "../../src/dwarf/types-definition.ts";
-import { Companions } from "../../src/dwfl/companions.ts";
+import { Companions } from "../../src/dwfl/find/companions.ts";
 import { DwarfError } from "../../src/errors.ts";
 import { openElf } from "../../src/host/file.ts";
 

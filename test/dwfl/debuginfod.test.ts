@@ -2,9 +2,9 @@
 import { mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { DebuginfodClient } from "../../src/dwfl/debuginfod.ts";
-import type { DebuginfodKind } from "../../src/dwfl/debuginfod-cache.ts";
-import { findDebugFile, findSupplementaryFile } from "../../src/dwfl/find.ts";
+import type { DebuginfodKind } from "../../src/dwfl/debuginfod/cache.ts";
+import { DebuginfodClient } from "../../src/dwfl/debuginfod/client.ts";
+import { findDebugFile, findSupplementaryFile } from "../../src/dwfl/find/find.ts";
 import { openElf } from "../../src/host/file.ts";
 import { freePort, startDebuginfod, type TestServer } from "./debuginfod-server.ts";
 import { buildIdOf, FindWorkshop, type Program } from "./find-workshop.ts";

@@ -2,12 +2,12 @@
 import { copyFileSync, readFileSync, symlinkSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { supplementaryLink } from "../../src/dwarf/supplementary-link.ts";
+import { describeAttempt } from "../../src/dwfl/find/attempt.ts";
 import {
   findLocalDebugFile,
   findLocalSupplementaryFile,
   findSupplementaryFile,
-} from "../../src/dwfl/find.ts";
-import { describeAttempt } from "../../src/dwfl/find-attempt.ts";
+} from "../../src/dwfl/find/find.ts";
 import { ElfFile } from "../../src/elf/file.ts";
 import { ElfError } from "../../src/errors.ts";
 import { openElf } from "../../src/host/file.ts";

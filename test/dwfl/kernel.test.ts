@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { DW_FORM } from "../../src/dwarf/constants/form.ts";
-import type { Module } from "../../src/dwfl/module.ts";
+import type { Module } from "../../src/dwfl/module/module.ts";
 import { Dwfl } from "../../src/dwfl/session.ts";
 import { DwflError, HostError } from "../../src/errors.ts";
 import { euModules } from "./eu-modules.ts";

@@ -1,8 +1,8 @@
 /** The loader's list in memory, laid out by hand as <link.h> has it, for both classes and byte orders; and damaged. */
 import { describe, expect, it } from "vitest";
-import { readAuxVector } from "../../src/dwfl/auxv.ts";
-import { readLinkMap } from "../../src/dwfl/link-map.ts";
-import type { MemoryReader } from "../../src/dwfl/memory-image.ts";
+import { readAuxVector } from "../../src/dwfl/process/auxv.ts";
+import { readLinkMap } from "../../src/dwfl/process/link-map.ts";
+import type { MemoryReader } from "../../src/dwfl/process/memory-image.ts";
 import { DwflError } from "../../src/errors.ts";
 import { mutate } from "../support/elf-mutate.ts";
 import { Random } from "../support/elf-random.ts";

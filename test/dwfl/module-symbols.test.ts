@@ -1,6 +1,6 @@
 /** Symbols by address and name, as libdwfl finds them. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Module } from "../../src/dwfl/module.ts";
+import type { Module } from "../../src/dwfl/module/module.ts";
 import { Dwfl } from "../../src/dwfl/session.ts";
 import { Random } from "../support/elf-random.ts";
 import { euSymbols } from "./eu-modules.ts";

@@ -1,8 +1,8 @@
 /** Damaged files in a session: answers, or errors that say where; never anything else. */
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { imageAt, type MemoryReader } from "../../src/dwfl/memory-image.ts";
-import type { Module } from "../../src/dwfl/module.ts";
+import type { Module } from "../../src/dwfl/module/module.ts";
+import { imageAt, type MemoryReader } from "../../src/dwfl/process/memory-image.ts";
 import { Dwfl } from "../../src/dwfl/session.ts";
 import { ElfFile } from "../../src/elf/file.ts";
 import { BinderyError } from "../../src/errors.ts";

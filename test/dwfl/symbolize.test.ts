@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Dwfl } from "../../src/dwfl/session.ts";
-import { Symbolizer } from "../../src/dwfl/symbolize.ts";
+import { Symbolizer } from "../../src/dwfl/symbolize/symbolizer.ts";
 
 const FIXTURES = fileURLToPath(new URL("../fixtures/addr2line/", import.meta.url));
 let scratch = "";

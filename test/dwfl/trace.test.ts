@@ -1,6 +1,6 @@
 /** Lines of real backtraces, as kernels, glibc, gdb and coredumpctl write them, and what they refer to. */
 import { describe, expect, it } from "vitest";
-import { traceReferences } from "../../src/dwfl/trace.ts";
+import { traceReferences } from "../../src/dwfl/symbolize/trace.ts";
 
 /** `symbol+offset/size [module]`, with `<` where the place is what a call returns to. */
 function shown(line: string): string[] {

@@ -1,8 +1,8 @@
 /** A whole kernel in one session: 1,100 modules laid out, their undefined symbols found, addresses named. */
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { findDefinition } from "../../src/dwfl/module/undefined-symbol.ts";
 import { Dwfl } from "../../src/dwfl/session.ts";
-import { findDefinition } from "../../src/dwfl/undefined-symbol.ts";
 import { SHN } from "../../src/elf/constants/section.ts";
 import { euSymbols } from "../dwfl/eu-modules.ts";
 import { Random } from "../support/elf-random.ts";

@@ -1,5 +1,5 @@
 /** `bindery addr2line`: questions in, answers out, each as soon as it can be. */
-import type { SymbolizedFrame } from "../../dwfl/symbolize-place.ts";
+import type { SymbolizedFrame } from "../../dwfl/symbolize/place.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../help.ts";
 import { Output } from "../output.ts";
 import { inputLines } from "../stdin.ts";

@@ -1,10 +1,10 @@
 /** What addresses are looked up in: a file, or the modules of a process, a core file or the kernel. */
 
-import type { Module } from "../../dwfl/module.ts";
-import type { FilePlace } from "../../dwfl/module-placement.ts";
+import type { Module } from "../../dwfl/module/module.ts";
+import type { FilePlace } from "../../dwfl/module/placement.ts";
 import { Dwfl } from "../../dwfl/session.ts";
-import { Symbolizer } from "../../dwfl/symbolize.ts";
-import type { SymbolizedPlace } from "../../dwfl/symbolize-place.ts";
+import type { SymbolizedPlace } from "../../dwfl/symbolize/place.ts";
+import { Symbolizer } from "../../dwfl/symbolize/symbolizer.ts";
 import { ET } from "../../elf/constants/header.ts";
 import { SHF } from "../../elf/constants/section.ts";
 import { DwflError } from "../../errors.ts";

@@ -2,10 +2,10 @@
 import { existsSync } from "node:fs";
 import { release } from "node:os";
 import { join } from "node:path";
-import { type DecodedReference, TraceDecoder } from "../../dwfl/decode.ts";
-import { findVmlinux } from "../../dwfl/kernel-files.ts";
+import { findVmlinux } from "../../dwfl/kernel/files.ts";
 import { Dwfl } from "../../dwfl/session.ts";
-import type { SymbolizedFrame } from "../../dwfl/symbolize-place.ts";
+import { type DecodedReference, TraceDecoder } from "../../dwfl/symbolize/decode.ts";
+import type { SymbolizedFrame } from "../../dwfl/symbolize/place.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../help.ts";
 import { Output } from "../output.ts";
 import { inputLines } from "../stdin.ts";

@@ -1,7 +1,7 @@
 /** A file whose debug information is shown: how its addresses are printed, and where what is wrong with it goes. */
 import { Dwarf } from "../../dwarf/dwarf.ts";
 import type { Relocatable } from "../../dwarf/relocatable.ts";
-import { Companions } from "../../dwfl/companions.ts";
+import { Companions } from "../../dwfl/find/companions.ts";
 import type { ElfFile } from "../../elf/file.ts";
 import { RelocationRequiredError } from "../../errors.ts";
 import type { SectionPlace } from "./options.ts";

@@ -1,0 +1,151 @@
+/** The loader's list of what it loaded, in memory: `r_debug` and `link_map` [glibc, elf/link.h]. */
+import { Cursor } from "../../bytes/cursor.ts";
+import { decodeUtf8, findNul } from "../../bytes/text.ts";
+import { DT } from "../../elf/constants/dynamic.ts";
+import { AT } from "../../elf/constants/note.ts";
+import { PT } from "../../elf/constants/segment.ts";
+import { DwflError } from "../../errors.ts";
+import type { AuxVector } from "./auxv.ts";
+import type { MemoryReader } from "./memory-image.ts";
+
+/** One loaded file. */
+export interface LinkMapEntry {
+  /** Path, as the loader has it; empty for the program. */
+  readonly name: string;
+  /** What was added to the file's addresses. */
+  readonly bias: bigint;
+}
+
+/** How the process lays out what is read here. */
+export interface MachineLayout {
+  readonly is64: boolean;
+  readonly little: boolean;
+}
+
+/** Longest list that is followed, and longest path in it. */
+const MOST = 100_000;
+const LONGEST = 4096;
+
+/**
+ * What the loader loaded, the program first; `undefined` if the memory does not have the list.
+ *
+ * @throws DwflError if the list leads back into itself
+ */
+export function readLinkMap(
+  memory: MemoryReader,
+  auxv: AuxVector,
+  layout: MachineLayout,
+): LinkMapEntry[] | undefined {
+  const debug = debugAddress(memory, auxv, layout);
+  if (debug === undefined || debug === 0n) return undefined;
+  // int r_version, padded to a word; then r_map.
+  const head = readWords(memory, debug, 2, layout);
+  const entries: LinkMapEntry[] = [];
+  const seen = new Set<bigint>();
+  for (let at = head?.[1] ?? 0n; at !== 0n; ) {
+    if (seen.has(at) || seen.size > MOST) {
+      throw new DwflError("DWFL_NO_MODULES", memory.name, `link map: found entry 0x${at.toString(16)} twice`);
+    }
+    seen.add(at);
+    // l_addr, l_name, l_ld, l_next
+    const [bias, name, , next] = readWords(memory, at, 4, layout) ?? [];
+    if (bias === undefined || name === undefined || next === undefined) break;
+    entries.push({ name: readString(memory, name) ?? "", bias });
+    at = next;
+  }
+  return entries.length === 0 ? undefined : entries;
+}
+
+/** What was added to the program's addresses, by where its program headers are; `undefined` if that is not in memory. */
+function programBias(memory: MemoryReader, auxv: AuxVector, layout: MachineLayout): bigint | undefined {
+  const at = auxv.get(AT.AT_PHDR);
+  const own = programHeaders(memory, auxv, layout)?.find((one) => one.type === PT.PT_PHDR);
+  return at === undefined || own === undefined ? undefined : at - own.vaddr;
+}
+
+/** Address of `r_debug`, by `DT_DEBUG` of the program. */
+function debugAddress(memory: MemoryReader, auxv: AuxVector, layout: MachineLayout): bigint | undefined {
+  const bias = programBias(memory, auxv, layout) ?? 0n;
+  const dynamic = programHeaders(memory, auxv, layout)?.find((one) => one.type === PT.PT_DYNAMIC);
+  if (dynamic === undefined) return undefined;
+  const step = layout.is64 ? 16n : 8n;
+  for (let at = dynamic.vaddr + bias, end = at + dynamic.memsz; at < end; at += step) {
+    const [tag, value] = readWords(memory, at, 2, layout) ?? [];
+    if (tag === undefined || tag === BigInt(DT.DT_NULL)) return undefined;
+    if (tag === BigInt(DT.DT_DEBUG)) return value;
+  }
+  return undefined;
+}
+
+interface ProgramHeader {
+  readonly type: number;
+  readonly vaddr: bigint;
+  readonly memsz: bigint;
+}
+
+/** The program's headers, where `AT_PHDR` has them; `undefined` if they are not in memory. */
+function programHeaders(
+  memory: MemoryReader,
+  auxv: AuxVector,
+  { is64, little }: MachineLayout,
+): ProgramHeader[] | undefined {
+  const at = auxv.get(AT.AT_PHDR);
+  const count = Number(auxv.get(AT.AT_PHNUM) ?? 0n);
+  const size = is64 ? 56 : 32;
+  if (at === undefined || count === 0 || count > MOST) return undefined;
+  const bytes = memory.read(at, count * size);
+  if (bytes === undefined) return undefined;
+  return Array.from({ length: count }, (_, i) => {
+    const cursor = new Cursor(bytes, little, outside, i * size);
+    const type = cursor.u32();
+    // Then p_flags and p_offset, or p_offset alone.
+    cursor.skip(is64 ? 12 : 4);
+    const vaddr = is64 ? cursor.u64() : BigInt(cursor.u32());
+    cursor.skip(is64 ? 16 : 8);
+    return { type, vaddr, memsz: is64 ? cursor.u64() : BigInt(cursor.u32()) };
+  });
+}
+
+function readWords(
+  memory: MemoryReader,
+  address: bigint,
+  count: number,
+  { is64, little }: MachineLayout,
+): bigint[] | undefined {
+  const bytes = memory.read(address, count * (is64 ? 8 : 4));
+  if (bytes === undefined) return undefined;
+  const cursor = new Cursor(bytes, little, outside);
+  return Array.from({ length: count }, () => (is64 ? cursor.u64() : BigInt(cursor.u32())));
+}
+
+/** The sizes were asked for as they are read. */
+function outside(offset: number, what: string): Error {
+  return new RangeError(`offset ${offset}: ${what}`);
+}
+
+/** A string in memory; `undefined` if it can't be read, or is too long for a path. */
+export function readString(memory: MemoryReader, address: bigint): string | undefined {
+  const piece = 64;
+  const parts: Uint8Array[] = [];
+  for (let done = 0; done < LONGEST; done += piece) {
+    const bytes =
+      memory.read(address + BigInt(done), piece) ?? readShort(memory, address + BigInt(done), piece);
+    const end = findNul(bytes, 0);
+    parts.push(end < 0 ? bytes : bytes.subarray(0, end));
+    if (end >= 0) {
+      const all = Buffer.concat(parts);
+      return decodeUtf8(all, 0, all.length);
+    }
+    if (bytes.length < piece) return undefined;
+  }
+  return undefined;
+}
+
+/** As many bytes as are there before the memory ends. */
+function readShort(memory: MemoryReader, address: bigint, most: number): Uint8Array {
+  for (let length = most - 1; length > 0; length--) {
+    const bytes = memory.read(address, length);
+    if (bytes !== undefined) return bytes;
+  }
+  return new Uint8Array(0);
+}
