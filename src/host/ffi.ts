@@ -32,7 +32,7 @@ export function callableAt(address: bigint, prototype: string): NativeFunction {
 const prototypes = new Map<string, ReturnType<typeof koffi.proto>>();
 
 /** koffi refuses to define one named prototype twice, so each declaration is parsed once and kept. */
-function prototypeOf(declaration: string): ReturnType<typeof koffi.proto> {
+export function prototypeOf(declaration: string): ReturnType<typeof koffi.proto> {
   let proto = prototypes.get(declaration);
   if (proto === undefined) {
     // Anonymous: the name in the declaration would otherwise be registered process-wide.

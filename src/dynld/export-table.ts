@@ -1,0 +1,167 @@
+/** The table of symbols that a program offers to the modules that it loads. */
+import { DynldError } from "../errors.ts";
+import { type NativeCallback, nativeCallback } from "../host/callback.ts";
+import { compareNames, type Dynsym, type DynsymLike } from "./dynsym.ts";
+import { LibrarySymbols } from "./library-symbols.ts";
+
+/** A module whose exports others may use: it must stay while they do. */
+export interface ExportOwner {
+  readonly name: string;
+  readonly export: readonly Dynsym[];
+  /** Notes a user. @returns what ends the use */
+  use(): () => void;
+}
+
+/** What a name of the table stands for. */
+export interface OfferedSymbol {
+  readonly name: string;
+  readonly sig: bigint;
+  /** Address; of a JavaScript function 0 until somebody uses it. */
+  readonly address: bigint;
+  readonly isData: boolean;
+  /** Takes it in use, if that means something. @returns its address, and what ends the use */
+  readonly acquire?: () => { readonly address: bigint; readonly release: () => void };
+}
+
+/** A symbol with an address of the caller's. */
+export interface AddressSymbol extends DynsymLike {
+  /** It is no function: it can't be reached by way of a stub. False by default. */
+  readonly isData?: boolean;
+}
+
+/**
+ * Symbols that modules may import: explicit ones, and all or some of libraries. An explicit name stands before a
+ * library's, an earlier library before a later one.
+ */
+export class ExportTable {
+  readonly #symbols = new Map<string, OfferedSymbol>();
+  readonly #libraries: {
+    readonly library: LibrarySymbols;
+    readonly names: ReadonlySet<string> | undefined;
+  }[] = [];
+
+  /** Adds a symbol by address. @throws DynldError DYNLD_DUPLICATE */
+  add({ name, sig, addr, isData = false }: AddressSymbol): this {
+    return this.#put({ name, sig: BigInt(sig), address: BigInt.asUintN(64, BigInt(addr)), isData });
+  }
+
+  /**
+   * Adds a JavaScript function by C prototype: `void note(const char *text)`. It becomes native when a module that
+   * imports it is loaded, and ends with the last such module.
+   * @throws DynldError DYNLD_BAD_ARGUMENT, DYNLD_DUPLICATE
+   */
+  addFunction(prototype: string, action: (...args: never[]) => unknown, sig: number | bigint = 0): this {
+    const name = /([A-Za-z_$][\w$]*)\s*\(/.exec(prototype)?.[1];
+    if (name === undefined) {
+      const what = `prototype "${prototype}": no name before a parenthesis`;
+      throw new DynldError("DYNLD_BAD_ARGUMENT", {}, what);
+    }
+    const shared = new SharedCallback(prototype, action);
+    return this.#put({ name, sig: BigInt(sig), address: 0n, isData: false, acquire: () => shared.acquire() });
+  }
+
+  /**
+   * Adds symbols of a shared library, which is opened if it is not.
+   * @param name a path or file name; empty for the program itself
+   * @param names which symbols; all by default
+   * @throws DynldError DYNLD_BAD_ARGUMENT when there is no such library, DYNLD_UNDEFINED_SYMBOL when it lacks one of `names`
+   */
+  addLibrary(name: string, names?: Iterable<string>): this {
+    const library = new LibrarySymbols(name);
+    const chosen = names === undefined ? undefined : new Set(names);
+    for (const wanted of chosen ?? []) {
+      if (library.find(wanted) !== undefined) continue;
+      library.close();
+      const what = `found no ${wanted} to export`;
+      throw new DynldError("DYNLD_UNDEFINED_SYMBOL", { file: library.path }, what, { symbol: wanted });
+    }
+    this.#libraries.push({ library, names: chosen });
+    return this;
+  }
+
+  /** Adds what a loaded module exports; it can't be unloaded while a module that uses it is there. */
+  addModule(module: ExportOwner, names?: Iterable<string>): this {
+    const chosen = names === undefined ? undefined : new Set(names);
+    for (const { name, sig, addr } of module.export) {
+      if (chosen !== undefined && !chosen.has(name)) continue;
+      const acquire = () => ({ address: addr, release: module.use() });
+      this.#put({ name, sig, address: addr, isData: false, acquire });
+    }
+    return this;
+  }
+
+  /** The symbol of that name. */
+  find(name: string): OfferedSymbol | undefined {
+    const known = this.#symbols.get(name);
+    if (known !== undefined) return known;
+    for (const { library, names } of this.#libraries) {
+      if (names !== undefined && !names.has(name)) continue;
+      const found = library.find(name);
+      if (found !== undefined) return { name, sig: 0n, ...found };
+    }
+    return undefined;
+  }
+
+  /** All names, in no order. */
+  *names(): IterableIterator<string> {
+    yield* this.#symbols.keys();
+    for (const { library, names } of this.#libraries) yield* names ?? library.names();
+  }
+
+  /** The table as dynld(10.2) has it: sorted by name. JavaScript functions have address 0. */
+  entries(): Dynsym[] {
+    const entries: Dynsym[] = [];
+    for (const name of new Set(this.names())) {
+      const found = this.find(name);
+      if (found !== undefined) entries.push({ name, sig: found.sig, addr: found.address });
+    }
+    return entries.sort((a, b) => compareNames(a.name, b.name));
+  }
+
+  /** Lets libraries go. Modules that were loaded with the table keep what they use only if something else has it open. */
+  close(): void {
+    for (const { library } of this.#libraries) library.close();
+    this.#libraries.length = 0;
+  }
+
+  /** As {@link close}, for `using`. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #put(symbol: OfferedSymbol): this {
+    if (this.#symbols.has(symbol.name)) {
+      const what = `${symbol.name}: found in the table already, expected each name once`;
+      throw new DynldError("DYNLD_DUPLICATE", {}, what, { symbol: symbol.name });
+    }
+    this.#symbols.set(symbol.name, symbol);
+    return this;
+  }
+}
+
+/** A native callback that is there while somebody uses it. */
+class SharedCallback {
+  readonly #prototype: string;
+  readonly #action: (...args: never[]) => unknown;
+  #callback: NativeCallback | undefined;
+  #users = 0;
+
+  constructor(prototype: string, action: (...args: never[]) => unknown) {
+    this.#prototype = prototype;
+    this.#action = action;
+  }
+
+  acquire(): { address: bigint; release: () => void } {
+    this.#callback ??= nativeCallback(this.#prototype, this.#action);
+    this.#users++;
+    let held = true;
+    const release = (): void => {
+      if (!held) return;
+      held = false;
+      if (--this.#users > 0) return;
+      this.#callback?.release();
+      this.#callback = undefined;
+    };
+    return { address: this.#callback.address, release };
+  }
+}

@@ -1,0 +1,266 @@
+/**
+ * One module in memory: a live object of its own, made from relocatable files in steps of which each can be undone.
+ *
+ * Nothing of a module runs before all of it is in place: the table that unwinders search, its names, and what debuggers
+ * are told.
+ */
+import { readFileSync } from "node:fs";
+import { LiveObject } from "../dlbind/index.ts";
+import { EM, machineName } from "../elf/constants/machine.ts";
+import { SHF } from "../elf/constants/section.ts";
+import { STB, STT } from "../elf/constants/symbol.ts";
+import { BinderyError, DynldError } from "../errors.ts";
+import { callableAt } from "../host/call.ts";
+import { dlsym, RTLD_DEFAULT } from "../host/dl.ts";
+import { compareNames, type Dynsym } from "./dynsym.ts";
+import type { ExportTable, OfferedSymbol } from "./export-table.ts";
+import { isInText, type ModuleFunctions, moduleFunctions } from "./link/arrays.ts";
+import { debugObject } from "./link/debug-object.ts";
+import type { ModuleFile } from "./link/input.ts";
+import {
+  isExported,
+  ModuleLink,
+  type PlacedSymbol,
+  type SegmentAddresses,
+  type SegmentBytes,
+} from "./link/link.ts";
+import { alignUp } from "./link/sections.ts";
+
+/** What a module is made of, and against what. */
+export interface InstanceRequest {
+  readonly name: string;
+  readonly files: readonly ModuleFile[];
+  readonly table: ExportTable;
+  readonly maxsize: number;
+  /** Whether initialisers run now and finalisers at the end. */
+  readonly run: boolean;
+  readonly global: boolean;
+}
+
+/** An import of a module, in use while the module is there. */
+interface Use {
+  readonly symbol: OfferedSymbol;
+  readonly address: bigint;
+  readonly release: () => void;
+}
+
+/** What live objects allocate in. */
+const GRANULE = 16;
+/** Bytes of a name's terminator and padding in a live object, at most. */
+const NAME_ROOM = 9;
+/** The smallest frame description entry. */
+const SMALLEST_FRAME = 16;
+const FUNCTION = "void f(int argc, uintptr_t argv, uintptr_t envp)";
+
+export class Instance {
+  readonly name: string;
+  readonly object: LiveObject;
+  readonly exports: readonly Dynsym[];
+  /** By name of an export: whether it is a function. */
+  readonly functions: ReadonlySet<string>;
+  readonly imports: readonly OfferedSymbol[];
+  /** Bytes: code and what is only read, data, and zeros. */
+  readonly text: number;
+  readonly data: number;
+  readonly bss: number;
+  readonly #uses: readonly Use[];
+  readonly #handle: bigint;
+  readonly #finalisers: readonly number[];
+  #finished = false;
+
+  /**
+   * Loads. @throws DynldError; nothing is left of the module then
+   */
+  static load(request: InstanceRequest): Instance {
+    const link = ModuleLink.plan(request.files, {
+      imports: importsFrom(request.table),
+      maxsize: request.maxsize,
+    });
+    const machine = link.inputs[0]?.elf.header.machine ?? 0;
+    if (machine !== EM.EM_X86_64) {
+      const what = `found code for ${machineName(machine)}, expected ${machineName(EM.EM_X86_64)}`;
+      throw new DynldError("DYNLD_BAD_MAGIC", { file: request.name }, what);
+    }
+    const uses: Use[] = [];
+    let object: LiveObject | undefined;
+    try {
+      object = createObject(request, link);
+      for (const { name } of link.imports) uses.push(useOf(request.table, name));
+      return new Instance(request, link, object, uses);
+    } catch (error) {
+      object?.delete();
+      for (const use of uses) use.release();
+      if (error instanceof DynldError || !(error instanceof BinderyError)) throw error;
+      const code = "DYNLD_NO_MEMORY";
+      throw new DynldError(code, { file: request.name }, error.message, { cause: error });
+    }
+  }
+
+  private constructor(request: InstanceRequest, link: ModuleLink, object: LiveObject, uses: readonly Use[]) {
+    this.name = request.name;
+    this.object = object;
+    this.#uses = uses;
+    this.imports = uses.map(({ symbol }) => symbol);
+    const { text, rodata, data } = link.size;
+    this.bss = link.zeros;
+    this.data = data - this.bss;
+    this.text = text + rodata;
+    const blocks = {
+      text: object.alloc(Math.max(1, text), SHF.SHF_EXECINSTR, { align: link.align.text }),
+      rodata: object.alloc(Math.max(1, rodata), 0, { align: link.align.rodata }),
+      data: object.alloc(Math.max(1, data), SHF.SHF_WRITE, { align: link.align.data }),
+    };
+    const bytes = { text: blocks.text.bytes, rodata: blocks.rodata.bytes, data: blocks.data.bytes };
+    const at = {
+      text: Number(blocks.text.address),
+      rodata: Number(blocks.rodata.address),
+      data: Number(blocks.data.address),
+    };
+    const addresses = new Map(uses.map(({ symbol, address }) => [symbol.name, address] as const));
+    link.place(bytes, at, ({ name, symbol }) => addresses.get(name) ?? symbol.address);
+    blocks.text.flush();
+    const base = Number(object.base);
+    const { address, records } = link.frames(bytes);
+    object.setFrames(
+      records.map(({ start }) => start - base),
+      records.map(({ record }) => address + record - base),
+    );
+    const functions = moduleFunctions(link.sections, bytes, isCode(link, at));
+    const { exports, names } = bindSymbols(object, link, at);
+    this.exports = exports;
+    this.functions = names;
+    object.describe(
+      link.inputs.map((input) => debugObject(link, input, bytes, { address: at.text, size: text })),
+    );
+    object.publish();
+    this.#handle = BigInt(link.handle);
+    this.#finalisers = request.run ? functions.finalisers : [];
+    this.#finished = !request.run;
+    if (request.run) this.#start(link, bytes, functions);
+  }
+
+  /** Runs finalisers, once: what C++ and atexit registered for the module, then its own array. */
+  finish(): void {
+    if (this.#finished) return;
+    this.#finished = true;
+    const finalize = dlsym(RTLD_DEFAULT, "__cxa_finalize");
+    if (finalize !== undefined) callableAt(finalize, "void f(uintptr_t handle)")(this.#handle);
+    for (const address of this.#finalisers) callableAt(BigInt(address), "void f(void)")();
+  }
+
+  /**
+   * Gives everything back. {@link finish} comes before.
+   * @throws DlbindError DLBIND_STILL_REFERENCED when the loader keeps the object; DynldError DYNLD_IN_USE when it is
+   *   mapped for all that
+   */
+  close(): void {
+    if (this.object.isDeleted) return;
+    const base = this.object.base;
+    this.object.delete();
+    for (const use of this.#uses) use.release();
+    if (isMapped(base, this.name)) {
+      throw new DynldError("DYNLD_IN_USE", { file: this.name }, "unloaded, and its memory is mapped still");
+    }
+  }
+
+  #start(link: ModuleLink, bytes: SegmentBytes, functions: ModuleFunctions): void {
+    try {
+      if (link.hasIndirect) {
+        const resolve = (address: number): bigint =>
+          BigInt(callableAt(BigInt(address), "uintptr_t f(void)")() as number | bigint);
+        link.storeIndirect(bytes, resolve);
+      }
+      for (const address of functions.initialisers) callableAt(BigInt(address), FUNCTION)(0, 0n, 0n);
+    } catch (error) {
+      this.finish();
+      throw error;
+    }
+  }
+}
+
+/** Where an initialiser may be: in the module's text, or in what it imports. */
+function isCode(link: ModuleLink, at: SegmentAddresses): (address: number) => boolean {
+  const inText = isInText(link.sections, at);
+  const imported = new Set(link.imports.map(({ id }) => link.symbols.address[id] ?? 0));
+  return (address) => inText(address) || imported.has(address);
+}
+
+function importsFrom(table: ExportTable) {
+  return { find: (name: string) => table.find(name), names: () => table.names() };
+}
+
+function useOf(table: ExportTable, name: string): Use {
+  const symbol = table.find(name);
+  if (symbol === undefined) throw new DynldError("DYNLD_UNDEFINED_SYMBOL", {}, `undefined symbol: ${name}`);
+  const taken = symbol.acquire?.();
+  return { symbol, address: taken?.address ?? symbol.address, release: taken?.release ?? (() => {}) };
+}
+
+function createObject(request: InstanceRequest, link: ModuleLink): LiveObject {
+  const { size, symbols, sections } = link;
+  let names = request.name.length + 64;
+  let count = 1;
+  for (let id = 0; id < symbols.length; id++) {
+    const name = symbols.nameOf(id);
+    if (name === "") continue;
+    // Three bytes of UTF-8 for a unit of UTF-16, at most.
+    names += name.length * 3 + NAME_ROOM;
+    count++;
+  }
+  return LiveObject.create(request.name, {
+    text: alignUp(Math.max(1, size.text), GRANULE),
+    rodata: alignUp(Math.max(1, size.rodata), GRANULE),
+    data: alignUp(Math.max(1, size.data), GRANULE),
+    symbols: count,
+    names,
+    frames: 1 + Math.ceil((size.rodata - sections.frames) / SMALLEST_FRAME),
+    global: request.global,
+  });
+}
+
+/** Names for the loader, and of them those that the module exports. */
+function bindSymbols(
+  object: LiveObject,
+  link: ModuleLink,
+  at: SegmentAddresses,
+): { exports: Dynsym[]; names: Set<string> } {
+  const exports: Dynsym[] = [];
+  const names = new Set<string>();
+  const ends = [at.text + link.size.text, at.rodata + link.size.rodata, at.data + link.size.data];
+  for (const symbol of link.placedSymbols()) {
+    // A name for the end of something lies in nothing.
+    if (ends.includes(symbol.address)) continue;
+    const exported = isExported(symbol);
+    const address = BigInt(symbol.address);
+    object.bind(symbol.name, address, {
+      size: symbol.size,
+      type: typeOf(symbol),
+      binding: exported ? bindingOf(symbol) : STB.STB_LOCAL,
+      visibility: symbol.visibility,
+    });
+    if (!exported) continue;
+    exports.push({ name: symbol.name, sig: 0n, addr: address });
+    if (symbol.type === STT.STT_FUNC || symbol.type === STT.STT_GNU_IFUNC) names.add(symbol.name);
+  }
+  exports.sort((a, b) => compareNames(a.name, b.name));
+  return { exports, names };
+}
+
+/** `STB_GNU_UNIQUE` is one of the module like any other. */
+function bindingOf({ binding }: PlacedSymbol): number {
+  return binding === STB.STB_WEAK ? STB.STB_WEAK : STB.STB_GLOBAL;
+}
+
+function typeOf({ type }: PlacedSymbol): number {
+  if (type === STT.STT_COMMON) return STT.STT_OBJECT;
+  const known: number[] = [STT.STT_FUNC, STT.STT_OBJECT, STT.STT_GNU_IFUNC];
+  return known.includes(type) ? type : STT.STT_NOTYPE;
+}
+
+/** Whether the kernel has a mapping of a module's file that begins at an address. */
+function isMapped(base: bigint, name: string): boolean {
+  const start = `${base.toString(16)}-`;
+  return readFileSync("/proc/self/maps", "utf8")
+    .split("\n")
+    .some((line) => line.startsWith(start) && line.includes(`bindery:${name}`));
+}

@@ -1,0 +1,115 @@
+/** Symbols of shared libraries of the running process: what a program may offer to modules. */
+import { basename } from "node:path";
+import { SHN } from "../elf/constants/section.ts";
+import { STB, STT } from "../elf/constants/symbol.ts";
+import { DynldError, HostError } from "../errors.ts";
+import {
+  dladdr,
+  dlclose,
+  dlopen,
+  dlsym,
+  type Handle,
+  linkMapOf,
+  linkMaps,
+  RTLD_LAZY,
+  RTLD_LOCAL,
+  RTLD_NOW,
+} from "../host/dl.ts";
+import { openElf } from "../host/file.ts";
+
+/** The program itself among libraries. */
+const PROGRAM = "/proc/self/exe";
+
+/** A symbol that a library has for others. */
+export interface LibrarySymbol {
+  readonly address: bigint;
+  readonly isData: boolean;
+}
+
+/** A library that the process has open. It stays open until {@link close}. */
+export class LibrarySymbols {
+  /** Its file. */
+  readonly path: string;
+  readonly #handle: Handle;
+  #types: ReadonlyMap<string, number> | undefined;
+  #closed = false;
+
+  /**
+   * @param name a path, a file name as in link maps (`libc.so.6`), or what the loader finds; empty for the program
+   * @throws DynldError DYNLD_BAD_ARGUMENT when there is none
+   */
+  constructor(name: string) {
+    const loaded = linkMaps().find((map) => map.name !== "" && isNamed(map.name, name));
+    try {
+      this.#handle =
+        name === "" ? dlopen(null, RTLD_LAZY) : dlopen(loaded?.name ?? name, RTLD_NOW | RTLD_LOCAL);
+    } catch (cause) {
+      if (!(cause instanceof HostError)) throw cause;
+      throw new DynldError("DYNLD_BAD_ARGUMENT", { file: name }, `no such library: ${cause.message}`, {
+        cause,
+      });
+    }
+    this.path = name === "" ? PROGRAM : linkMapOf(this.#handle).name;
+  }
+
+  /** A symbol that the library defines; `undefined` if it does not, or if it is thread-local. */
+  find(name: string): LibrarySymbol | undefined {
+    const type = this.#symbols().get(name);
+    if (type === undefined) return undefined;
+    // The loader runs the resolvers of indirect functions, and knows versions.
+    const address = dlsym(this.#handle, name);
+    if (address === undefined) return undefined;
+    const isData = type === STT.STT_OBJECT || type === STT.STT_COMMON;
+    return { address: isData ? (copiedByProgram(name) ?? address) : address, isData };
+  }
+
+  /** Names of all functions and data that it defines. */
+  names(): Iterable<string> {
+    return this.#symbols().keys();
+  }
+
+  /** Lets the library go, as far as this table is concerned. */
+  close(): void {
+    if (!this.#closed) dlclose(this.#handle);
+    this.#closed = true;
+  }
+
+  #symbols(): ReadonlyMap<string, number> {
+    this.#types ??= readTypes(this.path);
+    return this.#types;
+  }
+}
+
+/** Types of defined symbols by name. */
+function readTypes(path: string): Map<string, number> {
+  using opened = openElf(path);
+  const types = new Map<string, number>();
+  const table = opened.elf.dynsym();
+  if (table === undefined) return types;
+  for (let i = 1; i < table.length; i++) {
+    const type = table.type(i);
+    if (table.sectionIndex(i) === SHN.SHN_UNDEF || type === STT.STT_TLS || type === STT.STT_SECTION) continue;
+    if (table.binding(i) !== STB.STB_LOCAL) types.set(table.name(i), type);
+  }
+  return types;
+}
+
+/**
+ * Where the program has a copy of a library's variable, which the library itself uses then: programs that are linked to
+ * fixed addresses do. [R_X86_64_COPY]
+ */
+function copiedByProgram(name: string): bigint | undefined {
+  const program = dlopen(null, RTLD_LAZY);
+  try {
+    const address = dlsym(program, name);
+    if (address === undefined) return undefined;
+    const own = dladdr(linkMapOf(program).dynamic);
+    return own !== undefined && dladdr(address)?.base === own.base ? address : undefined;
+  } finally {
+    dlclose(program);
+  }
+}
+
+function isNamed(path: string, name: string): boolean {
+  return path === name || (!name.includes("/") && basename(path) === name);
+}

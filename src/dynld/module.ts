@@ -1,0 +1,285 @@
+/** Modules of native code in the running process: loaded, called, reloaded, unloaded. [dynld(10.2)] */
+import { readFileSync } from "node:fs";
+import { basename } from "node:path";
+import type { LiveObject } from "../dlbind/index.ts";
+import { STT } from "../elf/constants/symbol.ts";
+import { DynldError } from "../errors.ts";
+import { type Callable, callableAt } from "../host/call.ts";
+import { dlsym } from "../host/dl.ts";
+import { type Dynobj, dynimport } from "./dynobj.ts";
+import { type Dynsym, type DynsymLike, dynfindsym } from "./dynsym.ts";
+import { ExportTable } from "./export-table.ts";
+import { Instance } from "./instance.ts";
+import type { ModuleFile } from "./link/input.ts";
+
+/** How a module is loaded. */
+export interface ModuleOptions {
+  /** What it is called in link maps and messages; by default the first file's name. */
+  readonly name?: string;
+  /** What it may import; nothing by default. */
+  readonly table?: ExportTable;
+  /** Its text, data and bss together must be below this many bytes; 0 is no limit but the one of 1 GiB. */
+  readonly maxsize?: number;
+  /** Whether its initialisers run now and its finalisers when it goes. True by default. */
+  readonly run?: boolean;
+  /** Whether `dlsym(RTLD_DEFAULT)` and later loaded libraries find what it exports. False by default. */
+  readonly global?: boolean;
+}
+
+/** How a new version takes a module's place. */
+export interface ReloadOptions {
+  /**
+   * Names of a pair of exported functions: the old version's `void *save(void)`, whose result the new version's
+   * `void restore(void *state)` is called with.
+   */
+  readonly state?: { readonly save: string; readonly restore: string };
+  /** Go on though others import what the old version exports, or a call of it has not returned. */
+  readonly force?: boolean;
+}
+
+/**
+ * A module in memory: relocatable objects of a compiler, linked where they lie. Belongs to the thread that loaded it.
+ */
+export class Module implements Dynobj {
+  readonly name: string;
+  readonly #options: ModuleOptions;
+  readonly #table: ExportTable;
+  #instance: Instance;
+  #generation = 0;
+  #users = 0;
+  #calls = 0;
+  #unloaded = false;
+  #importsFreed = false;
+
+  /**
+   * Loads relocatable objects, and of archives those members that they need.
+   * @throws DynldError with place and code; nothing is left of the module then
+   */
+  static load(files: ModuleFile | readonly ModuleFile[], options: ModuleOptions = {}): Module {
+    return new Module(listOf(files), options);
+  }
+
+  /** Loads from paths. @throws DynldError, and the file system's errors */
+  static open(paths: string | readonly string[], options: ModuleOptions = {}): Module {
+    return Module.load(readFiles(paths), options);
+  }
+
+  private constructor(files: readonly ModuleFile[], options: ModuleOptions) {
+    this.name = options.name ?? basename(files[0]?.name ?? "module");
+    this.#options = options;
+    this.#table = options.table ?? new ExportTable();
+    this.#instance = this.#load(files);
+  }
+
+  /** The live object that the module lies in: its symbols, its handle for the loader. */
+  get object(): LiveObject {
+    return this.#instance.object;
+  }
+
+  get isUnloaded(): boolean {
+    return this.#unloaded;
+  }
+
+  get size(): number {
+    return this.text + this.data + this.bss;
+  }
+
+  get text(): number {
+    return this.#instance.text;
+  }
+
+  get data(): number {
+    return this.#instance.data;
+  }
+
+  get bss(): number {
+    return this.#instance.bss;
+  }
+
+  get base(): bigint {
+    return this.#instance.object.base;
+  }
+
+  get nexport(): number {
+    return this.export.length;
+  }
+
+  get export(): readonly Dynsym[] {
+    return this.#instance.exports;
+  }
+
+  get nimport(): number {
+    return this.import?.length ?? 0;
+  }
+
+  get import(): readonly DynsymLike[] | undefined {
+    if (this.#importsFreed) return undefined;
+    return this.#instance.imports.map(({ name, sig, address }) => ({ name, sig, addr: address }));
+  }
+
+  freeImport(): void {
+    this.#importsFreed = true;
+  }
+
+  free(): void {
+    this.unload();
+  }
+
+  /** Address of an export; `undefined` if there is none, or `sig` differs from its signature. */
+  address(name: string, sig: number | bigint = 0): bigint | undefined {
+    this.#checkLoaded();
+    return dynimport(this, name, sig);
+  }
+
+  /**
+   * A callable for an exported function, by C prototype: `module.function("int add(int, int)")`. It calls the version
+   * that is loaded when it is called.
+   * @throws DynldError DYNLD_UNDEFINED_SYMBOL; from calls too, and DYNLD_FREED once unloaded
+   */
+  function(prototype: string): Callable {
+    const name = /([A-Za-z_$][\w$.@]*)\s*\(/.exec(prototype)?.[1];
+    if (name === undefined) {
+      const what = `prototype "${prototype}": no name before a parenthesis`;
+      throw new DynldError("DYNLD_BAD_ARGUMENT", { file: this.name }, what);
+    }
+    let generation = this.#generation;
+    let target = callableAt(this.#functionAddress(name), prototype);
+    return (...args) => {
+      this.#checkLoaded();
+      if (generation !== this.#generation) {
+        target = callableAt(this.#functionAddress(name), prototype);
+        generation = this.#generation;
+      }
+      return this.during(() => target(...args));
+    };
+  }
+
+  /** Calls an exported function: `module.call("int add(int, int)", 1, 2)`. */
+  call(prototype: string, ...args: unknown[]): unknown {
+    return this.function(prototype)(...args);
+  }
+
+  /** Does something that calls into the module: it is not unloaded meanwhile unless by force. */
+  during<T>(action: () => T): T {
+    this.#calls++;
+    try {
+      return action();
+    } finally {
+      this.#calls--;
+    }
+  }
+
+  /** Notes that another module uses what this one exports. @returns what ends the use */
+  use(): () => void {
+    this.#checkLoaded();
+    this.#users++;
+    let held = true;
+    return () => {
+      if (held) this.#users--;
+      held = false;
+    };
+  }
+
+  /**
+   * Runs the module's finalisers and gives everything back: names, debug objects, memory, callbacks. Twice is harmless.
+   * @throws DynldError DYNLD_IN_USE, the module being as it was, when others import what it exports or a call of it has
+   *   not returned, unless by force; DlbindError DLBIND_STILL_REFERENCED when the loader keeps it, finalised
+   */
+  unload(options: { readonly force?: boolean } = {}): void {
+    if (this.#unloaded) return;
+    if (options.force !== true) this.#checkIdle("unload");
+    this.#instance.finish();
+    this.#instance.close();
+    this.#unloaded = true;
+  }
+
+  /** As {@link unload}, for `using`. */
+  [Symbol.dispose](): void {
+    this.unload();
+  }
+
+  /**
+   * Loads a new version, hands the state over, and unloads the old one. Callables go to the new version from then on.
+   * @throws DynldError if it can't be loaded, or lacks an export of the old one or has it with another signature; the
+   *   old version goes on then
+   */
+  reload(files: ModuleFile | readonly ModuleFile[], options: ReloadOptions = {}): void {
+    this.#checkLoaded();
+    if (options.force !== true) this.#checkIdle("reload");
+    const old = this.#instance;
+    const next = this.#load(listOf(files));
+    try {
+      this.#checkFits(old, next);
+      if (options.state !== undefined) handOver(old, next, options.state);
+    } catch (error) {
+      next.finish();
+      next.close();
+      throw error;
+    }
+    this.#instance = next;
+    this.#generation++;
+    old.finish();
+    old.close();
+  }
+
+  #load(files: readonly ModuleFile[]): Instance {
+    const { maxsize = 0, run = true, global = false } = this.#options;
+    return Instance.load({ name: this.name, files, table: this.#table, maxsize, run, global });
+  }
+
+  #checkFits(old: Instance, next: Instance): void {
+    for (const { name, sig } of old.exports) {
+      const found = dynfindsym(name, next.exports);
+      if (found === undefined) {
+        const what = `reload: the new version does not export ${name}`;
+        throw new DynldError("DYNLD_UNDEFINED_SYMBOL", { file: this.name }, what, { symbol: name });
+      }
+      if (sig === 0n || found.sig === 0n || sig === found.sig) continue;
+      const what = `reload: ${name}: found signature 0x${found.sig.toString(16)}, expected 0x${sig.toString(16)}`;
+      throw new DynldError("DYNLD_SIGNATURE_MISMATCH", { file: this.name }, what, { symbol: name });
+    }
+  }
+
+  #functionAddress(name: string): bigint {
+    return addressIn(this.#instance, name);
+  }
+
+  #checkLoaded(): void {
+    if (this.#unloaded) throw new DynldError("DYNLD_FREED", { file: this.name }, "the module was unloaded");
+  }
+
+  #checkIdle(what: string): void {
+    const why: string[] = [];
+    if (this.#users > 0) why.push(`${this.#users} imports of other modules lead here`);
+    if (this.#calls > 0) why.push(`${this.#calls} calls have not returned`);
+    if (why.length > 0)
+      throw new DynldError("DYNLD_IN_USE", { file: this.name }, `${what}: ${why.join(", ")}`);
+  }
+}
+
+function handOver(old: Instance, next: Instance, { save, restore }: { save: string; restore: string }): void {
+  const saved = callableAt(addressIn(old, save), "uintptr_t save(void)")();
+  callableAt(addressIn(next, restore), "void restore(uintptr_t state)")(saved);
+}
+
+/** Where an exported function is; of one that a resolver tells, what it tells. */
+function addressIn(instance: Instance, name: string): bigint {
+  const { object, name: file } = instance;
+  const found = dynfindsym(name, instance.exports);
+  if (found === undefined || !instance.functions.has(name)) {
+    const what = `found no exported function ${name}`;
+    throw new DynldError("DYNLD_UNDEFINED_SYMBOL", { file }, what, { symbol: name });
+  }
+  return object.symbol(name)?.type === STT.STT_GNU_IFUNC
+    ? (dlsym(object.handle, name) ?? found.addr)
+    : found.addr;
+}
+
+function listOf(files: ModuleFile | readonly ModuleFile[]): readonly ModuleFile[] {
+  return "bytes" in files ? [files] : files;
+}
+
+/** Files of a module, read whole. */
+export function readFiles(paths: string | readonly string[]): ModuleFile[] {
+  return [paths].flat().map((path) => ({ name: path, bytes: readFileSync(path) }));
+}

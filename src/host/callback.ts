@@ -1,0 +1,36 @@
+/** JavaScript functions as native ones. */
+import koffi from "koffi";
+import { HostError } from "../errors.ts";
+import { type NativeFunction, prototypeOf } from "./ffi.ts";
+
+/** A JavaScript function that native code may call. */
+export interface NativeCallback {
+  readonly address: bigint;
+  /** Ends it: native code must not call it any more. Ending twice is harmless. */
+  release(): void;
+}
+
+/**
+ * Makes a JavaScript function callable at an address, by C prototype. Only the thread that made it may call it; what it
+ * throws is thrown by the call into native code that led to it.
+ *
+ * @throws HostError for what is no prototype, or when there are too many callbacks
+ */
+export function nativeCallback(prototype: string, action: (...args: never[]) => unknown): NativeCallback {
+  const type = koffi.pointer(prototypeOf(prototype));
+  let address: bigint | undefined;
+  try {
+    address = koffi.register(action as NativeFunction, type);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new HostError("HOST_UNSUPPORTED", "callback", `"${prototype}": ${why}`);
+  }
+  const registered = address;
+  return {
+    address: registered,
+    release: () => {
+      if (address !== undefined) koffi.unregister(registered);
+      address = undefined;
+    },
+  };
+}
