@@ -45,6 +45,11 @@ const COMMANDS: readonly CommandEntry[] = [
     define: async () => (await import("./modinfo.ts")).defineModinfo,
   },
   {
+    name: "sig",
+    summary: "signatures of exported functions and data, and what two versions differ in",
+    define: async () => (await import("./sig.ts")).defineSig,
+  },
+  {
     name: "live",
     summary: "make a library that grows while it runs",
     define: async () => (await import("./live.ts")).defineLive,

@@ -45,10 +45,16 @@ export function explainMismatch(
   return { symbol: expected.name, expected: wanted, found: provided, difference, message };
 }
 
-/** A difference in a few words: `struct Dev: expected int flags at 8, found long flags at 8`. */
-export function sentence({ type, expected, found, path }: TypeDifference): string {
+/**
+ * A difference in a few words: `struct Dev: expected int flags at 8, found long flags at 8`.
+ * @param verbs what the two sides are called
+ */
+export function sentence(
+  { type, expected, found, path }: TypeDifference,
+  verbs: readonly [string, string] = ["expected", "found"],
+): string {
   const where = type ?? path.join(" ");
-  return `${where === "" ? "" : `${where}: `}expected ${placed(expected)}, found ${placed(found)}`;
+  return `${where === "" ? "" : `${where}: `}${verbs[0]} ${placed(expected)}, ${verbs[1]} ${placed(found)}`;
 }
 
 function placed({ text, bitOffset, bitSize }: DifferenceSide): string {

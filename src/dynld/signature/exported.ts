@@ -59,7 +59,9 @@ function isExported(table: SymbolTable, index: number): boolean {
   if (binding !== STB.STB_GLOBAL && binding !== STB.STB_WEAK && binding !== STB.STB_GNU_UNIQUE) return false;
   const visibility = table.visibility(index);
   if (visibility !== STV.STV_DEFAULT && visibility !== STV.STV_PROTECTED) return false;
-  return table.storedSectionIndex(index) !== SHN.SHN_UNDEF;
+  const section = table.storedSectionIndex(index);
+  // Names of versions are absolute.
+  return section !== SHN.SHN_UNDEF && section !== SHN.SHN_ABS;
 }
 
 /** `undefined` of what has no type and is neither code nor data, as the marks of linkers are. */

@@ -1,0 +1,141 @@
+/** A file with what it exports, and the types of that, from its own debug information or a separate debug file. */
+import { Dwarf } from "../../dwarf/dwarf.ts";
+import { Companions } from "../../dwfl/find/companions.ts";
+import {
+  type FindOptions,
+  findDebugFile,
+  findLocalDebugFile,
+  type LocalFindOptions,
+} from "../../dwfl/find/find.ts";
+import type { ElfFile } from "../../elf/file.ts";
+import { DynldError } from "../../errors.ts";
+import { type OpenedElf, openElf } from "../../host/file.ts";
+import { SymbolTypes, type TypedSymbol } from "../ctype/symbol-types.ts";
+import { type ExportedSymbol, exportedSymbols } from "./exported.ts";
+import { Signatures, type SignedSymbol } from "./signature.ts";
+
+/** An exported symbol with what is known of its type. */
+export interface TypedExport extends ExportedSymbol {
+  /** `undefined` where debug information does not tell its type: it is assembly, or compiled without. */
+  readonly typed: TypedSymbol | undefined;
+}
+
+/**
+ * An ELF file whose symbols have types. Owns the files that it opened; types that were read of it are of no use once it is
+ * closed.
+ */
+export class TypedFile implements Disposable {
+  readonly path: string;
+  readonly elf: ElfFile;
+  /** Where the debug information is; `undefined` when there is none. */
+  readonly debugPath: string | undefined;
+  readonly types: SymbolTypes | undefined;
+  readonly #signatures = new Signatures();
+  readonly #opened: readonly OpenedElf[];
+  readonly #companions: Companions | undefined;
+  #exports: readonly ExportedSymbol[] | undefined;
+
+  private constructor(
+    path: string,
+    opened: OpenedElf,
+    debug: OpenedElf | undefined,
+    debugPath: string | undefined,
+  ) {
+    const source = debug ?? (hasTypes(opened.elf) ? opened : undefined);
+    this.path = path;
+    this.elf = opened.elf;
+    this.debugPath = debug === undefined ? source && path : debugPath;
+    this.#opened = debug === undefined ? [opened] : [opened, debug];
+    if (source !== undefined) {
+      const dwarf = Dwarf.open(source.elf);
+      this.types = new SymbolTypes(dwarf);
+      this.#companions = Companions.attach(dwarf, { path: this.debugPath ?? path });
+    }
+  }
+
+  /**
+   * Opens a file, and its separate debug file if it needs one, which may come from debuginfod.
+   * @throws HostError, ElfError; the reason of the options' signal
+   */
+  static async open(path: string, options: FindOptions = {}): Promise<TypedFile> {
+    const opened = openElf(path);
+    try {
+      if (hasTypes(opened.elf)) return new TypedFile(path, opened, undefined, undefined);
+      const found = await findDebugFile(opened.elf, { path, ...options });
+      return TypedFile.#with(path, opened, found.path);
+    } catch (error) {
+      opened.close();
+      throw error;
+    }
+  }
+
+  /** {@link open} with what is on disk. */
+  static openLocal(path: string, options: LocalFindOptions = {}): TypedFile {
+    const opened = openElf(path);
+    try {
+      if (hasTypes(opened.elf)) return new TypedFile(path, opened, undefined, undefined);
+      return TypedFile.#with(path, opened, findLocalDebugFile(opened.elf, { path, ...options }).path);
+    } catch (error) {
+      opened.close();
+      throw error;
+    }
+  }
+
+  static #with(path: string, opened: OpenedElf, debugPath: string | undefined): TypedFile {
+    const debug = debugPath === undefined ? undefined : openElf(debugPath);
+    return new TypedFile(path, opened, debug, debugPath);
+  }
+
+  /** What the file exports, sorted by name. @throws ElfError */
+  get exports(): readonly ExportedSymbol[] {
+    this.#exports ??= exportedSymbols(this.elf);
+    return this.#exports;
+  }
+
+  /** The type of an exported symbol: that of its name, or of another name of the same place. @throws DwarfError */
+  typeOf(exported: ExportedSymbol): TypedSymbol | undefined {
+    const { name, kind } = exported;
+    const own = this.types?.find(name);
+    if (own !== undefined && !own.isDeclaration) return own;
+    for (const alias of this.types === undefined ? [] : exported.aliases()) {
+      const other = alias === name ? undefined : this.types?.find(alias);
+      if (other !== undefined && !other.isDeclaration && other.kind === kind) return { ...other, name };
+    }
+    return own;
+  }
+
+  /** What the file exports, with the types. @throws ElfError, DwarfError */
+  *typedExports(): IterableIterator<TypedExport> {
+    for (const exported of this.exports) yield { ...exported, typed: this.typeOf(exported) };
+  }
+
+  /** The signature of a symbol of this file. @throws DynldError DYNLD_BAD_TYPE, DwarfError */
+  signature(symbol: TypedSymbol): SignedSymbol {
+    return this.#signatures.of(symbol);
+  }
+
+  /** An exported symbol by name. @throws DynldError DYNLD_UNDEFINED_SYMBOL */
+  exported(name: string): ExportedSymbol {
+    const found = this.exports.find((one) => one.name === name);
+    if (found !== undefined) return found;
+    throw new DynldError("DYNLD_UNDEFINED_SYMBOL", { file: this.path }, `${name}: is not exported`, {
+      symbol: name,
+    });
+  }
+
+  /** Closes the files. Closing twice is harmless. */
+  close(): void {
+    this.#companions?.close();
+    for (const opened of this.#opened) opened.close();
+  }
+
+  /** Closes the files. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/** Whether a file has debug information of its own. */
+function hasTypes(elf: ElfFile): boolean {
+  return ["debug_info", "zdebug_info"].some((name) => elf.sectionsNamed(`.${name}`).length > 0);
+}
