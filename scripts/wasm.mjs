@@ -9,7 +9,7 @@ import { ensureInstalled } from "./lib/prepare.mjs";
 import { root } from "./lib/run.mjs";
 
 const OPTIONS = "--optimizeLevel 3 --shrinkLevel 0 --runtime stub --importMemory --noAssert".split(" ");
-const OUTPUT = "src/dwarf/read/entries.wasm.ts";
+const OUTPUT = "src/dwarf/read/entry/kernel.wasm.ts";
 
 const tools = join(root, "tools");
 ensureInstalled(tools);

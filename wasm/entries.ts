@@ -1,12 +1,12 @@
 /**
  * The loop of EntryBatch, in AssemblyScript: entries of one unit with all their values, into columns [DWARF5 7.5.2].
- * What it does not know it leaves to src/dwarf/read/batch.ts, which also says where everything lies in the memory.
+ * What it does not know it leaves to src/dwarf/read/entry/batch.ts, which also says where everything lies in the memory.
  *
  * No read goes past the memory: values are read before the end of the unit is looked at, and behind the unit there are
  * zeros enough for the longest value without a length; where a length leads is looked at at once.
  */
 
-/** How values are decoded: the numbers of src/dwarf/read/decoding.ts. Up to FIXED, widths and summands are in tables. */
+/** How values are decoded: the numbers of src/dwarf/read/entry/decoding.ts. Up to FIXED, widths and summands are in tables. */
 const DATA4: u32 = 3;
 const OFFSET: u32 = 6;
 const STRP: u32 = 8;

@@ -4,11 +4,11 @@
  */
 import { DW_AT } from "../../src/dwarf/constants/attribute.ts";
 import { Dwarf, type DwarfUnit } from "../../src/dwarf/dwarf.ts";
-import type { EntryBatch } from "../../src/dwarf/read/batch.ts";
-import { StringLook } from "../../src/dwarf/read/batch-strings.ts";
-import { LineHeader, lineProgramOffsets } from "../../src/dwarf/read/line-header.ts";
-import { LineRows } from "../../src/dwarf/read/line-program.ts";
-import type { Resolver } from "../../src/dwarf/resolver.ts";
+import type { EntryBatch } from "../../src/dwarf/read/entry/batch.ts";
+import { StringLook } from "../../src/dwarf/read/entry/batch-strings.ts";
+import { LineHeader, lineProgramOffsets } from "../../src/dwarf/read/line/header.ts";
+import { LineRows } from "../../src/dwarf/read/line/program.ts";
+import type { Resolver } from "../../src/dwarf/relocation/resolver.ts";
 import { openElf } from "../../src/host/file.ts";
 import { ReadBuffers } from "../../src/host/read-buffers.ts";
 

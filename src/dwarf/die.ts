@@ -9,9 +9,9 @@ import { DW_FORM, formName } from "./constants/form.ts";
 import { tagName } from "./constants/tag.ts";
 import type { DwarfUnit } from "./dwarf.ts";
 import { dwarfError } from "./place.ts";
-import { isAddressAttribute, unitBases } from "./read/addr-table.ts";
-import { EntryCursor } from "./read/cursor.ts";
-import type { Relocatable } from "./relocatable.ts";
+import { EntryCursor } from "./read/entry/cursor.ts";
+import { isAddressAttribute, unitBases } from "./read/unit/addr-table.ts";
+import type { Relocatable } from "./relocation/relocatable.ts";
 import { supplementaryLink } from "./supplementary-link.ts";
 
 /** References followed from one entry to another before they are taken for a loop. */

@@ -6,8 +6,8 @@ import { DW_AT } from "./constants/attribute.ts";
 import { DW_TAG } from "./constants/tag.ts";
 import { type Attribute, type Die, rootEntry } from "./die.ts";
 import type { DwarfUnit } from "./dwarf.ts";
-import type { LineHeader } from "./read/line-header.ts";
-import { unitLineHeader } from "./read/line-unit.ts";
+import type { LineHeader } from "./read/line/header.ts";
+import { unitLineHeader } from "./read/line/unit.ts";
 import type { DebugSection } from "./section.ts";
 
 /** A place in source code. */

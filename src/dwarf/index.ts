@@ -61,31 +61,27 @@ export {
   linkageName,
   type SourcePlace,
 } from "./entry-facts.ts";
-export type { FieldReader } from "./field.ts";
 export type { FoundFunction } from "./lookup/find-function.ts";
 export { type FoundLine, isPathEnd } from "./lookup/find-line.ts";
 export { type CodeAnswer, type CodeFrame, CodeLookup } from "./lookup/lookup.ts";
 export { dwarfError, type Located, relocationRequired } from "./place.ts";
-export type { AbbrevTable, Encoding } from "./read/abbrev.ts";
-export { UnitBases, unitBases } from "./read/addr-table.ts";
-export { ArangeCursor } from "./read/aranges.ts";
-export { ArangeIndex } from "./read/aranges-index.ts";
-export type { EntryBatch } from "./read/batch.ts";
-export type { EntryCursor } from "./read/cursor.ts";
-export { evaluate, evaluateValue } from "./read/evaluate.ts";
+export type { AbbrevTable, Encoding } from "./read/entry/abbrev.ts";
+export type { EntryBatch } from "./read/entry/batch.ts";
+export type { EntryCursor } from "./read/entry/cursor.ts";
+export type { Parents } from "./read/entry/parents.ts";
+export { evaluate, evaluateValue } from "./read/expression/evaluate.ts";
 export {
   type Evaluation,
   type EvaluationContext,
   type Location,
   locatedBytes,
   type Piece,
-} from "./read/evaluate-location.ts";
-export { type BaseType, baseType, type StackValue } from "./read/evaluate-value.ts";
-export { type Expression, ExpressionCursor, unitExpression } from "./read/expression.ts";
-export { type ExpressionStyle, expressionText } from "./read/expression-text.ts";
-export { FrameCursor, FrameSection } from "./read/frame.ts";
-export { Cie, Fde, type FrameContext } from "./read/frame-entry.ts";
-export { FrameHeaderTable } from "./read/frame-header.ts";
+} from "./read/expression/evaluate-location.ts";
+export { type BaseType, baseType, type StackValue } from "./read/expression/evaluate-value.ts";
+export { type Expression, ExpressionCursor, unitExpression } from "./read/expression/expression.ts";
+export { type ExpressionStyle, expressionText } from "./read/expression/text.ts";
+export { Cie, Fde, type FrameContext } from "./read/frame/entry.ts";
+export { FrameHeaderTable } from "./read/frame/header.ts";
 export {
   type CfaRule,
   type FrameRow,
@@ -94,14 +90,15 @@ export {
   frameRowAt,
   frameRowText,
   type RegisterRule,
-} from "./read/frame-row.ts";
-export { FrameRows } from "./read/frame-rows.ts";
-export { frameInstructionTexts } from "./read/frame-text.ts";
-export { LINE_FLAG, LineColumns } from "./read/line-columns.ts";
-export { LineHeader, lineProgramOffsets } from "./read/line-header.ts";
-export { LineRows } from "./read/line-program.ts";
-export { type LineRow, LineTable } from "./read/line-table.ts";
-export { unitLineHeader } from "./read/line-unit.ts";
+} from "./read/frame/row.ts";
+export { FrameRows } from "./read/frame/rows.ts";
+export { FrameCursor, FrameSection } from "./read/frame/section.ts";
+export { frameInstructionTexts } from "./read/frame/text.ts";
+export { LINE_FLAG, LineColumns } from "./read/line/columns.ts";
+export { LineHeader, lineProgramOffsets } from "./read/line/header.ts";
+export { LineRows } from "./read/line/program.ts";
+export { type LineRow, LineTable } from "./read/line/table.ts";
+export { unitLineHeader } from "./read/line/unit.ts";
 export {
   attributeExpression,
   type BoundedLocation,
@@ -109,16 +106,7 @@ export {
   locationAt,
   locationList,
   locations,
-} from "./read/location.ts";
-export { MacroCursor } from "./read/macro.ts";
-export { MacinfoCursor } from "./read/macro-info.ts";
-export { type MacroEvent, unitMacros } from "./read/macro-unit.ts";
-export { NameIndex, nameIndexes } from "./read/names.ts";
-export { NameEntryCursor } from "./read/names-entry.ts";
-export { caseFoldingHash } from "./read/names-hash.ts";
-export { type Contribution, type Contributions, PackageIndex } from "./read/package-index.ts";
-export type { Parents } from "./read/parents.ts";
-export { type GnuNameKind, PublicNameCursor } from "./read/pubnames.ts";
+} from "./read/list/location.ts";
 export {
   type AddressRange,
   addressRanges,
@@ -132,17 +120,29 @@ export {
   RangeCursor,
   type RelocatableRange,
   rangeList,
-} from "./read/range.ts";
-export type { RootAttribute } from "./read/root.ts";
-export type { UnitHeader } from "./read/unit.ts";
-export { Relocatable, type RelocationInfo, type RelocationTarget } from "./relocatable.ts";
-export type { Resolver } from "./resolver.ts";
+} from "./read/list/range.ts";
+export { MacinfoCursor } from "./read/macro/info.ts";
+export { MacroCursor } from "./read/macro/macro.ts";
+export { type MacroEvent, unitMacros } from "./read/macro/unit.ts";
+export { ArangeCursor } from "./read/names/aranges.ts";
+export { ArangeIndex } from "./read/names/aranges-index.ts";
+export { NameEntryCursor } from "./read/names/entry.ts";
+export { caseFoldingHash } from "./read/names/hash.ts";
+export { NameIndex, nameIndexes } from "./read/names/names.ts";
+export { type GnuNameKind, PublicNameCursor } from "./read/names/pubnames.ts";
+export { UnitBases, unitBases } from "./read/unit/addr-table.ts";
+export type { UnitHeader } from "./read/unit/header.ts";
+export { type Contribution, type Contributions, PackageIndex } from "./read/unit/package-index.ts";
+export type { RootAttribute } from "./read/unit/root.ts";
+export type { FieldReader } from "./relocation/field.ts";
+export { Relocatable, type RelocationInfo, type RelocationTarget } from "./relocation/relocatable.ts";
+export type { Resolver } from "./relocation/resolver.ts";
 export type { DebugSection, DebugSections } from "./section.ts";
 export { type SupplementaryLink, supplementaryLink } from "./supplementary-link.ts";
-export { typeDeclaration } from "./types.ts";
-export { type DefinitionOptions, typeDefinition } from "./types-definition.ts";
-export { type MemberLayout, type TypeLayout, typeLayout } from "./types-layout.ts";
-export { typeName } from "./types-name.ts";
-export { definedTypes } from "./types-order.ts";
-export { typeSize } from "./types-size.ts";
+export { typeDeclaration } from "./type/declaration.ts";
+export { type DefinitionOptions, typeDefinition } from "./type/definition.ts";
+export { type MemberLayout, type TypeLayout, typeLayout } from "./type/layout.ts";
+export { typeName } from "./type/name.ts";
+export { definedTypes } from "./type/order.ts";
+export { typeSize } from "./type/size.ts";
 export type { IndexedUnit, UnitIndex } from "./unit-index.ts";

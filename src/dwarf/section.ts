@@ -5,8 +5,8 @@ import type { ElfFile } from "../elf/file.ts";
 import type { ElfSection } from "../elf/section.ts";
 import type { SymbolTable } from "../elf/symbol.ts";
 import { dwarfError, type Located } from "./place.ts";
-import { Placement } from "./placement.ts";
-import { SectionRelocations } from "./relocation-table.ts";
+import { Placement } from "./relocation/placement.ts";
+import { SectionRelocations } from "./relocation/table.ts";
 
 /** One debug section with the relocations that apply to it, neither read before it is needed. */
 export class DebugSection implements Located {

@@ -1,9 +1,9 @@
 /** Strings that attributes hold elsewhere: by offset, and by index [DWARF5 7.26]. */
 import { decodeUtf8, findNul } from "../bytes/text.ts";
 import { DW_FORM } from "./constants/form.ts";
-import type { FieldReader } from "./field.ts";
 import { dwarfError } from "./place.ts";
-import type { Contribution } from "./read/package-index.ts";
+import type { Contribution } from "./read/unit/package-index.ts";
+import type { FieldReader } from "./relocation/field.ts";
 import type { DebugSection, DebugSections } from "./section.ts";
 
 /** What a unit must say of itself for its strings by index to be found. */

@@ -1,6 +1,6 @@
 /** All units of a file, found by place or by signature. */
 import { DW_UT } from "./constants/unit.ts";
-import type { UnitHeader } from "./read/unit.ts";
+import type { UnitHeader } from "./read/unit/header.ts";
 import type { DebugSection } from "./section.ts";
 
 /** What a unit must say of itself to be found. */

@@ -6,11 +6,11 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DW_AT } from "../../src/dwarf/constants/attribute.ts";
 import type { Dwarf } from "../../src/dwarf/dwarf.ts";
-import { unitBases } from "../../src/dwarf/read/addr-table.ts";
-import { LineRows } from "../../src/dwarf/read/line-program.ts";
-import { unitLineHeader } from "../../src/dwarf/read/line-unit.ts";
-import { locationList } from "../../src/dwarf/read/location.ts";
-import { RangeCursor } from "../../src/dwarf/read/range.ts";
+import { LineRows } from "../../src/dwarf/read/line/program.ts";
+import { unitLineHeader } from "../../src/dwarf/read/line/unit.ts";
+import { locationList } from "../../src/dwarf/read/list/location.ts";
+import { RangeCursor } from "../../src/dwarf/read/list/range.ts";
+import { unitBases } from "../../src/dwarf/read/unit/addr-table.ts";
 import { openDwarf, printedAttributes, printedAttributesIn, printedBounds } from "./read/location-objects.ts";
 
 const SOURCE = `

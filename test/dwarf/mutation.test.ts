@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Dwarf } from "../../src/dwarf/dwarf.ts";
-import type { Resolver } from "../../src/dwarf/resolver.ts";
+import type { Resolver } from "../../src/dwarf/relocation/resolver.ts";
 import { ElfFile } from "../../src/elf/file.ts";
 import { ElfError } from "../../src/errors.ts";
 import { mutate } from "../support/elf-mutate.ts";

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { bufferSource, type CountingSource, countingSource } from "../../src/bytes/source.ts";
 import { DW_AT } from "../../src/dwarf/constants/attribute.ts";
 import { Dwarf, type DwarfUnit } from "../../src/dwarf/dwarf.ts";
-import type { Resolver } from "../../src/dwarf/resolver.ts";
+import type { Resolver } from "../../src/dwarf/relocation/resolver.ts";
 import { ElfFile } from "../../src/elf/file.ts";
 import { R_X86_64 } from "../../src/elf/machine/x86_64.ts";
 import { relocatableImage } from "./relocation-objects.ts";

@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Dwarf } from "../../src/dwarf/dwarf.ts";
-import { pcBounds } from "../../src/dwarf/read/range.ts";
-import type { Resolver } from "../../src/dwarf/resolver.ts";
+import { pcBounds } from "../../src/dwarf/read/list/range.ts";
+import type { Resolver } from "../../src/dwarf/relocation/resolver.ts";
 import { SHF, SHT } from "../../src/elf/constants/section.ts";
 import { ElfFile } from "../../src/elf/file.ts";
 

@@ -1,8 +1,8 @@
 /** Random and damaged relocations: the values of a model, or errors that say where. */
 import { describe, expect, test } from "vitest";
 import { Dwarf } from "../../src/dwarf/dwarf.ts";
-import type { FieldReader } from "../../src/dwarf/field.ts";
-import type { Resolver } from "../../src/dwarf/resolver.ts";
+import type { FieldReader } from "../../src/dwarf/relocation/field.ts";
+import type { Resolver } from "../../src/dwarf/relocation/resolver.ts";
 import { EM } from "../../src/elf/constants/machine.ts";
 import { ElfFile } from "../../src/elf/file.ts";
 import { R_386 } from "../../src/elf/machine/i386.ts";

@@ -8,9 +8,9 @@ import { DW_AT } from "../../src/dwarf/constants/attribute.ts";
 import { DW_TAG } from "../../src/dwarf/constants/tag.ts";
 import { type Die, rootEntry } from "../../src/dwarf/die.ts";
 import { Dwarf } from "../../src/dwarf/dwarf.ts";
-import { typeDeclaration } from "../../src/dwarf/types.ts";
-import { typeDefinition } from "../../src/dwarf/types-definition.ts";
-import { typeLayout } from "../../src/dwarf/types-layout.ts";
+import { typeDeclaration } from "../../src/dwarf/type/declaration.ts";
+import { typeDefinition } from "../../src/dwarf/type/definition.ts";
+import { typeLayout } from "../../src/dwarf/type/layout.ts";
 import { ElfFile } from "../../src/elf/file.ts";
 import { refusals } from "./read/names-objects.ts";
 

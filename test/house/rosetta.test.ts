@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import { Allocation } from "../../src/dlbind/allocation.ts";
 import * as dlbind from "../../src/dlbind/index.ts";
-import { FieldReader } from "../../src/dwarf/field.ts";
+import { FieldReader } from "../../src/dwarf/relocation/field.ts";
 import * as dwarf from "../../src/dwarf/index.ts";
 import * as dwfl from "../../src/dwfl/index.ts";
 import * as dynld from "../../src/dynld/index.ts";

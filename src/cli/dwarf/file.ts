@@ -1,6 +1,6 @@
 /** A file whose debug information is shown: how its addresses are printed, and where what is wrong with it goes. */
 import { Dwarf } from "../../dwarf/dwarf.ts";
-import type { Relocatable } from "../../dwarf/relocatable.ts";
+import type { Relocatable } from "../../dwarf/relocation/relocatable.ts";
 import { Companions } from "../../dwfl/find/companions.ts";
 import type { ElfFile } from "../../elf/file.ts";
 import { RelocationRequiredError } from "../../errors.ts";

@@ -1,6 +1,6 @@
 /** `--place SECTION=ADDRESS`: where the sections of relocatable files are, as the user says. */
 import { InvalidArgumentError } from "commander";
-import type { Resolver } from "../../dwarf/resolver.ts";
+import type { Resolver } from "../../dwarf/relocation/resolver.ts";
 import { ET } from "../../elf/constants/header.ts";
 import { SHF } from "../../elf/constants/section.ts";
 import type { ElfFile } from "../../elf/file.ts";

@@ -3,7 +3,7 @@ import { unitTypeName } from "../../dwarf/constants/unit.ts";
 import { entryAt, rootEntry } from "../../dwarf/die.ts";
 import type { DwarfUnit } from "../../dwarf/dwarf.ts";
 import { dwarfError } from "../../dwarf/place.ts";
-import { EntryCursor } from "../../dwarf/read/cursor.ts";
+import { EntryCursor } from "../../dwarf/read/entry/cursor.ts";
 import { DwarfError } from "../../errors.ts";
 import type { DumpFile } from "./file.ts";
 import type { EntryOptions } from "./options.ts";

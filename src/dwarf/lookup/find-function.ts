@@ -1,7 +1,7 @@
 /** From the name of a function to its code. */
 import type { DwarfUnit } from "../dwarf.ts";
-import { entryRanges } from "../read/range.ts";
-import type { Relocatable } from "../relocatable.ts";
+import { entryRanges } from "../read/list/range.ts";
+import type { Relocatable } from "../relocation/relocatable.ts";
 import { addressOf } from "./place-reader.ts";
 import type { CodeUnits } from "./unit-code.ts";
 

@@ -1,7 +1,7 @@
 /** From a line of a source file to its code. */
 import type { DwarfUnit } from "../dwarf.ts";
-import { LineRows } from "../read/line-program.ts";
-import type { Relocatable } from "../relocatable.ts";
+import { LineRows } from "../read/line/program.ts";
+import type { Relocatable } from "../relocation/relocatable.ts";
 import { ABSOLUTE, addressOf } from "./place-reader.ts";
 import type { CodeUnits, UnitCode } from "./unit-code.ts";
 

@@ -2,8 +2,8 @@
  * The line row of a place. The program is run once; what is kept of it is the state at every so-many-th row, from which a
  * question runs it again up to its row. So tables of millions of rows take little memory and little time to make.
  */
-import type { LineHeader } from "../read/line-header.ts";
-import { LineRows } from "../read/line-program.ts";
+import type { LineHeader } from "../read/line/header.ts";
+import { LineRows } from "../read/line/program.ts";
 import { Intervals } from "./intervals.ts";
 import { ABSOLUTE, type PlaceReader } from "./place-reader.ts";
 

@@ -4,9 +4,9 @@
  */
 import { SHN } from "../../elf/constants/section.ts";
 import type { SymbolTable } from "../../elf/symbol.ts";
-import type { FieldReader } from "../field.ts";
-import type { Relocatable } from "../relocatable.ts";
-import { RELA64_WORDS } from "../relocation-table.ts";
+import type { FieldReader } from "../relocation/field.ts";
+import type { Relocatable } from "../relocation/relocatable.ts";
+import { RELA64_WORDS } from "../relocation/table.ts";
 
 /** Section number of what has a final address. */
 export const ABSOLUTE = -1;

@@ -8,7 +8,7 @@ import { DW_AT } from "../constants/attribute.ts";
 import { DW_FORM } from "../constants/form.ts";
 import { DW_TAG } from "../constants/tag.ts";
 import { dwarfError } from "../place.ts";
-import { type Encoding, formSize } from "../read/abbrev.ts";
+import { type Encoding, formSize } from "../read/entry/abbrev.ts";
 import type { DebugSection } from "../section.ts";
 
 /** What an entry is to a look-up. */

@@ -1,8 +1,8 @@
 /** Range lists as places, without an object for a bound: for who looks into thousands [DWARF5 2.17.3, 7.25]. */
 import { leb128Length } from "../../bytes/leb128.ts";
 import { DW_RLE, rangeListEntryName } from "../constants/list.ts";
-import type { FieldReader } from "../field.ts";
 import { dwarfError } from "../place.ts";
+import type { FieldReader } from "../relocation/field.ts";
 import { ABSOLUTE, type PlaceReader } from "./place-reader.ts";
 
 /** Who knows the addresses of a unit that stand elsewhere. */

@@ -1,6 +1,6 @@
 /** The code of one unit: its functions and lines, each table made at the first question. */
 import type { DwarfUnit } from "../dwarf.ts";
-import type { LineHeader } from "../read/line-header.ts";
+import type { LineHeader } from "../read/line/header.ts";
 import { InlineTable } from "./inline-table.ts";
 import { Intervals } from "./intervals.ts";
 import type { FoundRow, LineFinder } from "./line-finder.ts";

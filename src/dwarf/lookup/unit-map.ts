@@ -4,7 +4,7 @@
  * whose root entries say nothing.
  */
 import type { Dwarf, DwarfUnit } from "../dwarf.ts";
-import { ArangeCursor } from "../read/aranges.ts";
+import { ArangeCursor } from "../read/names/aranges.ts";
 import { Intervals } from "./intervals.ts";
 import { NOWHERE } from "./place-reader.ts";
 import type { PlaceReaders } from "./scanner.ts";

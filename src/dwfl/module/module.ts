@@ -1,7 +1,7 @@
 /** One module of a session: an ELF file, its debug file, and where they are. Everything is read at the first need. */
 import { dirname } from "node:path";
 import { Dwarf } from "../../dwarf/dwarf.ts";
-import type { Resolver } from "../../dwarf/resolver.ts";
+import type { Resolver } from "../../dwarf/relocation/resolver.ts";
 import { SHT } from "../../elf/constants/section.ts";
 import { STB } from "../../elf/constants/symbol.ts";
 import type { ElfFile } from "../../elf/file.ts";

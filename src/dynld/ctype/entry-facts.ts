@@ -5,7 +5,7 @@ import { DW_FORM } from "../../dwarf/constants/form.ts";
 import { DW_OP } from "../../dwarf/constants/operation.ts";
 import { Attribute } from "../../dwarf/die.ts";
 import type { DwarfUnit } from "../../dwarf/dwarf.ts";
-import type { EntryCursor } from "../../dwarf/read/cursor.ts";
+import type { EntryCursor } from "../../dwarf/read/entry/cursor.ts";
 import type { CTypeEntry } from "../ctype.ts";
 
 const TWO_32 = 0x1_0000_0000;

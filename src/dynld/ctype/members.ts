@@ -1,7 +1,7 @@
 /** Members of structures, unions and classes, and where they are [DWARF5 5.7.6]. */
 import { DW_TAG } from "../../dwarf/constants/tag.ts";
 import type { DwarfUnit } from "../../dwarf/dwarf.ts";
-import type { EntryCursor } from "../../dwarf/read/cursor.ts";
+import type { EntryCursor } from "../../dwarf/read/entry/cursor.ts";
 import type { CMember, CMemberRole } from "../ctype.ts";
 import type { TypeParts } from "./dwarf-types.ts";
 import { EntryFacts } from "./entry-facts.ts";

@@ -3,10 +3,10 @@ import { DW_CC } from "../../dwarf/constants/attribute-value.ts";
 import { DW_TAG, tagName } from "../../dwarf/constants/tag.ts";
 import { entryAt, rootEntry } from "../../dwarf/die.ts";
 import type { Dwarf, DwarfUnit } from "../../dwarf/dwarf.ts";
-import type { FieldReader } from "../../dwarf/field.ts";
+import type { FieldReader } from "../../dwarf/relocation/field.ts";
 import { dwarfError } from "../../dwarf/place.ts";
-import { EntryCursor } from "../../dwarf/read/cursor.ts";
-import { isC, TypeBudget, typeName } from "../../dwarf/types-name.ts";
+import { EntryCursor } from "../../dwarf/read/entry/cursor.ts";
+import { isC, TypeBudget, typeName } from "../../dwarf/type/name.ts";
 import {
   type CBase,
   type CEnumerator,

@@ -9,8 +9,8 @@ import { DW_FORM, formName } from "../../../src/dwarf/constants/form.ts";
 import { Die, rootEntry } from "../../../src/dwarf/die.ts";
 import type { Dwarf } from "../../../src/dwarf/dwarf.ts";
 import { CodeLookup } from "../../../src/dwarf/lookup/lookup.ts";
-import { entryRanges, hasPc, pcBounds } from "../../../src/dwarf/read/range.ts";
-import type { Resolver } from "../../../src/dwarf/resolver.ts";
+import { entryRanges, hasPc, pcBounds } from "../../../src/dwarf/read/list/range.ts";
+import type { Resolver } from "../../../src/dwarf/relocation/resolver.ts";
 import { compile, link, openDwarf, placedAs, printedAttributes } from "./location-objects.ts";
 
 let scratch = "";

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Dwarf } from "../../../src/dwarf/dwarf.ts";
-import { StringLook } from "../../../src/dwarf/read/batch-strings.ts";
+import { StringLook } from "../../../src/dwarf/read/entry/batch-strings.ts";
 import { ElfFile } from "../../../src/elf/file.ts";
 
 let scratch = "";

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { Dwarf, type DwarfUnit } from "../../../src/dwarf/dwarf.ts";
-import { EntryBatch } from "../../../src/dwarf/read/batch.ts";
+import { EntryBatch } from "../../../src/dwarf/read/entry/batch.ts";
 import { ElfFile } from "../../../src/elf/file.ts";
 
 const SOURCE = `
@@ -145,7 +145,7 @@ test.each([
   if (unit === undefined) throw new Error("expected a unit");
   vi.stubGlobal("WebAssembly", instead);
   vi.resetModules();
-  const without = await import("../../../src/dwarf/read/batch.ts");
+  const without = await import("../../../src/dwarf/read/entry/batch.ts");
   expect(without.EntryBatch).not.toBe(EntryBatch);
   const batch = new without.EntryBatch(unit.reader, unit.header, unit.abbrevs);
   expect(ofBatch(batch)).toEqual(ofCursor(unit));

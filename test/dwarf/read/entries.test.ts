@@ -8,7 +8,7 @@ import { attributeName } from "../../../src/dwarf/constants/attribute.ts";
 import { DW_FORM, formName } from "../../../src/dwarf/constants/form.ts";
 import { tagName } from "../../../src/dwarf/constants/tag.ts";
 import { Dwarf, type DwarfUnit } from "../../../src/dwarf/dwarf.ts";
-import type { EntryCursor } from "../../../src/dwarf/read/cursor.ts";
+import type { EntryCursor } from "../../../src/dwarf/read/entry/cursor.ts";
 import { ElfFile } from "../../../src/elf/file.ts";
 import { readelfEntries } from "./readelf-info.ts";
 

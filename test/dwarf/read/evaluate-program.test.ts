@@ -7,14 +7,17 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DW_AT } from "../../../src/dwarf/constants/attribute.ts";
 import { DW_TAG } from "../../../src/dwarf/constants/tag.ts";
 import type { Dwarf, DwarfUnit } from "../../../src/dwarf/dwarf.ts";
-import { EntryCursor } from "../../../src/dwarf/read/cursor.ts";
-import { evaluate, evaluateValue } from "../../../src/dwarf/read/evaluate.ts";
-import { type EvaluationContext, locatedBytes } from "../../../src/dwarf/read/evaluate-location.ts";
-import { bytesToBits } from "../../../src/dwarf/read/evaluate-value.ts";
-import type { Expression } from "../../../src/dwarf/read/expression.ts";
-import { locationAt } from "../../../src/dwarf/read/location.ts";
-import { hasPc } from "../../../src/dwarf/read/range.ts";
-import { Relocatable } from "../../../src/dwarf/relocatable.ts";
+import { EntryCursor } from "../../../src/dwarf/read/entry/cursor.ts";
+import { evaluate, evaluateValue } from "../../../src/dwarf/read/expression/evaluate.ts";
+import {
+  type EvaluationContext,
+  locatedBytes,
+} from "../../../src/dwarf/read/expression/evaluate-location.ts";
+import { bytesToBits } from "../../../src/dwarf/read/expression/evaluate-value.ts";
+import type { Expression } from "../../../src/dwarf/read/expression/expression.ts";
+import { locationAt } from "../../../src/dwarf/read/list/location.ts";
+import { hasPc } from "../../../src/dwarf/read/list/range.ts";
+import { Relocatable } from "../../../src/dwarf/relocation/relocatable.ts";
 import { DwarfError } from "../../../src/errors.ts";
 import { openDwarf } from "./location-objects.ts";
 

@@ -6,15 +6,15 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { DW_ATE } from "../../../src/dwarf/constants/base-type.ts";
 import { DW_OP } from "../../../src/dwarf/constants/operation.ts";
-import { evaluate, evaluateValue } from "../../../src/dwarf/read/evaluate.ts";
-import { Arithmetic } from "../../../src/dwarf/read/evaluate-arithmetic.ts";
+import { evaluate, evaluateValue } from "../../../src/dwarf/read/expression/evaluate.ts";
+import { Arithmetic } from "../../../src/dwarf/read/expression/evaluate-arithmetic.ts";
 import {
   type EvaluationContext,
   type Location,
   locatedBytes,
-} from "../../../src/dwarf/read/evaluate-location.ts";
-import { bytesToBits, extendedBits } from "../../../src/dwarf/read/evaluate-value.ts";
-import { ExpressionCursor } from "../../../src/dwarf/read/expression.ts";
+} from "../../../src/dwarf/read/expression/evaluate-location.ts";
+import { bytesToBits, extendedBits } from "../../../src/dwarf/read/expression/evaluate-value.ts";
+import { ExpressionCursor } from "../../../src/dwarf/read/expression/expression.ts";
 import { ElfFile } from "../../../src/elf/file.ts";
 import { DwarfError } from "../../../src/errors.ts";
 import { expressionOf, type Form } from "./expression-bytes.ts";

@@ -1,6 +1,6 @@
 /** Expressions of bytes, in an ELF file written by hand that holds nothing else. */
 import { Dwarf } from "../../../src/dwarf/dwarf.ts";
-import type { Expression } from "../../../src/dwarf/read/expression.ts";
+import type { Expression } from "../../../src/dwarf/read/expression/expression.ts";
 import { ElfFile } from "../../../src/elf/file.ts";
 
 const HEADER = 64;

@@ -3,12 +3,12 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { registerName } from "../../../src/dwarf/constants/register.ts";
 import { Dwarf } from "../../../src/dwarf/dwarf.ts";
-import { FrameSection } from "../../../src/dwarf/read/frame.ts";
-import type { Cie, Fde } from "../../../src/dwarf/read/frame-entry.ts";
-import { frameRow, frameRowText, type RegisterRule } from "../../../src/dwarf/read/frame-row.ts";
-import { FrameRows } from "../../../src/dwarf/read/frame-rows.ts";
-import { frameInstructionTexts } from "../../../src/dwarf/read/frame-text.ts";
-import type { Relocatable } from "../../../src/dwarf/relocatable.ts";
+import type { Cie, Fde } from "../../../src/dwarf/read/frame/entry.ts";
+import { frameRow, frameRowText, type RegisterRule } from "../../../src/dwarf/read/frame/row.ts";
+import { FrameRows } from "../../../src/dwarf/read/frame/rows.ts";
+import { FrameSection } from "../../../src/dwarf/read/frame/section.ts";
+import { frameInstructionTexts } from "../../../src/dwarf/read/frame/text.ts";
+import type { Relocatable } from "../../../src/dwarf/relocation/relocatable.ts";
 import { ElfFile } from "../../../src/elf/file.ts";
 
 /** One FDE: where it is, what it covers, and a line for each instruction or row. */

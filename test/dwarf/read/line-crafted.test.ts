@@ -1,7 +1,7 @@
 /** Programs that no compiler here writes: the specification's example, VLIW machines, vendors' additions. */
 import { describe, expect, test } from "vitest";
-import type { LineHeader } from "../../../src/dwarf/read/line-header.ts";
-import { LineTable } from "../../../src/dwarf/read/line-table.ts";
+import type { LineHeader } from "../../../src/dwarf/read/line/header.ts";
+import { LineTable } from "../../../src/dwarf/read/line/table.ts";
 import { DwarfError } from "../../../src/errors.ts";
 import { assembleData } from "../../support/assemble-data.ts";
 import { llvmPrograms, readelfRows } from "./line-oracles.ts";

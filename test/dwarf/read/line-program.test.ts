@@ -4,8 +4,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { LineHeader } from "../../../src/dwarf/read/line-header.ts";
-import type { LineRows } from "../../../src/dwarf/read/line-program.ts";
+import type { LineHeader } from "../../../src/dwarf/read/line/header.ts";
+import type { LineRows } from "../../../src/dwarf/read/line/program.ts";
 import { type LlvmProgram, llvmPrograms, readelfRows } from "./line-oracles.ts";
 import { flatAddress, lineHeaders, mapRows, openElf } from "./line-support.ts";
 

@@ -1,9 +1,9 @@
 /** Line programs of objects that tests compile. */
 import { readFileSync } from "node:fs";
 import { Dwarf } from "../../../src/dwarf/dwarf.ts";
-import { LineHeader, lineProgramOffsets } from "../../../src/dwarf/read/line-header.ts";
-import { LineRows } from "../../../src/dwarf/read/line-program.ts";
-import type { Relocatable } from "../../../src/dwarf/relocatable.ts";
+import { LineHeader, lineProgramOffsets } from "../../../src/dwarf/read/line/header.ts";
+import { LineRows } from "../../../src/dwarf/read/line/program.ts";
+import type { Relocatable } from "../../../src/dwarf/relocation/relocatable.ts";
 import { ElfFile } from "../../../src/elf/file.ts";
 
 /** All programs of a file. */

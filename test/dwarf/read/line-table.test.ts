@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { LineTable } from "../../../src/dwarf/read/line-table.ts";
+import { LineTable } from "../../../src/dwarf/read/line/table.ts";
 import { SHF } from "../../../src/elf/constants/section.ts";
 import { ElfFile } from "../../../src/elf/file.ts";
 import { DwarfError, ElfError, RelocationRequiredError } from "../../../src/errors.ts";

@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Dwarf } from "../../../src/dwarf/dwarf.ts";
-import type { Resolver } from "../../../src/dwarf/relocatable.ts";
+import type { Resolver } from "../../../src/dwarf/relocation/relocatable.ts";
 import { ElfFile } from "../../../src/elf/file.ts";
 
 /** Optimised, this has inlined calls in pieces, cold parts, values in registers, and typed expressions. */

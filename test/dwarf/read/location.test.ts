@@ -7,16 +7,16 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { attributeName, DW_AT } from "../../../src/dwarf/constants/attribute.ts";
 import { tagName } from "../../../src/dwarf/constants/tag.ts";
 import type { Dwarf, DwarfUnit } from "../../../src/dwarf/dwarf.ts";
-import { EntryCursor } from "../../../src/dwarf/read/cursor.ts";
-import { expressionText } from "../../../src/dwarf/read/expression-text.ts";
+import { EntryCursor } from "../../../src/dwarf/read/entry/cursor.ts";
+import { expressionText } from "../../../src/dwarf/read/expression/text.ts";
 import {
   attributeExpression,
   type BoundedLocation,
   locationAt,
   locationList,
   locations,
-} from "../../../src/dwarf/read/location.ts";
-import { entryRanges } from "../../../src/dwarf/read/range.ts";
+} from "../../../src/dwarf/read/list/location.ts";
+import { entryRanges } from "../../../src/dwarf/read/list/range.ts";
 import { type Build, compile, openDwarf, printedAttributes, printedBounds } from "./location-objects.ts";
 
 let scratch = "";

@@ -6,9 +6,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { gnuMacroEntryName, macinfoEntryName, macroEntryName } from "../../../src/dwarf/constants/macro.ts";
 import type { Dwarf } from "../../../src/dwarf/dwarf.ts";
-import { MacroCursor } from "../../../src/dwarf/read/macro.ts";
-import { MacinfoCursor } from "../../../src/dwarf/read/macro-info.ts";
-import { unitMacros } from "../../../src/dwarf/read/macro-unit.ts";
+import { MacinfoCursor } from "../../../src/dwarf/read/macro/info.ts";
+import { MacroCursor } from "../../../src/dwarf/read/macro/macro.ts";
+import { unitMacros } from "../../../src/dwarf/read/macro/unit.ts";
 import { compileNames, openFile, printed, refusals } from "./names-objects.ts";
 
 let scratch = "";

@@ -7,9 +7,9 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { tagName } from "../../../src/dwarf/constants/tag.ts";
 import { rootEntry } from "../../../src/dwarf/die.ts";
 import type { Dwarf } from "../../../src/dwarf/dwarf.ts";
-import { type NameIndex, nameIndexes } from "../../../src/dwarf/read/names.ts";
-import { NameEntryCursor } from "../../../src/dwarf/read/names-entry.ts";
-import { caseFoldingHash } from "../../../src/dwarf/read/names-hash.ts";
+import { NameEntryCursor } from "../../../src/dwarf/read/names/entry.ts";
+import { caseFoldingHash } from "../../../src/dwarf/read/names/hash.ts";
+import { type NameIndex, nameIndexes } from "../../../src/dwarf/read/names/names.ts";
 import { compileNames, openFile, printed, refusals } from "./names-objects.ts";
 
 let scratch = "";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { entryAt } from "../../../src/dwarf/die.ts";
 import type { Dwarf } from "../../../src/dwarf/dwarf.ts";
-import { PublicNameCursor } from "../../../src/dwarf/read/pubnames.ts";
+import { PublicNameCursor } from "../../../src/dwarf/read/names/pubnames.ts";
 import { compileNames, openFile, printed, refusals } from "./names-objects.ts";
 
 let scratch = "";

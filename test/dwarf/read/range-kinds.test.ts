@@ -6,9 +6,15 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { attributeName, DW_AT } from "../../../src/dwarf/constants/attribute.ts";
 import { Dwarf } from "../../../src/dwarf/dwarf.ts";
-import { expressionText } from "../../../src/dwarf/read/expression-text.ts";
-import { locations } from "../../../src/dwarf/read/location.ts";
-import { addressRanges, entryRanges, hasPc, pcBounds, rangeList } from "../../../src/dwarf/read/range.ts";
+import { expressionText } from "../../../src/dwarf/read/expression/text.ts";
+import { locations } from "../../../src/dwarf/read/list/location.ts";
+import {
+  addressRanges,
+  entryRanges,
+  hasPc,
+  pcBounds,
+  rangeList,
+} from "../../../src/dwarf/read/list/range.ts";
 import { ElfFile } from "../../../src/elf/file.ts";
 import { DwarfError, RelocationRequiredError } from "../../../src/errors.ts";
 import { compile, openDwarf, printedAttributes, printedBounds } from "./location-objects.ts";

@@ -12,8 +12,8 @@ import {
   entryRanges,
   type RangeCursor,
   rangeList,
-} from "../../../src/dwarf/read/range.ts";
-import type { Resolver } from "../../../src/dwarf/relocatable.ts";
+} from "../../../src/dwarf/read/list/range.ts";
+import type { Resolver } from "../../../src/dwarf/relocation/relocatable.ts";
 import {
   type Build,
   compile,

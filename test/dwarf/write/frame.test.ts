@@ -6,9 +6,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { FRAME_CIE, framePointerInstructions } from "../../../src/dlbind/unwind.ts";
 import { Dwarf } from "../../../src/dwarf/dwarf.ts";
-import { FrameSection } from "../../../src/dwarf/read/frame.ts";
-import { frameRowAt, frameRowText } from "../../../src/dwarf/read/frame-row.ts";
-import { frameInstructionTexts } from "../../../src/dwarf/read/frame-text.ts";
+import { frameRowAt, frameRowText } from "../../../src/dwarf/read/frame/row.ts";
+import { FrameSection } from "../../../src/dwarf/read/frame/section.ts";
+import { frameInstructionTexts } from "../../../src/dwarf/read/frame/text.ts";
 import {
   type CommonInformation,
   encodeCie,

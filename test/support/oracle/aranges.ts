@@ -1,6 +1,6 @@
 /** Address ranges of units as `readelf -wr` prints `.debug_aranges`. */
 import type { Dwarf } from "../../../src/dwarf/dwarf.ts";
-import { ArangeCursor } from "../../../src/dwarf/read/aranges.ts";
+import { ArangeCursor } from "../../../src/dwarf/read/names/aranges.ts";
 import type { Oracle } from "./compare.ts";
 import { hex64 } from "./file.ts";
 

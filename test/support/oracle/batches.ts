@@ -1,7 +1,7 @@
 /** Batches of entries against the cursor, which is compared with other readers: both must give the same. */
 import type { Dwarf } from "../../../src/dwarf/dwarf.ts";
-import type { EntryBatch } from "../../../src/dwarf/read/batch.ts";
-import type { EntryCursor } from "../../../src/dwarf/read/cursor.ts";
+import type { EntryBatch } from "../../../src/dwarf/read/entry/batch.ts";
+import type { EntryCursor } from "../../../src/dwarf/read/entry/cursor.ts";
 import type { Comparison } from "./compare.ts";
 
 /** Compares all entries and values of a file. */

@@ -3,8 +3,8 @@ import { attributeName, DW_AT } from "../../../src/dwarf/constants/attribute.ts"
 import { DW_FORM, formName } from "../../../src/dwarf/constants/form.ts";
 import { tagName } from "../../../src/dwarf/constants/tag.ts";
 import type { Dwarf, DwarfUnit } from "../../../src/dwarf/dwarf.ts";
-import { unitBases } from "../../../src/dwarf/read/addr-table.ts";
-import type { EntryCursor } from "../../../src/dwarf/read/cursor.ts";
+import type { EntryCursor } from "../../../src/dwarf/read/entry/cursor.ts";
+import { unitBases } from "../../../src/dwarf/read/unit/addr-table.ts";
 import type { Oracle } from "./compare.ts";
 import { StringCache, seenByElfutils } from "./file.ts";
 

@@ -1,12 +1,12 @@
 /** Call frames as readelf, llvm-dwarfdump and eu-readelf print them. */
 
 import type { Dwarf } from "../../../src/dwarf/dwarf.ts";
-import { FrameSection } from "../../../src/dwarf/read/frame.ts";
-import type { Fde } from "../../../src/dwarf/read/frame-entry.ts";
-import { frameRow, frameRowText } from "../../../src/dwarf/read/frame-row.ts";
-import { FrameRows } from "../../../src/dwarf/read/frame-rows.ts";
-import { frameInstructionTexts } from "../../../src/dwarf/read/frame-text.ts";
-import type { Relocatable } from "../../../src/dwarf/relocatable.ts";
+import type { Fde } from "../../../src/dwarf/read/frame/entry.ts";
+import { frameRow, frameRowText } from "../../../src/dwarf/read/frame/row.ts";
+import { FrameRows } from "../../../src/dwarf/read/frame/rows.ts";
+import { FrameSection } from "../../../src/dwarf/read/frame/section.ts";
+import { frameInstructionTexts } from "../../../src/dwarf/read/frame/text.ts";
+import type { Relocatable } from "../../../src/dwarf/relocation/relocatable.ts";
 import { EM } from "../../../src/elf/constants/machine.ts";
 import {
   fromStart,

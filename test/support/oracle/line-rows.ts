@@ -1,7 +1,7 @@
 /** Line programs as llvm-dwarfdump, readelf and eu-readelf print their rows. */
 import type { Dwarf } from "../../../src/dwarf/dwarf.ts";
-import { LineHeader, lineProgramOffsets } from "../../../src/dwarf/read/line-header.ts";
-import { LineRows } from "../../../src/dwarf/read/line-program.ts";
+import { LineHeader, lineProgramOffsets } from "../../../src/dwarf/read/line/header.ts";
+import { LineRows } from "../../../src/dwarf/read/line/program.ts";
 import type { Oracle } from "./compare.ts";
 import { seenByElfutils } from "./file.ts";
 

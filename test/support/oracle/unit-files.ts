@@ -1,7 +1,7 @@
 /** The files that a unit's line table names. */
 import { DW_AT } from "../../../src/dwarf/constants/attribute.ts";
 import type { DwarfUnit } from "../../../src/dwarf/dwarf.ts";
-import type { LineHeader } from "../../../src/dwarf/read/line-header.ts";
+import type { LineHeader } from "../../../src/dwarf/read/line/header.ts";
 import { unitProgram } from "./file.ts";
 
 export class UnitFiles {

@@ -1,5 +1,5 @@
 /** `bindery dwarf aranges`: which addresses each unit covers, as `.debug_aranges` has it. */
-import { ArangeCursor } from "../../../dwarf/read/aranges.ts";
+import { ArangeCursor } from "../../../dwarf/read/names/aranges.ts";
 import type { Dump, Group } from "../dump.ts";
 import type { DumpFile } from "../file.ts";
 import { setsOf } from "../sets.ts";

@@ -1,5 +1,5 @@
 /** `bindery dwarf frames --header`: the search table of `.eh_frame_hdr`. */
-import { FrameHeaderTable } from "../../../dwarf/read/frame-header.ts";
+import { FrameHeaderTable } from "../../../dwarf/read/frame/header.ts";
 import type { Dump } from "../dump.ts";
 import { hex } from "../units.ts";
 

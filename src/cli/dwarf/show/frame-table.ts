@@ -1,8 +1,8 @@
 /** Rows of a call frame table in columns, a register each, in the words of readelf. */
 import { registerName } from "../../../dwarf/constants/register.ts";
-import type { Expression } from "../../../dwarf/read/expression.ts";
-import { expressionText } from "../../../dwarf/read/expression-text.ts";
-import type { CfaRule, FrameRow, RegisterRule } from "../../../dwarf/read/frame-row.ts";
+import type { Expression } from "../../../dwarf/read/expression/expression.ts";
+import { expressionText } from "../../../dwarf/read/expression/text.ts";
+import type { CfaRule, FrameRow, RegisterRule } from "../../../dwarf/read/frame/row.ts";
 
 /** A row as JSON. */
 export interface ShownRow {

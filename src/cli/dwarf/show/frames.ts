@@ -1,12 +1,12 @@
 /** `bindery dwarf frames`: how callers are found, by call frame information. */
 import { pointerEncodingName } from "../../../dwarf/constants/frame.ts";
 import { registerName } from "../../../dwarf/constants/register.ts";
-import { FrameSection } from "../../../dwarf/read/frame.ts";
-import type { Cie, Fde } from "../../../dwarf/read/frame-entry.ts";
-import type { FramePointer } from "../../../dwarf/read/frame-pointer.ts";
-import { frameRow } from "../../../dwarf/read/frame-row.ts";
-import { FrameRows } from "../../../dwarf/read/frame-rows.ts";
-import { frameInstructionTexts } from "../../../dwarf/read/frame-text.ts";
+import type { Cie, Fde } from "../../../dwarf/read/frame/entry.ts";
+import type { FramePointer } from "../../../dwarf/read/frame/pointer.ts";
+import { frameRow } from "../../../dwarf/read/frame/row.ts";
+import { FrameRows } from "../../../dwarf/read/frame/rows.ts";
+import { FrameSection } from "../../../dwarf/read/frame/section.ts";
+import { frameInstructionTexts } from "../../../dwarf/read/frame/text.ts";
 import { DwarfError } from "../../../errors.ts";
 import { add, type Dump } from "../dump.ts";
 import type { DumpFile } from "../file.ts";

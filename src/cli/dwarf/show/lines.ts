@@ -1,9 +1,9 @@
 /** `bindery dwarf lines`: the rows of line programs. */
 import { DW_AT } from "../../../dwarf/constants/attribute.ts";
 import { rootEntry } from "../../../dwarf/die.ts";
-import { LineHeader, lineProgramOffsets } from "../../../dwarf/read/line-header.ts";
-import { LineRows } from "../../../dwarf/read/line-program.ts";
-import { unitLineHeader } from "../../../dwarf/read/line-unit.ts";
+import { LineHeader, lineProgramOffsets } from "../../../dwarf/read/line/header.ts";
+import { LineRows } from "../../../dwarf/read/line/program.ts";
+import { unitLineHeader } from "../../../dwarf/read/line/unit.ts";
 import { add, type Counts, type Dump, type Group } from "../dump.ts";
 import type { DumpFile } from "../file.ts";
 import type { UnitOptions } from "../options.ts";

@@ -4,11 +4,11 @@ import { isExpressionAttribute, isListAttribute } from "../../../dwarf/constants
 import { DW_FORM } from "../../../dwarf/constants/form.ts";
 import { tagName } from "../../../dwarf/constants/tag.ts";
 import type { DwarfUnit } from "../../../dwarf/dwarf.ts";
-import { unitBases } from "../../../dwarf/read/addr-table.ts";
-import { EntryCursor } from "../../../dwarf/read/cursor.ts";
-import type { Expression } from "../../../dwarf/read/expression.ts";
-import { expressionText } from "../../../dwarf/read/expression-text.ts";
-import { attributeExpression, type LocationCursor, locationList } from "../../../dwarf/read/location.ts";
+import { EntryCursor } from "../../../dwarf/read/entry/cursor.ts";
+import type { Expression } from "../../../dwarf/read/expression/expression.ts";
+import { expressionText } from "../../../dwarf/read/expression/text.ts";
+import { attributeExpression, type LocationCursor, locationList } from "../../../dwarf/read/list/location.ts";
+import { unitBases } from "../../../dwarf/read/unit/addr-table.ts";
 import type { Dump } from "../dump.ts";
 import type { DumpFile } from "../file.ts";
 import type { EntryOptions } from "../options.ts";

@@ -1,7 +1,7 @@
 /** `bindery dwarf macros`: what the preprocessor saw, as directives. */
-import type { LineHeader } from "../../../dwarf/read/line-header.ts";
-import { unitLineHeader } from "../../../dwarf/read/line-unit.ts";
-import { type MacroEvent, unitMacros } from "../../../dwarf/read/macro-unit.ts";
+import type { LineHeader } from "../../../dwarf/read/line/header.ts";
+import { unitLineHeader } from "../../../dwarf/read/line/unit.ts";
+import { type MacroEvent, unitMacros } from "../../../dwarf/read/macro/unit.ts";
 import type { Dump } from "../dump.ts";
 import type { UnitOptions } from "../options.ts";
 import { hex, unitFields, unitsOf, unitTitle } from "../units.ts";

@@ -1,9 +1,9 @@
 /** `bindery dwarf names`: the look-up tables of names, of all versions. */
 import { tagName } from "../../../dwarf/constants/tag.ts";
-import type { FieldReader } from "../../../dwarf/field.ts";
-import { type NameIndex, nameIndexes } from "../../../dwarf/read/names.ts";
-import { NameEntryCursor } from "../../../dwarf/read/names-entry.ts";
-import { PublicNameCursor } from "../../../dwarf/read/pubnames.ts";
+import { NameEntryCursor } from "../../../dwarf/read/names/entry.ts";
+import { type NameIndex, nameIndexes } from "../../../dwarf/read/names/names.ts";
+import { PublicNameCursor } from "../../../dwarf/read/names/pubnames.ts";
+import type { FieldReader } from "../../../dwarf/relocation/field.ts";
 import type { Dump, Group } from "../dump.ts";
 import type { DumpFile } from "../file.ts";
 import type { NamesOptions } from "../options.ts";

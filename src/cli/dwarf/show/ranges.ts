@@ -2,9 +2,9 @@
 import { DW_AT } from "../../../dwarf/constants/attribute.ts";
 import { tagName } from "../../../dwarf/constants/tag.ts";
 import type { DwarfUnit } from "../../../dwarf/dwarf.ts";
-import type { EntryCursor } from "../../../dwarf/read/cursor.ts";
-import { pcBounds, type RangeCursor, rangeList } from "../../../dwarf/read/range.ts";
-import type { Relocatable } from "../../../dwarf/relocatable.ts";
+import type { EntryCursor } from "../../../dwarf/read/entry/cursor.ts";
+import { pcBounds, type RangeCursor, rangeList } from "../../../dwarf/read/list/range.ts";
+import type { Relocatable } from "../../../dwarf/relocation/relocatable.ts";
 import type { Dump } from "../dump.ts";
 import type { DumpFile } from "../file.ts";
 import type { EntryOptions } from "../options.ts";

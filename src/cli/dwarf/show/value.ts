@@ -4,12 +4,12 @@ import { attributeValueName } from "../../../dwarf/constants/attribute-value.ts"
 import { DW_FORM } from "../../../dwarf/constants/form.ts";
 import { Attribute, type Die } from "../../../dwarf/die.ts";
 import type { DwarfUnit } from "../../../dwarf/dwarf.ts";
-import { unitBases } from "../../../dwarf/read/addr-table.ts";
-import type { EntryCursor } from "../../../dwarf/read/cursor.ts";
-import type { LineHeader } from "../../../dwarf/read/line-header.ts";
-import { unitLineHeader } from "../../../dwarf/read/line-unit.ts";
-import type { Relocatable } from "../../../dwarf/relocatable.ts";
-import { typeDeclaration } from "../../../dwarf/types.ts";
+import type { EntryCursor } from "../../../dwarf/read/entry/cursor.ts";
+import type { LineHeader } from "../../../dwarf/read/line/header.ts";
+import { unitLineHeader } from "../../../dwarf/read/line/unit.ts";
+import { unitBases } from "../../../dwarf/read/unit/addr-table.ts";
+import type { Relocatable } from "../../../dwarf/relocation/relocatable.ts";
+import { typeDeclaration } from "../../../dwarf/type/declaration.ts";
 import { BinderyError } from "../../../errors.ts";
 import type { DumpFile } from "../file.ts";
 import { hex } from "../units.ts";
