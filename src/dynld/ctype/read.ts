@@ -3,9 +3,9 @@ import { DW_CC } from "../../dwarf/constants/attribute-value.ts";
 import { DW_TAG, tagName } from "../../dwarf/constants/tag.ts";
 import { entryAt, rootEntry } from "../../dwarf/die.ts";
 import type { Dwarf, DwarfUnit } from "../../dwarf/dwarf.ts";
-import type { FieldReader } from "../../dwarf/relocation/field.ts";
 import { dwarfError } from "../../dwarf/place.ts";
 import { EntryCursor } from "../../dwarf/read/entry/cursor.ts";
+import type { FieldReader } from "../../dwarf/relocation/field.ts";
 import { isC, TypeBudget, typeName } from "../../dwarf/type/name.ts";
 import {
   type CBase,
@@ -39,6 +39,8 @@ import { readMembers } from "./members.ts";
 
 /** Dimensions of an array; what has more is damaged. */
 const MOST_DIMENSIONS = 128;
+/** Parameters that compilers add to some variants of constructors and destructors, and tell of all. */
+const OF_CONSTRUCTORS = new Set(["__in_chrg", "__vtt_parm", "vtt"]);
 /** Entries that complete one another in a row before they are taken for a loop. */
 const MOST_ORIGINS = 16;
 
@@ -242,6 +244,7 @@ export class CTypeReader implements TypeParts {
       if (child.tag === DW_TAG.DW_TAG_unspecified_parameters) hasDots = true;
       if (child.tag !== DW_TAG.DW_TAG_formal_parameter) continue;
       facts.read(listed.unit, child);
+      if (facts.isArtificial && OF_CONSTRUCTORS.has(facts.name ?? "")) continue;
       parameters.push(new DwarfParameter(this, facts.type, facts.name));
     }
     const isKnown = isPrototyped || !this.#isUnitOfC(entry.unit);

@@ -11,6 +11,9 @@ import type { CTypeEntry } from "../ctype.ts";
 import { referenceOf } from "./entry-facts.ts";
 import { cursorAt } from "./read.ts";
 
+/** Entries that complete one another in a row; more lead back. */
+const MOST_STEPS = 16;
+
 /** A function or variable with external linkage. */
 export interface SymbolEntry extends CTypeEntry {
   readonly kind: "function" | "variable";
@@ -86,11 +89,12 @@ function isScope(tag: number): boolean {
 }
 
 /** Reads an entry's linkage, and where its name for linkers is into `names`; both may be those of what it completes. */
-function linkage(unit: DwarfUnit, at: EntryCursor, names: Names): "none" | "declared" | "defined" {
+function linkage(unit: DwarfUnit, at: EntryCursor, names: Names, steps = 0): "none" | "declared" | "defined" {
   let isExternal = false;
   let isDeclaration = false;
   let isLinkage = false;
-  let specification: CTypeEntry | undefined;
+  let isCopy = false;
+  let completes: CTypeEntry | undefined;
   names.form = 0;
   while (at.nextAttribute()) {
     switch (at.attribute) {
@@ -101,10 +105,11 @@ function linkage(unit: DwarfUnit, at: EntryCursor, names: Names): "none" | "decl
         isDeclaration = at.low !== 0;
         break;
       case DW_AT.DW_AT_abstract_origin:
-        // The entry that it is a copy of is walked, too.
-        return "none";
+        isCopy = true;
+        completes = referenceOf(unit, at);
+        break;
       case DW_AT.DW_AT_specification:
-        specification = referenceOf(unit, at);
+        completes = referenceOf(unit, at);
         break;
       case DW_AT.DW_AT_linkage_name:
       case DW_AT.DW_AT_MIPS_linkage_name:
@@ -117,10 +122,12 @@ function linkage(unit: DwarfUnit, at: EntryCursor, names: Names): "none" | "decl
       default:
     }
   }
-  if (specification !== undefined && specification.unit === unit) {
-    const own = { ...names };
-    const completed = linkage(unit, cursorAt(specification), names);
-    if (isLinkage) Object.assign(names, own);
+  // The entry that it is a copy of is walked, too; but constructors have names that only their copies tell.
+  if (isCopy && !isLinkage) return "none";
+  if (completes !== undefined && completes.unit === unit && steps < MOST_STEPS) {
+    const { form, low, high } = names;
+    const completed = linkage(unit, cursorAt(completes), names, steps + 1);
+    if (isLinkage) Object.assign(names, { form, low, high });
     return completed === "none" ? "none" : "defined";
   }
   return !isExternal || names.form === 0 ? "none" : isDeclaration ? "declared" : "defined";

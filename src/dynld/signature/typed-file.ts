@@ -98,7 +98,7 @@ export class TypedFile implements Disposable {
     const own = this.types?.find(name);
     if (own !== undefined && !own.isDeclaration) return own;
     for (const alias of this.types === undefined ? [] : exported.aliases()) {
-      const other = alias === name ? undefined : this.types?.find(alias);
+      const other = alias !== name && mayShare(alias, name) ? this.types?.find(alias) : undefined;
       if (other !== undefined && !other.isDeclaration && other.kind === kind) return { ...other, name };
     }
     return own;
@@ -133,6 +133,15 @@ export class TypedFile implements Disposable {
   [Symbol.dispose](): void {
     this.close();
   }
+}
+
+/**
+ * Whether one of two names of a place tells the type of the other. Those of C++ name types, and compilers have one body for
+ * what happens to be the same; only the variants of a constructor or destructor are always of one type.
+ */
+function mayShare(a: string, b: string): boolean {
+  const plain = (name: string): string => (name.startsWith("_Z") ? name.replace(/[CD][0-5](?=E)/, "") : "");
+  return plain(a) === plain(b);
 }
 
 /** Whether a file has debug information of its own. */
