@@ -11,6 +11,7 @@ export {
   type LoadRequest,
 } from "./dynobj.ts";
 export { type Dynsym, type DynsymEnd, type DynsymLike, dynfindsym, dyntabsize } from "./dynsym.ts";
+export { type AddressSymbol, type ExportOwner, ExportTable, type OfferedSymbol } from "./export-table.ts";
 export {
   CDeclarations,
   type InfernoImage,
@@ -23,6 +24,8 @@ export {
   signof,
 } from "./inferno/index.ts";
 export { DEFAULT_BASE } from "./inferno/module.ts";
+export type { ModuleFile } from "./link/input.ts";
+export { Module, type ModuleOptions, type ReloadOptions } from "./module.ts";
 export type { SignaturePolicy, SignatureRules } from "./policy.ts";
 export type { ReadCallback, SeekCallback } from "./stream.ts";
 export { formatSymbolTable, parseSymbolTable } from "./symbol-table.ts";

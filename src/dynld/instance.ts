@@ -129,9 +129,7 @@ export class Instance {
     const { exports, names } = bindSymbols(object, link, at);
     this.exports = exports;
     this.functions = names;
-    object.describe(
-      link.inputs.map((input) => debugObject(link, input, bytes, { address: at.text, size: text })),
-    );
+    object.describe(link.inputs.map((input) => debugObject(link, input, bytes, at)));
     object.publish();
     this.#handle = BigInt(link.handle);
     this.#finalisers = request.run ? functions.finalisers : [];

@@ -137,6 +137,7 @@ export class Module implements Dynobj {
    * @throws DynldError DYNLD_UNDEFINED_SYMBOL; from calls too, and DYNLD_FREED once unloaded
    */
   function(prototype: string): Callable {
+    this.#checkLoaded();
     const name = /([A-Za-z_$][\w$.@]*)\s*\(/.exec(prototype)?.[1];
     if (name === undefined) {
       const what = `prototype "${prototype}": no name before a parenthesis`;

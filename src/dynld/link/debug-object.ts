@@ -6,7 +6,7 @@
 import { SHF, SHN, SHT } from "../../elf/constants/section.ts";
 import { PF, PT } from "../../elf/constants/segment.ts";
 import type { LinkInput } from "./input.ts";
-import type { ModuleLink, SegmentBytes } from "./link.ts";
+import type { ModuleLink, SegmentAddresses, SegmentBytes } from "./link.ts";
 import { ORIGIN } from "./symbols.ts";
 
 /** Fields of `Elf64_Ehdr`, `Elf64_Shdr` and `Elf64_Sym`, and sizes of records. */
@@ -20,49 +20,73 @@ const ST_SHNDX = 6;
 const ST_VALUE = 8;
 const PHDR_SIZE = 56;
 
+/** A segment of the object file. */
+interface Segment {
+  readonly flags: number;
+  /** Where the bytes are in the file; 0 of a segment that is only an address. */
+  readonly offset: number;
+  readonly address: number;
+  readonly size: number;
+}
+
 /** The object file that tells of one input, of an ELF64 little-endian machine. */
 export function debugObject(
   link: ModuleLink,
   input: LinkInput,
   bytes: SegmentBytes,
-  text: { readonly address: number; readonly size: number },
+  at: SegmentAddresses,
 ): Uint8Array {
   const end = (input.bytes.length + 7) & ~7;
-  const out = new Uint8Array(end + PHDR_SIZE);
+  const frames = input.sections.filter((section) => section.label === ".eh_frame").length;
+  const out = new Uint8Array(end + (1 + frames) * PHDR_SIZE);
   out.set(input.bytes);
   const view = new DataView(out.buffer);
   const { shoff, shentsize } = input.elf.header;
   const header = (index: number): number => shoff + index * shentsize;
   const pieces = link.sections.pieceOf.get(input);
+  // lldb gives the sections of a file without segments addresses of its own.
+  const segments: Segment[] = [
+    { flags: PF.PF_R | PF.PF_X, offset: 0, address: at.text, size: link.size.text },
+  ];
   for (const section of input.sections) {
-    const at = header(section.index);
+    const place = header(section.index);
     const piece = link.sections.pieces[pieces?.[section.index] ?? -1];
     if (piece === undefined) {
       // Of what is not there nothing is known: no debugger shall look for it at 0.
-      view.setUint32(at + SH_FLAGS, section.flags & ~SHF.SHF_ALLOC, true);
+      view.setUint32(place + SH_FLAGS, section.flags & ~SHF.SHF_ALLOC, true);
       continue;
     }
-    view.setBigUint64(at + SH_ADDR, BigInt(link.addressOf(piece)), true);
-    // gdb relocates frames, lldb does not; so they are given as they run.
-    if (piece.part !== "frames") continue;
+    const address = link.addressOf(piece);
+    view.setBigUint64(place + SH_ADDR, BigInt(address), true);
+    if (piece.part !== "frames") {
+      // What it holds is in memory, and may be another thing than in the file by now.
+      view.setUint32(place + SH_TYPE, SHT.SHT_NOBITS, true);
+      continue;
+    }
+    // gdb relocates frames, lldb does not; so they are given as they run. And gdb wants them in a segment.
+    segments.push({ flags: PF.PF_R, offset: section.offset, address, size: piece.size });
     out.set(bytes.rodata.subarray(piece.offset, piece.offset + piece.size), section.offset);
     for (const records of input.elf.relocationSectionsOf(section.index)) {
       view.setUint32(header(records.index) + SH_TYPE, SHT.SHT_PROGBITS, true);
     }
   }
   placeCommons(link, input, view);
-  // lldb gives the sections of a file without segments addresses of its own.
-  view.setUint32(end, PT.PT_LOAD, true);
-  view.setUint32(end + 4, PF.PF_R | PF.PF_X, true);
-  view.setBigUint64(end + 16, BigInt(text.address), true);
-  view.setBigUint64(end + 24, BigInt(text.address), true);
-  view.setBigUint64(end + 32, BigInt(text.size), true);
-  view.setBigUint64(end + 40, BigInt(text.size), true);
-  view.setBigUint64(end + 48, 1n, true);
+  for (const [index, segment] of segments.entries()) putSegment(view, end + index * PHDR_SIZE, segment);
   view.setBigUint64(E_PHOFF, BigInt(end), true);
   view.setUint16(E_PHENTSIZE, PHDR_SIZE, true);
-  view.setUint16(E_PHNUM, 1, true);
+  view.setUint16(E_PHNUM, segments.length, true);
   return out;
+}
+
+function putSegment(view: DataView, at: number, { flags, offset, address, size }: Segment): void {
+  view.setUint32(at, PT.PT_LOAD, true);
+  view.setUint32(at + 4, flags, true);
+  view.setBigUint64(at + 8, BigInt(offset), true);
+  view.setBigUint64(at + 16, BigInt(address), true);
+  view.setBigUint64(at + 24, BigInt(address), true);
+  view.setBigUint64(at + 32, BigInt(size), true);
+  view.setBigUint64(at + 40, BigInt(size), true);
+  view.setBigUint64(at + 48, 1n, true);
 }
 
 /** Common symbols have no section that says where they are. */

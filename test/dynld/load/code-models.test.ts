@@ -34,7 +34,7 @@ function load(compiler: Compiler, flags: string[]): Module {
   return Module.load(compile(SOURCE, compiler, flags), { name: "models", table });
 }
 
-const CASES: readonly (readonly [Compiler, ...string[]])[] = [
+const CASES: readonly [Compiler, ...string[]][] = [
   ["gcc"],
   ["gcc", "-fPIC"],
   ["gcc", "-fPIE", "-O2"],
@@ -51,7 +51,7 @@ const CASES: readonly (readonly [Compiler, ...string[]])[] = [
 ];
 
 describe("a C object", () => {
-  it.each(CASES)("of %s %s %s %s runs where it lies", (compiler, ...flags) => {
+  it.each(CASES)("of %s %s %s %s runs where it lies", (...[compiler, ...flags]: [Compiler, ...string[]]) => {
     using module = load(compiler, flags);
     expect(module.call("int add(int a, int b)", 1, 2)).toBe(8);
     expect(module.call("int sum(int n)", 8)).toBe(20);
