@@ -2,11 +2,12 @@
 import { DynldError } from "../errors.ts";
 import type { Dynobj, ErrorCallback, LoadRequest, ModuleFormat } from "./dynobj.ts";
 import { type DynsymEnd, type DynsymLike, dyntabsize } from "./dynsym.ts";
+import { ELF_FORMAT } from "./elf-format.ts";
 import { INFERNO_FORMAT } from "./inferno/format.ts";
 import { callbackStream, type ReadCallback, type SeekCallback, withPrefix } from "./stream.ts";
 
 /** What modules may be. The first one also tells what is wrong with a file that is none. */
-const FORMATS: readonly [ModuleFormat, ...ModuleFormat[]] = [INFERNO_FORMAT];
+const FORMATS: readonly [ModuleFormat, ...ModuleFormat[]] = [INFERNO_FORMAT, ELF_FORMAT];
 
 /** Bytes that formats are told apart by. */
 const MAGIC_SIZE = 4;

@@ -1,6 +1,7 @@
 /** The table of symbols that a program offers to the modules that it loads. */
 import { DynldError } from "../errors.ts";
 import { type NativeCallback, nativeCallback } from "../host/callback.ts";
+import type { CSymbol } from "./ctype.ts";
 import { compareNames, type Dynsym, type DynsymLike } from "./dynsym.ts";
 import { LibrarySymbols } from "./library-symbols.ts";
 
@@ -8,6 +9,8 @@ import { LibrarySymbols } from "./library-symbols.ts";
 export interface ExportOwner {
   readonly name: string;
   readonly export: readonly Dynsym[];
+  /** The type of an export, where it is known. */
+  typeOf(name: string): CSymbol | undefined;
   /** Notes a user. @returns what ends the use */
   use(): () => void;
 }
@@ -19,6 +22,8 @@ export interface OfferedSymbol {
   /** Address; of a JavaScript function 0 until somebody uses it. */
   readonly address: bigint;
   readonly isData: boolean;
+  /** Its type, where it is known: what a mismatch of signatures is explained by. */
+  readonly type?: () => CSymbol | undefined;
   /** Takes it in use, if that means something. @returns its address, and what ends the use */
   readonly acquire?: () => { readonly address: bigint; readonly release: () => void };
 }
@@ -64,10 +69,11 @@ export class ExportTable {
    * Adds symbols of a shared library, which is opened if it is not.
    * @param name a path or file name; empty for the program itself
    * @param names which symbols; all by default
+   * @param options.types whether they have the types of the library's debug information, if that is found on this machine
    * @throws DynldError DYNLD_BAD_ARGUMENT when there is no such library, DYNLD_UNDEFINED_SYMBOL when it lacks one of `names`
    */
-  addLibrary(name: string, names?: Iterable<string>): this {
-    const library = new LibrarySymbols(name);
+  addLibrary(name: string, names?: Iterable<string>, options: { readonly types?: boolean } = {}): this {
+    const library = new LibrarySymbols(name, options.types === true);
     const chosen = names === undefined ? undefined : new Set(names);
     for (const wanted of chosen ?? []) {
       if (library.find(wanted) !== undefined) continue;
@@ -82,10 +88,21 @@ export class ExportTable {
   /** Adds what a loaded module exports; it can't be unloaded while a module that uses it is there. */
   addModule(module: ExportOwner, names?: Iterable<string>): this {
     const chosen = names === undefined ? undefined : new Set(names);
-    for (const { name, sig, addr } of module.export) {
+    for (const exported of module.export) {
+      const { name, addr } = exported;
+      // Not before it is asked for: it is made of debug information.
+      const sig = (): bigint => exported.sig;
       if (chosen !== undefined && !chosen.has(name)) continue;
-      const acquire = () => ({ address: addr, release: module.use() });
-      this.#put({ name, sig, address: addr, isData: false, acquire });
+      this.#put({
+        name,
+        get sig() {
+          return sig();
+        },
+        address: addr,
+        isData: false,
+        type: () => module.typeOf(name),
+        acquire: () => ({ address: addr, release: module.use() }),
+      });
     }
     return this;
   }
@@ -97,7 +114,7 @@ export class ExportTable {
     for (const { library, names } of this.#libraries) {
       if (names !== undefined && !names.has(name)) continue;
       const found = library.find(name);
-      if (found !== undefined) return { name, sig: 0n, ...found };
+      if (found !== undefined) return { name, ...found };
     }
     return undefined;
   }

@@ -9,13 +9,14 @@ import { LiveObject } from "../dlbind/index.ts";
 import { EM, machineName } from "../elf/constants/machine.ts";
 import { SHF } from "../elf/constants/section.ts";
 import { STB, STT } from "../elf/constants/symbol.ts";
-import { BinderyError, DynldError } from "../errors.ts";
+import { DlbindError, DynldError, HostError } from "../errors.ts";
 import { callableAt } from "../host/call.ts";
 import { dlsym, RTLD_DEFAULT } from "../host/dl.ts";
 import { compareNames, type Dynsym } from "./dynsym.ts";
 import type { ExportTable, OfferedSymbol } from "./export-table.ts";
 import { isInText, type ModuleFunctions, moduleFunctions } from "./link/arrays.ts";
 import { debugObject } from "./link/debug-object.ts";
+import { readingModule, throwAll } from "./link/fault.ts";
 import type { ModuleFile } from "./link/input.ts";
 import {
   isExported,
@@ -25,9 +26,13 @@ import {
   type SegmentBytes,
 } from "./link/link.ts";
 import { alignUp } from "./link/sections.ts";
+import { ModuleTypes } from "./module-types.ts";
+import { checkSignature, type SignatureRules } from "./policy.ts";
+import { explainMismatch } from "./signature/explain.ts";
+import { signatureText } from "./signature/signature.ts";
 
 /** What a module is made of, and against what. */
-export interface InstanceRequest {
+export interface InstanceRequest extends SignatureRules {
   readonly name: string;
   readonly files: readonly ModuleFile[];
   readonly table: ExportTable;
@@ -56,6 +61,7 @@ export class Instance {
   readonly name: string;
   readonly object: LiveObject;
   readonly exports: readonly Dynsym[];
+  readonly types: ModuleTypes;
   /** By name of an export: whether it is a function. */
   readonly functions: ReadonlySet<string>;
   readonly imports: readonly OfferedSymbol[];
@@ -72,6 +78,10 @@ export class Instance {
    * Loads. @throws DynldError; nothing is left of the module then
    */
   static load(request: InstanceRequest): Instance {
+    return readingModule(() => Instance.#load(request));
+  }
+
+  static #load(request: InstanceRequest): Instance {
     const link = ModuleLink.plan(request.files, {
       imports: importsFrom(request.table),
       maxsize: request.maxsize,
@@ -81,22 +91,30 @@ export class Instance {
       const what = `found code for ${machineName(machine)}, expected ${machineName(EM.EM_X86_64)}`;
       throw new DynldError("DYNLD_BAD_MAGIC", { file: request.name }, what);
     }
+    const types = new ModuleTypes(link.inputs.map(({ elf }) => elf));
+    checkTypes(request, link, types);
     const uses: Use[] = [];
     let object: LiveObject | undefined;
     try {
       object = createObject(request, link);
       for (const { name } of link.imports) uses.push(useOf(request.table, name));
-      return new Instance(request, link, object, uses);
+      return new Instance(request, link, object, uses, types);
     } catch (error) {
       object?.delete();
       for (const use of uses) use.release();
-      if (error instanceof DynldError || !(error instanceof BinderyError)) throw error;
-      const code = "DYNLD_NO_MEMORY";
-      throw new DynldError(code, { file: request.name }, error.message, { cause: error });
+      if (!(error instanceof DlbindError || error instanceof HostError)) throw error;
+      throw new DynldError("DYNLD_NO_MEMORY", { file: request.name }, error.message, { cause: error });
     }
   }
 
-  private constructor(request: InstanceRequest, link: ModuleLink, object: LiveObject, uses: readonly Use[]) {
+  private constructor(
+    request: InstanceRequest,
+    link: ModuleLink,
+    object: LiveObject,
+    uses: readonly Use[],
+    types: ModuleTypes,
+  ) {
+    this.types = types;
     this.name = request.name;
     this.object = object;
     this.#uses = uses;
@@ -126,7 +144,7 @@ export class Instance {
       records.map(({ record }) => address + record - base),
     );
     const functions = moduleFunctions(link.sections, bytes, isCode(link, at));
-    const { exports, names } = bindSymbols(object, link, at);
+    const { exports, names } = bindSymbols(object, link, at, types);
     this.exports = exports;
     this.functions = names;
     object.describe(link.inputs.map((input) => debugObject(link, input, bytes, at)));
@@ -194,6 +212,33 @@ function useOf(table: ExportTable, name: string): Use {
   return { symbol, address: taken?.address ?? symbol.address, release: taken?.release ?? (() => {}) };
 }
 
+/** Compares what the module expects of its imports with what the table has. @throws DynldError with all that differ */
+function checkTypes(request: InstanceRequest, link: ModuleLink, types: ModuleTypes): void {
+  const problems: DynldError[] = [];
+  for (const { name } of link.imports) {
+    const offered = request.table.find(name);
+    const rule = request.exceptions?.get(name) ?? request.policy ?? "lenient";
+    // The type that is expected need not be gone into when there is nothing to compare it with.
+    if (offered === undefined || rule === "unchecked" || (rule === "lenient" && offered.sig === 0n)) continue;
+    const expected = types.signature(name);
+    const verdict = checkSignature(name, expected, offered.sig, request);
+    if (verdict === "fits") continue;
+    const pair = `module expects ${signatureText(expected)}, program provides ${signatureText(offered.sig)}`;
+    const place = { file: request.name };
+    if (verdict === "unknown") {
+      const what = `unchecked symbol: ${name}: ${pair}, and a signature of 0 is not let pass`;
+      problems.push(new DynldError("DYNLD_UNCHECKED_SYMBOL", place, what, { symbol: name }));
+      continue;
+    }
+    const wanted = types.symbol(name);
+    const found = offered.type?.();
+    const why = wanted === undefined || found === undefined ? undefined : explainMismatch(wanted, found);
+    const what = why?.message ?? `signature mismatch: ${name}: ${pair}`;
+    problems.push(new DynldError("DYNLD_SIGNATURE_MISMATCH", place, what, { symbol: name }));
+  }
+  throwAll(problems);
+}
+
 function createObject(request: InstanceRequest, link: ModuleLink): LiveObject {
   const { size, symbols, sections } = link;
   let names = request.name.length + 64;
@@ -221,6 +266,7 @@ function bindSymbols(
   object: LiveObject,
   link: ModuleLink,
   at: SegmentAddresses,
+  types: ModuleTypes,
 ): { exports: Dynsym[]; names: Set<string> } {
   const exports: Dynsym[] = [];
   const names = new Set<string>();
@@ -237,7 +283,14 @@ function bindSymbols(
       visibility: symbol.visibility,
     });
     if (!exported) continue;
-    exports.push({ name: symbol.name, sig: 0n, addr: address });
+    const { name } = symbol;
+    exports.push({
+      name,
+      addr: address,
+      get sig() {
+        return types.signature(name);
+      },
+    });
     if (symbol.type === STT.STT_FUNC || symbol.type === STT.STT_GNU_IFUNC) names.add(symbol.name);
   }
   exports.sort((a, b) => compareNames(a.name, b.name));

@@ -16,6 +16,9 @@ import {
   RTLD_NOW,
 } from "../host/dl.ts";
 import { openElf } from "../host/file.ts";
+import type { CSymbol } from "./ctype.ts";
+import type { SignedSymbol } from "./signature/signature.ts";
+import { TypedFile } from "./signature/typed-file.ts";
 
 /** The program itself among libraries. */
 const PROGRAM = "/proc/self/exe";
@@ -24,6 +27,10 @@ const PROGRAM = "/proc/self/exe";
 export interface LibrarySymbol {
   readonly address: bigint;
   readonly isData: boolean;
+  /** Signature of its type; 0 when that is not known. */
+  readonly sig: bigint;
+  /** Its type, where it is known. */
+  readonly type: () => CSymbol | undefined;
 }
 
 /** A library that the process has open. It stays open until {@link close}. */
@@ -31,14 +38,18 @@ export class LibrarySymbols {
   /** Its file. */
   readonly path: string;
   readonly #handle: Handle;
+  readonly #typed: boolean;
   #types: ReadonlyMap<string, number> | undefined;
+  #file: TypedFile | undefined;
   #closed = false;
 
   /**
    * @param name a path, a file name as in link maps (`libc.so.6`), or what the loader finds; empty for the program
+   * @param typed whether types are looked for in its debug information
    * @throws DynldError DYNLD_BAD_ARGUMENT when there is none
    */
-  constructor(name: string) {
+  constructor(name: string, typed = false) {
+    this.#typed = typed;
     const loaded = linkMaps().find((map) => map.name !== "" && isNamed(map.name, name));
     try {
       this.#handle =
@@ -60,7 +71,13 @@ export class LibrarySymbols {
     const address = dlsym(this.#handle, name);
     if (address === undefined) return undefined;
     const isData = type === STT.STT_OBJECT || type === STT.STT_COMMON;
-    return { address: isData ? (copiedByProgram(name) ?? address) : address, isData };
+    const signed = this.#typed ? this.#signed(name) : undefined;
+    return {
+      address: isData ? (copiedByProgram(name) ?? address) : address,
+      isData,
+      sig: signed?.signature ?? 0n,
+      type: () => signed?.symbol,
+    };
   }
 
   /** Names of all functions and data that it defines. */
@@ -71,7 +88,15 @@ export class LibrarySymbols {
   /** Lets the library go, as far as this table is concerned. */
   close(): void {
     if (!this.#closed) dlclose(this.#handle);
+    this.#file?.close();
     this.#closed = true;
+  }
+
+  #signed(name: string): SignedSymbol | undefined {
+    this.#file ??= TypedFile.openLocal(this.path);
+    const exported = this.#file.exports.find((one) => one.name === name);
+    const type = exported === undefined ? undefined : this.#file.typeOf(exported);
+    return type === undefined ? undefined : this.#file.signature(type);
   }
 
   #symbols(): ReadonlyMap<string, number> {

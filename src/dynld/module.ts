@@ -6,14 +6,18 @@ import { STT } from "../elf/constants/symbol.ts";
 import { DynldError } from "../errors.ts";
 import { type Callable, callableAt } from "../host/call.ts";
 import { dlsym } from "../host/dl.ts";
+import type { CSymbol } from "./ctype.ts";
 import { type Dynobj, dynimport } from "./dynobj.ts";
 import { type Dynsym, type DynsymLike, dynfindsym } from "./dynsym.ts";
 import { ExportTable } from "./export-table.ts";
 import { Instance } from "./instance.ts";
 import type { ModuleFile } from "./link/input.ts";
+import type { SignatureRules } from "./policy.ts";
+import { explainMismatch } from "./signature/explain.ts";
+import { signatureText } from "./signature/signature.ts";
 
 /** How a module is loaded. */
-export interface ModuleOptions {
+export interface ModuleOptions extends SignatureRules {
   /** What it is called in link maps and messages; by default the first file's name. */
   readonly name?: string;
   /** What it may import; nothing by default. */
@@ -170,6 +174,12 @@ export class Module implements Dynobj {
     }
   }
 
+  /** The type of an export, or of an import as the module expects it; `undefined` where nothing tells it. */
+  typeOf(name: string): CSymbol | undefined {
+    this.#checkLoaded();
+    return this.#instance.types.symbol(name);
+  }
+
   /** Notes that another module uses what this one exports. @returns what ends the use */
   use(): () => void {
     this.#checkLoaded();
@@ -225,7 +235,17 @@ export class Module implements Dynobj {
 
   #load(files: readonly ModuleFile[]): Instance {
     const { maxsize = 0, run = true, global = false } = this.#options;
-    return Instance.load({ name: this.name, files, table: this.#table, maxsize, run, global });
+    const { policy, exceptions } = this.#options;
+    return Instance.load({
+      name: this.name,
+      files,
+      table: this.#table,
+      maxsize,
+      run,
+      global,
+      ...(policy === undefined ? {} : { policy }),
+      ...(exceptions === undefined ? {} : { exceptions }),
+    });
   }
 
   #checkFits(old: Instance, next: Instance): void {
@@ -236,7 +256,12 @@ export class Module implements Dynobj {
         throw new DynldError("DYNLD_UNDEFINED_SYMBOL", { file: this.name }, what, { symbol: name });
       }
       if (sig === 0n || found.sig === 0n || sig === found.sig) continue;
-      const what = `reload: ${name}: found signature 0x${found.sig.toString(16)}, expected 0x${sig.toString(16)}`;
+      const [expected, has] = [old.types.symbol(name), next.types.symbol(name)];
+      const words = { expects: "old version has", provides: "new version has" };
+      const why =
+        expected === undefined || has === undefined ? undefined : explainMismatch(expected, has, words);
+      const plain = `${name}: old version has ${signatureText(sig)}, new version has ${signatureText(found.sig)}`;
+      const what = `reload: ${why?.message ?? plain}`;
       throw new DynldError("DYNLD_SIGNATURE_MISMATCH", { file: this.name }, what, { symbol: name });
     }
   }

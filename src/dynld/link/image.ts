@@ -1,5 +1,5 @@
 /** Modules as images at an address of the caller's, of any machine: nothing is mapped or run. */
-import { linkError } from "./fault.ts";
+import { linkError, readingModule } from "./fault.ts";
 import type { ImportSource } from "./imports.ts";
 import type { ModuleFile } from "./input.ts";
 import { isExported, ModuleLink, type PlacedSymbol } from "./link.ts";
@@ -57,10 +57,14 @@ const NO_IMPORTS: ImportSource = { find: () => undefined, names: () => [] };
  * @throws DynldError as loading does
  */
 export function linkImage(files: readonly ModuleFile[], request: ImageRequest): ModuleImage {
+  return readingModule(() => link(files, request));
+}
+
+function link(files: readonly ModuleFile[], request: ImageRequest): ModuleImage {
   const { base, imports = NO_IMPORTS, maxsize = 0 } = request;
-  const link = ModuleLink.plan(files, { imports, maxsize });
+  const plan = ModuleLink.plan(files, { imports, maxsize });
   const first = Number(base);
-  const align = Math.max(PAGE, ...SEGMENTS.map((name) => link.align[name]));
+  const align = Math.max(PAGE, ...SEGMENTS.map((name) => plan.align[name]));
   if (base < 0n || base > HIGHEST || first % align !== 0) {
     const what = `base: found 0x${base.toString(16)}, expected a multiple of ${align} below 2^52`;
     throw linkError("DYNLD_BAD_ARGUMENT", files[0]?.name, undefined, undefined, what);
@@ -68,7 +72,7 @@ export function linkImage(files: readonly ModuleFile[], request: ImageRequest): 
   let end = 0;
   const segments = SEGMENTS.map((name) => {
     const offset = alignUp(end, align);
-    const size = link.size[name];
+    const size = plan.size[name];
     end = offset + size;
     return { name, offset, size };
   });
@@ -76,20 +80,20 @@ export function linkImage(files: readonly ModuleFile[], request: ImageRequest): 
   const [text, rodata, data] = segments.map(({ offset, size }) => bytes.subarray(offset, offset + size));
   const [textAt = 0, rodataAt = 0, dataAt = 0] = segments.map(({ offset }) => first + offset);
   if (text === undefined || rodata === undefined || data === undefined) throw new TypeError("segments");
-  link.place({ text, rodata, data }, { text: textAt, rodata: rodataAt, data: dataAt });
-  const symbols = [...link.placedSymbols()];
+  plan.place({ text, rodata, data }, { text: textAt, rodata: rodataAt, data: dataAt });
+  const symbols = [...plan.placedSymbols()];
   return {
     base,
     bytes,
     segments,
-    sections: link.sections.pieces.map((piece) => ({
+    sections: plan.sections.pieces.map((piece) => ({
       file: piece.input.name,
       name: piece.section.label,
-      address: BigInt(link.addressOf(piece)),
+      address: BigInt(plan.addressOf(piece)),
       size: piece.size,
     })),
     symbols,
     exports: new Map(symbols.filter(isExported).map(({ name, address }) => [name, BigInt(address)] as const)),
-    imports: new Map(link.imports.map(({ name, symbol }) => [name, symbol.address] as const)),
+    imports: new Map(plan.imports.map(({ name, symbol }) => [name, symbol.address] as const)),
   };
 }

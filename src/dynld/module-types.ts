@@ -1,0 +1,93 @@
+/** Types of what a module exports and imports: from its files' debug information, or from the table that mkmod put there. */
+import { Dwarf } from "../dwarf/dwarf.ts";
+import type { ElfFile } from "../elf/file.ts";
+import { BinderyError } from "../errors.ts";
+import { SymbolTypes, type TypedSymbol } from "./ctype/symbol-types.ts";
+import type { CSymbol } from "./ctype.ts";
+import { parseTypeLists, TYPES_SECTION } from "./mkmod/sections.ts";
+import { Signatures } from "./signature/signature.ts";
+import { TypeTable } from "./signature/table.ts";
+
+/** What a file says of a symbol. */
+interface FoundType {
+  readonly symbol: CSymbol | undefined;
+  readonly signature: bigint;
+  readonly isDeclaration: boolean;
+}
+
+/** Looks a symbol up in one file. */
+type Finder = (name: string) => FoundType | undefined;
+
+/** Looks types up when they are asked for. Debug information that is damaged tells nothing. */
+export class ModuleTypes {
+  readonly #finders: readonly Finder[];
+  readonly #found = new Map<string, FoundType | undefined>();
+
+  constructor(files: readonly ElfFile[]) {
+    this.#finders = files
+      .map((elf) => fromTable(elf) ?? fromDebugInformation(elf))
+      .filter((one) => one !== undefined);
+  }
+
+  /** The type of a symbol that the module defines, or else expects. */
+  symbol(name: string): CSymbol | undefined {
+    return this.#find(name)?.symbol;
+  }
+
+  /** Its signature; 0 when the type is not known. */
+  signature(name: string): bigint {
+    return this.#find(name)?.signature ?? 0n;
+  }
+
+  #find(name: string): FoundType | undefined {
+    const known = this.#found.get(name);
+    if (known !== undefined || this.#found.has(name)) return known;
+    let found: FoundType | undefined;
+    for (const find of this.#finders) {
+      const one = tolerant(() => find(name));
+      if (one === undefined || (found !== undefined && one.isDeclaration)) continue;
+      found = one;
+      if (!one.isDeclaration) break;
+    }
+    this.#found.set(name, found);
+    return found;
+  }
+}
+
+function fromDebugInformation(elf: ElfFile): Finder | undefined {
+  const [section] = [...elf.sectionsNamed(".debug_info"), ...elf.sectionsNamed(".zdebug_info")];
+  if (section === undefined) return undefined;
+  const signatures = new Signatures();
+  let types: SymbolTypes | undefined;
+  return (name) => {
+    types ??= new SymbolTypes(Dwarf.open(elf));
+    const symbol: TypedSymbol | undefined = types.find(name);
+    if (symbol === undefined) return undefined;
+    return { symbol, signature: signatures.of(symbol).signature, isDeclaration: symbol.isDeclaration };
+  };
+}
+
+function fromTable(elf: ElfFile): Finder | undefined {
+  const lists = tolerant(() => parseTypeLists(elf));
+  if (lists === undefined) return undefined;
+  const [section] = elf.sectionsNamed(TYPES_SECTION);
+  let table: TypeTable | undefined;
+  return (name) => {
+    const exported = lists.exports.get(name);
+    const signature = exported ?? lists.imports.get(name);
+    if (signature === undefined) return undefined;
+    if (section !== undefined) table ??= TypeTable.decode(section.bytes());
+    const symbol = table?.symbol(name, signature);
+    return { symbol, signature, isDeclaration: exported === undefined };
+  };
+}
+
+/** `undefined` for what can't be read. */
+function tolerant<T>(action: () => T): T | undefined {
+  try {
+    return action();
+  } catch (error) {
+    if (error instanceof BinderyError) return undefined;
+    throw error;
+  }
+}
