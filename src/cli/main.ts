@@ -50,6 +50,11 @@ const COMMANDS: readonly CommandEntry[] = [
     define: async () => (await import("./sig.ts")).defineSig,
   },
   {
+    name: "dts",
+    summary: "TypeScript declarations of what a module or library exports",
+    define: async () => (await import("./dts.ts")).defineDts,
+  },
+  {
     name: "live",
     summary: "make a library that grows while it runs",
     define: async () => (await import("./live.ts")).defineLive,

@@ -18,7 +18,7 @@ export interface TypeGroup {
   readonly text: string;
   /** Definitions in it. */
   readonly count: number;
-  /** Groups that the text refers to, each once. */
+  /** Groups that the text refers to, each once, by their digests. */
   readonly uses: readonly TypeGroup[];
 }
 
@@ -54,7 +54,7 @@ export class TypeGroups {
         text += referenceTo(group, node.index);
       }
     }
-    return { text, uses: [...uses] };
+    return { text, uses: sorted(uses) };
   }
 
   /** The pieces of what `emit` writes. @throws DynldError DYNLD_BAD_TYPE */
@@ -142,7 +142,7 @@ export class TypeGroups {
     const digest = digestOf(text);
     let group = this.#byDigest.get(digest);
     if (group === undefined) {
-      group = { digest, text, count: lines.length, uses: [...uses] };
+      group = { digest, text, count: lines.length, uses: sorted(uses) };
       this.#byDigest.set(digest, group);
     }
     for (const node of nodes) node.group = group;
@@ -154,6 +154,10 @@ export class TypeGroups {
     uses.add(node.group);
     return referenceTo(node.group, node.index);
   }
+}
+
+function sorted(groups: Iterable<TypeGroup>): TypeGroup[] {
+  return [...groups].sort((a, b) => (a.digest < b.digest ? -1 : 1));
 }
 
 function referenceTo({ digest, count }: TypeGroup, index: number): string {

@@ -39,21 +39,21 @@ export class Signatures {
 
 /** The groups that texts are made of, each behind those that it uses. */
 export function groupsOf(signed: Iterable<{ readonly groups: readonly TypeGroup[] }>): TypeGroup[] {
-  const done = new Set<TypeGroup>();
+  const done = new Map<string, TypeGroup>();
   const path: { readonly group: TypeGroup; next: number }[] = [];
   for (const { groups } of signed) {
     for (const root of groups) {
-      if (!done.has(root)) path.push({ group: root, next: 0 });
+      if (!done.has(root.digest)) path.push({ group: root, next: 0 });
       for (let top = path.at(-1); top !== undefined; top = path.at(-1)) {
         const used = top.group.uses[top.next++];
         if (used === undefined) {
-          done.add(top.group);
+          done.set(top.group.digest, top.group);
           path.pop();
-        } else if (!done.has(used)) path.push({ group: used, next: 0 });
+        } else if (!done.has(used.digest)) path.push({ group: used, next: 0 });
       }
     }
   }
-  return [...done];
+  return [...done.values()];
 }
 
 /** All that a signature stands for: the definitions, each behind what it refers to, and the text of the symbol. */
