@@ -18,7 +18,7 @@ export function defineElf(command: Command): void {
     .description(
       "Shows headers, tables and notes of ELF files, laid out as readelf does. FILE is an executable, a shared " +
         "object, an object file, a core dump, a kernel module (also .ko.gz, .ko.xz and .ko.zst), an ar archive, or " +
-        "one member of an archive, written archive(member). Without a selection, the headers of each file are shown.",
+        "one member of an archive, written archive(member); a directory stands for all of them below it. Without a selection, the headers of each file are shown.",
     )
     .usage("[OPTION]... FILE...")
     .argument("<file...>", "files to read")

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -206,7 +206,11 @@ describe("several files, archives and compressed files", () => {
 describe("files that can't be read", () => {
   test.each([
     ["missing", "/nonexistent/a.o", "/nonexistent/a.o: no such file or directory"],
-    ["a directory", "/usr/lib", "/usr/lib: found no regular file"],
+    [
+      "a directory without any",
+      "/usr/share/doc/base-files",
+      "/usr/share/doc/base-files: found a directory without ELF",
+    ],
     ["no ELF file", "/etc/passwd", "/etc/passwd: ELF header+0x0: not an ELF file"],
   ])("%s: said in one line, the other files are shown, status 1", (_, path, message) => {
     const { status, stdout, stderr } = bindery(["elf", "-h", object, path, "/bin/true"]);
@@ -214,6 +218,18 @@ describe("files that can't be read", () => {
     expect(stderr.startsWith(`bindery: ${message}`)).toBe(true);
     expect(stderr.trimEnd().split("\n")).toHaveLength(1);
     expect(stdout.match(/^File: .*$/gm)).toEqual([`File: ${object}`, "File: /bin/true"]);
+  });
+
+  test("a directory stands for the ELF files below it, in order", () => {
+    const below = join(folder, "below");
+    mkdirSync(join(below, "b"), { recursive: true });
+    for (const name of ["c.o", "a.o", "b/z.o"]) copyFileSync(object, join(below, name));
+    writeFileSync(join(below, "notes.txt"), "no ELF file");
+    const { status, stdout, stderr } = bindery(["elf", "-h", below]);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    expect(stdout.match(/^File: .*$/gm)).toEqual(
+      ["a.o", "b/z.o", "c.o"].map((name) => `File: ${join(below, name)}`),
+    );
   });
 
   test("truncated: what can be read is shown, the place is named once", () => {
