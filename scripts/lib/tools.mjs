@@ -35,6 +35,11 @@ const TOOLS = [
     packages: ["debuginfod"],
     why: "a server of debug files on the loopback, and the client that shares its cache with ours",
   },
+  {
+    commands: ["abidiff"],
+    packages: ["abigail-tools"],
+    why: "says which changes of sources change their ABI",
+  },
   { commands: ["dwz"], packages: ["dwz"], why: "debug files that share a supplementary file" },
   {
     commands: ["perf"],
