@@ -2,41 +2,20 @@
 import { leb128Length, readSleb128, readUleb128Number } from "../../../bytes/leb128.ts";
 import { DW_FORM } from "../../constants/form.ts";
 import { dwarfError, type Located } from "../../place.ts";
+import { type AbbrevColumns, draft, joined, NOTHING } from "./abbrev-columns.ts";
 import { DECODINGS, decodingOf } from "./decoding.ts";
 
-/** Declarations and attributes that there is room for at first: as many as small units have. */
-const DECLARATIONS = 64;
-const ATTRIBUTES = 320;
-
-/** Declarations of a table, by their number. */
-export interface AbbrevColumns {
-  /** `DW_TAG_` of each. */
-  readonly tags: Uint16Array;
-  /** 1 where entries own the entries that follow. */
-  readonly children: Uint8Array;
-  /** Where the attributes of each begin in the columns below; one more at the end. */
-  readonly first: Uint32Array;
-  /** `DW_AT_`, all declarations one after the other. */
-  readonly attributes: Uint16Array;
-  /** `DW_FORM_`, beside {@link attributes}. */
-  readonly forms: Uint16Array;
-  /** How the value of each is decoded, beside {@link attributes}: see decoding.ts. */
-  readonly decodings: Uint8Array;
-  /** Values of `DW_FORM_implicit_const` in halves, low first, beside {@link attributes}; empty where none has the form. */
-  readonly constants: Uint32Array;
-  /** Attributes of the declaration that has most. */
-  readonly longest: number;
-}
-
+/** Reads a table from front to back, as far as it is asked to. */
 export class AbbrevReader {
-  /** What was read so far, with room for more. */
-  columns = columnsFor(DECLARATIONS, ATTRIBUTES, 0);
+  /** What was read so far. */
+  columns: AbbrevColumns = NOTHING;
   /** Declaration by code, where codes do not count up from 1. The first declaration of a code counts. */
   byCode: Map<number, number> | undefined;
   readonly #bytes: Uint8Array;
   readonly #place: Located;
   #at: number;
   #ended = false;
+  /** Declarations and attributes that were read, those in the draft too. */
   #declarations = 0;
   #attributes = 0;
 
@@ -52,36 +31,43 @@ export class AbbrevReader {
    * @throws DwarfError DWARF_TRUNCATED, DWARF_BAD_VALUE
    */
   find(code: number): number {
-    for (;;) {
-      if (this.byCode !== undefined) {
-        const found = this.byCode.get(code);
-        if (found !== undefined) return found;
-      } else if (code <= this.#declarations) return code - 1;
-      if (this.#ended || !this.#declaration()) return -1;
-    }
+    const known = this.#known(code);
+    if (known >= 0 || this.#ended) return known;
+    this.#read(() => this.#known(code) >= 0);
+    return this.#known(code);
   }
 
-  /** Reads all declarations. @returns the columns without spare room @throws DwarfError DWARF_TRUNCATED, DWARF_BAD_VALUE */
+  /** Reads all declarations. @throws DwarfError DWARF_TRUNCATED, DWARF_BAD_VALUE */
   finish(): AbbrevColumns {
-    while (!this.#ended) this.#declaration();
-    const { tags, children, first, attributes, forms, decodings, constants, longest } = this.columns;
-    const [declarations, count] = [this.#declarations, this.#attributes];
-    this.columns = {
-      tags: tags.subarray(0, declarations),
-      children: children.subarray(0, declarations),
-      first: first.subarray(0, declarations + 1),
-      attributes: attributes.subarray(0, count),
-      forms: forms.subarray(0, count),
-      decodings: decodings.subarray(0, count),
-      constants: constants.subarray(0, 2 * count),
-      longest,
-    };
+    if (!this.#ended) this.#read(() => false);
     return this.columns;
+  }
+
+  #known(code: number): number {
+    if (this.byCode !== undefined) return this.byCode.get(code) ?? -1;
+    return code <= this.#declarations ? code - 1 : -1;
+  }
+
+  /** Reads declarations into the draft, and what is there into columns, also when one is damaged. */
+  #read(isEnough: () => boolean): void {
+    const { columns } = this;
+    draft.begin(columns.forms.length);
+    try {
+      while (this.#declaration() && !isEnough());
+    } catch (error) {
+      // The next question comes to the same error.
+      this.#at = draft.at;
+      this.#attributes = draft.base + draft.attributesUpTo(draft.count);
+      throw error;
+    } finally {
+      if (draft.count > 0) this.columns = joined(columns);
+    }
   }
 
   /** Reads a declaration. @returns false at the end of the table */
   #declaration(): boolean {
     const start = this.#at;
+    draft.at = start;
     const code = this.#uleb();
     if (code === 0) {
       this.#ended = true;
@@ -91,21 +77,12 @@ export class AbbrevReader {
     const children = this.#bytes[this.#at++];
     if (children === undefined || children > 1) {
       const what = `children flag: found ${children ?? "the end"}, expected 0 or 1`;
-      this.#fail(start, this.#at - 1, `abbreviation ${code}: ${what}`);
+      this.#fail(this.#at - 1, `abbreviation ${code}: ${what}`);
     }
-    if (tag > 0xffff) {
-      this.#fail(start, start, `abbreviation ${code}: tag 0x${tag.toString(16)}, expected 16 bits`);
-    }
-    const first = this.#attributes;
-    this.#readAttributes(start, code);
-    const index = this.#declarations++;
-    if (index === this.columns.tags.length) this.columns = grown(this.columns, 2 * index, 0);
-    const { columns } = this;
-    columns.tags[index] = tag;
-    columns.children[index] = children;
-    columns.first[index + 1] = this.#attributes;
-    columns.longest = Math.max(columns.longest, this.#attributes - first);
-    this.#number(code, index);
+    if (tag > 0xffff) this.#fail(start, `abbreviation ${code}: tag 0x${tag.toString(16)}, expected 16 bits`);
+    this.#readAttributes(code);
+    draft.declare(tag, children, this.#attributes);
+    this.#number(code, this.#declarations++);
     return true;
   }
 
@@ -119,10 +96,10 @@ export class AbbrevReader {
   }
 
   /** Reads attributes and forms up to the pair of zeros. Nearly all are a byte each. */
-  #readAttributes(declaration: number, code: number): void {
+  #readAttributes(code: number): void {
     const bytes = this.#bytes;
-    let index = this.#attributes;
-    let { attributes, forms, decodings } = this.columns;
+    const base = draft.base;
+    let index = this.#attributes - base;
     for (;;) {
       const start = this.#at;
       let attribute = bytes[start] ?? 0x80;
@@ -132,28 +109,24 @@ export class AbbrevReader {
         attribute = this.#uleb();
         form = this.#uleb();
       }
-      if (index === forms.length) {
-        this.columns = grown(this.columns, 0, 2 * index);
-        ({ attributes, forms, decodings } = this.columns);
-      }
+      if (index === draft.forms.length) draft.widenAttributes();
       if (form === DW_FORM.DW_FORM_implicit_const) this.#constant(index);
       if (attribute === 0 && form === 0) break;
       if (attribute > 0xffff || form > 0xffff) {
         const what = `attribute 0x${attribute.toString(16)} of form 0x${form.toString(16)}, expected 16 bits each`;
-        this.#fail(declaration, start, `abbreviation ${code}: ${what}`);
+        this.#fail(start, `abbreviation ${code}: ${what}`);
       }
-      attributes[index] = attribute;
-      forms[index] = form;
-      decodings[index] = form < 0x100 ? (DECODINGS[form] ?? 0) : decodingOf(form);
+      draft.attributes[index] = attribute;
+      draft.forms[index] = form;
+      draft.decodings[index] = form < 0x100 ? (DECODINGS[form] ?? 0) : decodingOf(form);
       index++;
     }
-    this.#attributes = index;
+    this.#attributes = base + index;
   }
 
   #constant(index: number): void {
-    const { columns } = this;
-    if (columns.constants.length === 0) columns.constants = new Uint32Array(2 * columns.forms.length);
-    const { constants } = columns;
+    draft.clearConstants(index + 1);
+    const { constants } = draft;
     const byte = this.#bytes[this.#at];
     if (byte !== undefined && byte < 0x80) {
       const value = (byte << 25) >> 25;
@@ -188,54 +161,7 @@ export class AbbrevReader {
     throw dwarfError(this.#place, "DWARF_TRUNCATED", this.#at, what);
   }
 
-  /** @param declaration where the declaration begins, at which the next question comes to the same error */
-  #fail(declaration: number, at: number, what: string): never {
-    this.#at = declaration;
-    this.#attributes = this.columns.first[this.#declarations] ?? 0;
+  #fail(at: number, what: string): never {
     throw dwarfError(this.#place, "DWARF_BAD_VALUE", at, what);
   }
-}
-
-type Growing = { -readonly [Key in keyof AbbrevColumns]: AbbrevColumns[Key] };
-
-/** Columns with room for so many declarations, attributes and constants, in one piece of memory. */
-function columnsFor(declarations: number, attributes: number, constants: number): Growing {
-  const sizes = [4 * (declarations + 1), 8 * constants, 2 * declarations, 2 * attributes, 2 * attributes];
-  let end = 0;
-  const starts = sizes.map((size) => {
-    end += size;
-    return end - size;
-  });
-  const buffer = new ArrayBuffer(end + declarations + attributes);
-  const [first, constant, tags, attribute, forms] = starts;
-  return {
-    first: new Uint32Array(buffer, first, declarations + 1),
-    constants: new Uint32Array(buffer, constant, 2 * constants),
-    tags: new Uint16Array(buffer, tags, declarations),
-    attributes: new Uint16Array(buffer, attribute, attributes),
-    forms: new Uint16Array(buffer, forms, attributes),
-    children: new Uint8Array(buffer, end, declarations),
-    decodings: new Uint8Array(buffer, end + declarations, attributes),
-    longest: 0,
-  };
-}
-
-/** The same columns with room for at least as many. */
-function grown(columns: AbbrevColumns, declarations: number, attributes: number): Growing {
-  const [hadDeclarations, hadAttributes] = [columns.tags.length, columns.forms.length];
-  const count = Math.max(hadAttributes, attributes);
-  const wider = columnsFor(
-    Math.max(hadDeclarations, declarations),
-    count,
-    columns.constants.length === 0 ? 0 : count,
-  );
-  wider.first.set(columns.first);
-  wider.constants.set(columns.constants);
-  wider.tags.set(columns.tags);
-  wider.attributes.set(columns.attributes);
-  wider.forms.set(columns.forms);
-  wider.children.set(columns.children);
-  wider.decodings.set(columns.decodings);
-  wider.longest = columns.longest;
-  return wider;
 }

@@ -1,7 +1,8 @@
 /** Abbreviation tables, `.debug_abbrev` [DWARF5 7.5.3], as columns. */
 import { DW_FORM } from "../../constants/form.ts";
 import { dwarfError, type Located } from "../../place.ts";
-import { type AbbrevColumns, AbbrevReader } from "./abbrev-reader.ts";
+import type { AbbrevColumns } from "./abbrev-columns.ts";
+import { AbbrevReader } from "./abbrev-reader.ts";
 
 /** Bytes of a form whose size depends on the unit. */
 const ADDRESS_SIZED = -2;
