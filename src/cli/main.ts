@@ -55,6 +55,21 @@ const COMMANDS: readonly CommandEntry[] = [
     define: async () => (await import("./dts.ts")).defineDts,
   },
   {
+    name: "mkmod",
+    summary: "make a loadable module of object files",
+    define: async () => (await import("./mkmod.ts")).defineMkmod,
+  },
+  {
+    name: "load",
+    summary: "load object files and show what they export",
+    define: async () => (await import("./load.ts")).defineLoad,
+  },
+  {
+    name: "exporttab",
+    summary: "the table of what a program offers to modules",
+    define: async () => (await import("./exporttab.ts")).defineExporttab,
+  },
+  {
     name: "live",
     summary: "make a library that grows while it runs",
     define: async () => (await import("./live.ts")).defineLive,

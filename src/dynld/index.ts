@@ -12,6 +12,7 @@ export {
 } from "./dynobj.ts";
 export { type Dynsym, type DynsymEnd, type DynsymLike, dynfindsym, dyntabsize } from "./dynsym.ts";
 export { type AddressSymbol, type ExportOwner, ExportTable, type OfferedSymbol } from "./export-table.ts";
+export { type FileTableOptions, fileTable } from "./file-table.ts";
 export {
   CDeclarations,
   type InfernoImage,
@@ -24,7 +25,17 @@ export {
   signof,
 } from "./inferno/index.ts";
 export { DEFAULT_BASE } from "./inferno/module.ts";
+export {
+  type ImageRequest,
+  type ImageSection,
+  type ImageSegment,
+  linkImage,
+  type ModuleImage,
+} from "./link/image.ts";
+export type { ImportedSymbol, ImportSource } from "./link/imports.ts";
 export type { ModuleFile } from "./link/input.ts";
+export type { PlacedSymbol } from "./link/link.ts";
+export { type MadeModule, type MkmodOptions, makeModule, parseNameList } from "./mkmod/mkmod.ts";
 export { Module, type ModuleOptions, type ReloadOptions } from "./module.ts";
 export type { SignaturePolicy, SignatureRules } from "./policy.ts";
 export type { ReadCallback, SeekCallback } from "./stream.ts";

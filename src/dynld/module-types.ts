@@ -5,11 +5,13 @@ import { BinderyError } from "../errors.ts";
 import { SymbolTypes, type TypedSymbol } from "./ctype/symbol-types.ts";
 import type { CSymbol } from "./ctype.ts";
 import { parseTypeLists, TYPES_SECTION } from "./mkmod/sections.ts";
-import { Signatures } from "./signature/signature.ts";
+import { Signatures, type SignedSymbol } from "./signature/signature.ts";
 import { TypeTable } from "./signature/table.ts";
 
 /** What a file says of a symbol. */
 interface FoundType {
+  /** With its text; `undefined` of a type that came as text. */
+  readonly signed?: SignedSymbol;
   readonly symbol: CSymbol | undefined;
   readonly signature: bigint;
   readonly isDeclaration: boolean;
@@ -39,6 +41,11 @@ export class ModuleTypes {
     return this.#find(name)?.signature ?? 0n;
   }
 
+  /** The signature with its text, where it was made from debug information. */
+  signed(name: string): SignedSymbol | undefined {
+    return this.#find(name)?.signed;
+  }
+
   #find(name: string): FoundType | undefined {
     const known = this.#found.get(name);
     if (known !== undefined || this.#found.has(name)) return known;
@@ -63,7 +70,8 @@ function fromDebugInformation(elf: ElfFile): Finder | undefined {
     types ??= new SymbolTypes(Dwarf.open(elf));
     const symbol: TypedSymbol | undefined = types.find(name);
     if (symbol === undefined) return undefined;
-    return { symbol, signature: signatures.of(symbol).signature, isDeclaration: symbol.isDeclaration };
+    const signed = signatures.of(symbol);
+    return { symbol, signed, signature: signed.signature, isDeclaration: symbol.isDeclaration };
   };
 }
 

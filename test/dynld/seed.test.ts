@@ -152,7 +152,7 @@ describe("dynloadable", () => {
       expect(dynloadable(reel, read, seek)).toBe(true);
       expect(reel.at).toBe(at);
     }
-    for (const bytes of [[], [0x80, 0, 1], [0x7f, 0x45, 0x4c, 0x46], [0, 0, 1, 0xeb]]) {
+    for (const bytes of [[], [0x80, 0, 1], [0x7f, 0x45, 0x4c], [0, 0, 1, 0xeb]]) {
       const reel = new Reel(Uint8Array.from(bytes));
       expect(dynloadable(reel, read, seek)).toBe(false);
       expect(reel.at).toBe(0);

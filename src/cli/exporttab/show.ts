@@ -1,0 +1,28 @@
+/** `bindery exporttab`: makes the table and prints it. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { fileTable } from "../../dynld/file-table.ts";
+import { parseNameList } from "../../dynld/mkmod/mkmod.ts";
+import { formatSymbolTable } from "../../dynld/symbol-table.ts";
+import type { ExporttabOptions } from "../exporttab.ts";
+import { jsonPieces } from "../json.ts";
+import { Output } from "../output.ts";
+
+/** Prints the table of a file, or writes it. @throws DynldError, HostError, ElfError */
+export function showTable(file: string, names: readonly string[], options: ExporttabOptions): void {
+  const listed = options.list === undefined ? [] : parseNameList(readFileSync(options.list, "utf8"));
+  const wanted = [...names, ...listed];
+  const inferno = options.inferno === true;
+  const table = fileTable(file, { inferno, ...(wanted.length === 0 ? {} : { names: wanted }) });
+  const hex = (value: bigint) => `0x${value.toString(16)}`;
+  const text =
+    options.json === true
+      ? `${[...jsonPieces(table.map(({ name, sig, addr }) => ({ name, sig: hex(sig), addr: hex(addr) })))].join("")}\n`
+      : formatSymbolTable(table);
+  if (options.output !== undefined) {
+    writeFileSync(options.output, text);
+    return;
+  }
+  const out = new Output();
+  out.write(text);
+  out.flush();
+}

@@ -1,0 +1,165 @@
+/** Modules made of several objects: read by binutils, linked by ld, loaded and run. */
+import { execFileSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { ExportTable } from "../../../src/dynld/export-table.ts";
+import { makeModule, parseNameList } from "../../../src/dynld/mkmod/mkmod.ts";
+import { Module } from "../../../src/dynld/module.ts";
+import { DynldError } from "../../../src/errors.ts";
+import { type Compiler, compile, compileTo, pathOf, tool } from "../support/compile.ts";
+
+const FIRST = `
+  struct dev { int flags; long count; };
+  extern long host_count(struct dev *, int);
+  int shared = 4; static int own = 5; int common_one;
+  static const char *const names[] = { "a", "bc", "def" };
+  int helper(int);
+  static int local(int x) { return x + own++; }
+  int first(int x) { return helper(local(x)) + shared + (int)names[2][0]; }
+  long ask(int n) { static struct dev d; d.count = n; return host_count(&d, n); }
+  __attribute__((constructor)) static void begin(void) { common_one = 100; }`;
+const SECOND = `
+  extern int shared, common_one; int first(int);
+  static int own = 1000;
+  int helper(int x) { return x * 2 + own; }
+  int second(int x) { shared++; return first(x) + common_one; }
+  int unused(void) { return 1; }`;
+
+function refusal(action: () => unknown): DynldError {
+  try {
+    action();
+  } catch (error) {
+    if (error instanceof DynldError) return error;
+    throw error;
+  }
+  throw new Error("nothing was refused");
+}
+
+const host = () =>
+  new ExportTable().addFunction("long host_count(void *, int)", (_: unknown, n: number) => n + 1);
+
+describe("mkmod", () => {
+  it.each([
+    ["gcc", ["-g", "-fPIC", "-fcommon"]],
+    ["gcc", ["-O2", "-ffunction-sections", "-fdata-sections", "-g"]],
+    ["clang", ["-O1", "-g", "-fPIC"]],
+    ["gcc", ["-mcmodel=large", "-fno-pic"]],
+  ] as [Compiler, string[]][])(
+    "merges objects of %s %j into one that does what they do",
+    (compiler, flags) => {
+      const files = [compile(FIRST, compiler, flags), compile(SECOND, compiler, flags)];
+      const made = makeModule(files);
+      expect([...made.imports.keys()].filter((name) => !name.startsWith("_"))).toEqual(["host_count"]);
+      expect([...made.exports.keys()].sort()).toEqual([
+        "ask",
+        "common_one",
+        "first",
+        "helper",
+        "second",
+        "shared",
+        "unused",
+      ]);
+      const path = pathOf(`made-${compiler}-${flags.length}.o`);
+      writeFileSync(path, made.bytes);
+      for (const args of [["-aW"], ["--debug-dump=info,line,frames"]]) {
+        expect(execFileSync("readelf", [...args, path], { encoding: "utf8", stdio: "pipe" })).not.toMatch(
+          /warning/i,
+        );
+      }
+      using module = Module.load({ name: path, bytes: made.bytes }, { name: "made", table: host() });
+      using parts = Module.load(files, { name: "parts", table: host() });
+      for (const one of [module, parts]) {
+        expect(one.call("int first(int)", 1)).toBe(1116);
+        expect(one.call("int second(int)", 1)).toBe(1219);
+        expect(one.call("long ask(int)", 41)).toBe(42);
+      }
+    },
+  );
+
+  it("makes what ld can link", () => {
+    const flags = ["-g", "-fPIC", "-O1"];
+    const made = makeModule([compile(FIRST, "gcc", flags), compile(SECOND, "gcc", flags)]);
+    writeFileSync(pathOf("half.o"), made.bytes);
+    const main = compileTo(
+      `#include <stdio.h>
+       int second(int); long ask(int); long host_count(void *d, int n) { return n + 1; }
+       int main(void) { printf("%d %ld\\n", second(1), ask(41)); return 0; }`,
+      "gcc",
+    );
+    tool("gcc", "-o", pathOf("program"), main, pathOf("half.o"));
+    expect(tool(pathOf("program"))).toBe("1217 42\n");
+    expect(tool("addr2line", "-e", pathOf("half.o"), "-j", ".text", "0x0")).toMatch(/unit\d+\.c:\d+/);
+  });
+
+  it("keeps C++ exceptions and shared templates", () => {
+    const part = (name: string) => `
+      #include <stdexcept>
+      template <class T> T check(T t) { static int calls; if (t < 0) throw std::range_error("negative"); return t + ++calls; }
+      extern "C" int guarded_${name}(int n) { try { return check(n); } catch (std::exception &) { return -1; } }`;
+    const made = makeModule(
+      ["a", "b"].map((name) => compile(part(name), "g++", ["-O1", "-g"])),
+      { debug: false },
+    );
+    const table = new ExportTable().addLibrary("libstdc++.so.6").addLibrary("libgcc_s.so.1");
+    using module = Module.load({ name: "exceptions", bytes: made.bytes }, { table });
+    expect(module.call("int guarded_a(int)", 5)).toBe(6);
+    expect(module.call("int guarded_b(int)", 5)).toBe(7);
+    expect(module.call("int guarded_b(int)", -5)).toBe(-1);
+  });
+
+  it("carries signatures, with which a mismatch is explained without debug information", () => {
+    const made = makeModule([compile(FIRST, "gcc", ["-g"]), compile(SECOND, "gcc", ["-g"])], {
+      debug: false,
+    });
+    const file = { name: "signed.o", bytes: made.bytes };
+    const text = Buffer.from(made.bytes).toString("latin1");
+    expect(text).toContain(`${made.imports.get("host_count")?.toString(16).padStart(16, "0")} host_count\n`);
+    expect(text).not.toContain(".debug_info");
+    const owner = (member: string) =>
+      Module.load(
+        compile(
+          `struct dev { int flags; ${member} count; }; long host_count(struct dev *d, int n) { return d->count; }`,
+          "gcc",
+          ["-g"],
+        ),
+        { name: "owner" },
+      );
+    using right = owner("long");
+    using module = Module.load(file, { table: new ExportTable().addModule(right), policy: "strict" });
+    expect(module.call("long ask(int)", 17)).toBe(17);
+    using wrong = owner("int");
+    const error = refusal(() => Module.load(file, { table: new ExportTable().addModule(wrong) }));
+    expect(error.code).toBe("DYNLD_SIGNATURE_MISMATCH");
+    expect(error.message).toContain("struct dev: expected long count at 8, found int count at 4");
+  });
+
+  it("exports and imports what its lists say", () => {
+    const files = [compile(FIRST, "gcc", ["-g"]), compile(SECOND, "gcc", ["-g"])];
+    const made = makeModule(files, {
+      exports: parseNameList("# a list\nsecond 0\nask\n"),
+      imports: ["host_count"],
+    });
+    expect([...made.exports.keys()].sort()).toEqual(["ask", "second"]);
+    using module = Module.load({ name: "listed", bytes: made.bytes }, { table: host() });
+    expect(module.export.map(({ name }) => name)).toEqual(["ask", "second"]);
+    expect(module.call("int second(int)", 1)).toBe(1217);
+    const error = refusal(() => makeModule(files, { exports: ["secund"], imports: ["host_coumt"] }));
+    expect(error.code).toBe("DYNLD_UNDEFINED_SYMBOL");
+    expect(error.message).toContain("no such symbol to export: secund; there is second");
+    expect(error.message).toContain(
+      "undefined symbol, not in the list of imports: host_count; there is host_coumt",
+    );
+  });
+
+  it("takes from archives what is needed", () => {
+    const archive = pathOf("parts.a");
+    tool("ar", "rc", archive, compileTo(SECOND, "gcc"), compileTo("int stray(void) { return 9; }", "gcc"));
+    const made = makeModule([compile(FIRST), { name: archive, bytes: readBytes(archive) }]);
+    expect(made.exports.has("helper")).toBe(true);
+    expect(made.exports.has("stray")).toBe(false);
+  });
+});
+
+function readBytes(path: string): Uint8Array {
+  return execFileSync("cat", [path]);
+}
