@@ -52,6 +52,7 @@ export class CTypeReader implements TypeParts {
   readonly dwarf: Dwarf;
   readonly #types = new Map<FieldReader, Map<number, CType>>();
   readonly #isC = new Map<DwarfUnit, boolean>();
+  readonly #spare: EntryFacts[] = [];
 
   /** Reads nothing yet. */
   constructor(dwarf: Dwarf) {
@@ -110,12 +111,18 @@ export class CTypeReader implements TypeParts {
   }
 
   #make(entry: CTypeEntry): CType {
-    const { unit } = entry;
+    // Entries lead to one another: each on the way has facts of its own.
+    const facts = this.#spare.pop() ?? new EntryFacts();
     const at = cursorAt(entry);
-    const facts = new EntryFacts();
-    facts.read(unit, at);
+    facts.read(entry.unit, at);
+    const type = this.#makeOf(entry, at.tag, facts);
+    this.#spare.push(facts);
+    return type;
+  }
+
+  #makeOf(entry: CTypeEntry, tag: number, facts: EntryFacts): CType {
     if (facts.signature !== undefined) return this.type(facts.signature);
-    switch (at.tag) {
+    switch (tag) {
       case DW_TAG.DW_TAG_base_type:
         return baseOf(entry, facts);
       case DW_TAG.DW_TAG_pointer_type:
@@ -157,7 +164,7 @@ export class CTypeReader implements TypeParts {
       case DW_TAG.DW_TAG_unspecified_type:
         return facts.name === "void" ? VOID : otherOf(entry, facts, baseName(facts.name ?? "", 0));
       default:
-        return otherOf(entry, facts, tagName(at.tag));
+        return otherOf(entry, facts, tagName(tag));
     }
   }
 

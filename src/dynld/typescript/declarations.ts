@@ -14,7 +14,8 @@ const RESERVED = [
   "Data",
   "Exports",
   "Record",
-  "ArrayBufferView",
+  "Partial",
+  "ArrayLike",
   ...[
     "Int8",
     "Uint8",
@@ -70,7 +71,7 @@ export function typeScriptDeclarations(title: string, symbols: Iterable<CSymbol>
     }
     const value = valueKind(symbol.type);
     if (value.kind === "refused") leftOut.push({ name: symbol.name, why: value.why });
-    data.push(comment(head, "  "), `  ${name}: ${types.of(symbol.type, "out")};`);
+    data.push(comment(head, "  "), ...types.property(symbol.name, symbol.type, "  "));
   }
   const blocks = [
     comment([`Exports of ${basename(title)}, made by \`bindery dts\`.`]),

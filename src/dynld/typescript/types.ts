@@ -1,7 +1,7 @@
 /** C types as TypeScript has them, by the table in ctype/value-kind.ts. */
 
 import { declaration } from "../ctype/declaration.ts";
-import { valueKind } from "../ctype/value-kind.ts";
+import { isConst, valueKind } from "../ctype/value-kind.ts";
 import {
   bare,
   type CEnum,
@@ -18,8 +18,20 @@ import { comment, identifier, propertyName } from "./text.ts";
 /** Structures without names within one another, and types that one is made of. */
 const DEEPEST = 64;
 
-/** Whether a value goes into native code or comes out of it: more is taken than is given. */
-type Direction = "in" | "out";
+/**
+ * Whether a value comes out of native code or goes into it, for a call or to stay in memory: more is taken than is given,
+ * and what stays must live longer than a string does.
+ */
+type Direction = "in" | "out" | "store";
+
+/** `const char *`. */
+const TEXTS: Readonly<Record<Direction, string>> = {
+  in: "string | Uint8Array | Int8Array | bigint | null",
+  out: "string | null",
+  store: "bigint | null",
+};
+/** A callback of Bindery's, or another object that is at an address. */
+const ADDRESSED = "{ readonly address: bigint }";
 
 /** A type that is declared by a name of its own. */
 export interface NamedType {
@@ -59,32 +71,35 @@ export class TypeScriptTypes {
 
   #of(type: CType, direction: Direction): string {
     const value = valueKind(type);
-    const isIn = direction === "in";
     switch (value.kind) {
       case "void":
-        return "void";
       case "boolean":
-      case "number":
       case "bigint":
         return value.kind;
+      case "number":
+        return direction !== "out" && isCharacter(type) ? "number | string" : "number";
       case "enum":
-        return this.#enumeration(value.type, type, isIn);
+        return this.#enumeration(value.type, type, direction);
       case "string":
-        return isIn ? "string | Uint8Array | Int8Array | bigint | null" : "string | null";
+        return TEXTS[direction];
       case "view": {
         const name = this.#name(value.type, type) ?? this.members(value.type);
-        return (isIn ? `${name} | bigint` : name) + (value.isReference ? "" : " | null");
+        // Of an object that is no view a structure is made, for the time of the call: it could not be written to.
+        const given = direction === "in" && isConst(targetOf(type)) ? `Partial<${name}>` : name;
+        return `${given}${direction === "out" ? "" : " | bigint"}${value.isReference ? "" : " | null"}`;
       }
       case "function": {
-        const called = `(${this.call(value.type, isIn ? "out" : "in")})`;
-        return isIn ? `${called} | bigint | null` : `${called} | null`;
+        const called = `(${this.call(value.type, direction === "out" ? "in" : "out")})`;
+        return direction === "out" ? `${called} | null` : `${called} | ${ADDRESSED} | bigint | null`;
       }
       case "address":
-        return this.#address(value.target, isIn) + (value.isReference ? "" : " | null");
-      case "record":
-        return this.#name(value.type, type) ?? this.members(value.type);
+        return this.#address(value.target, direction) + (value.isReference ? "" : " | null");
+      case "record": {
+        const name = this.#name(value.type, type) ?? this.members(value.type);
+        return direction === "out" ? name : `Partial<${name}>`;
+      }
       case "array":
-        return this.#array(value.element, value.count);
+        return this.#array(value.element, value.count, direction);
       case "refused":
         return "never";
     }
@@ -92,7 +107,7 @@ export class TypeScriptTypes {
 
   /** The type of a function. @param direction of its parameters, from where it is called */
   call(type: CFunction, direction: Direction): string {
-    const result = this.of(type.result, direction === "in" ? "out" : "in");
+    const result = this.of(type.result, direction === "in" ? "out" : "store");
     return `(${this.parameters(type, direction)}) => ${result}`;
   }
 
@@ -136,55 +151,58 @@ export class TypeScriptTypes {
   #memberLines(type: CRecord, indent: string, used: Set<string>, depth: number): string[] {
     const lines: string[] = [];
     for (const member of type.members) {
+      const { name, role } = member;
       const inner = bare(member.type);
-      if (member.name === undefined) {
+      if (name === undefined) {
         // Members of what has no name, and of base classes, count as those of the structure.
         if (isRecord(inner) && depth < DEEPEST)
           lines.push(...this.#memberLines(inner, indent, used, depth + 1));
         continue;
       }
-      if (member.role === "vtable" || used.has(member.name)) continue;
-      used.add(member.name);
-      lines.push(
-        `${indent}${comment([memberText(member)])}`,
-        `${indent}${propertyName(member.name)}: ${this.#field(member, indent)};`,
-      );
+      if (role === "vtable" || role === "variant" || used.has(name)) continue;
+      used.add(name);
+      lines.push(`${indent}${comment([memberText(member)])}`, ...this.property(name, member.type, indent));
     }
     return lines;
   }
 
-  #field({ type }: CMember, indent: string): string {
+  /** A property for something in memory: what is written may be of more types than what is read. */
+  property(name: string, type: CType, indent: string): string[] {
+    const key = propertyName(name);
     const found = bare(type);
-    if (isRecord(found) && found.isComplete && this.#name(found, type) === undefined)
-      return this.members(found, indent);
-    return this.of(type, "out");
+    const isNameless = isRecord(found) && found.isComplete && this.#name(found, type) === undefined;
+    const read = isNameless ? this.members(found, indent) : this.of(type, "out");
+    if (isFixed(type)) return [`${indent}readonly ${key}: ${read};`];
+    const written = isNameless ? read : this.of(type, "store");
+    if (written === read || read === "never") return [`${indent}${key}: ${read};`];
+    return [`${indent}get ${key}(): ${read};`, `${indent}set ${key}(value: ${written});`];
   }
 
   /** The number of a constant comes out; in go names and numbers. */
-  #enumeration(type: CEnum, from: CType, isIn: boolean): string {
+  #enumeration(type: CEnum, from: CType, direction: Direction): string {
     const name = this.#name(type, from) ?? this.enumeration(type);
     const number = type.size === 8 ? "bigint" : "number";
-    return isIn ? `${name} | ${number}` : number;
+    return direction === "out" ? number : `${name} | ${number}`;
   }
 
-  #address(target: CType, isIn: boolean): string {
-    const to = bare(target);
-    if (isRecord(to)) return this.#name(to, target) ?? "bigint";
-    if (!isIn) return "bigint";
-    const element = valueKind(to);
-    const memory =
-      element.kind === "void" || element.kind === "refused"
-        ? "ArrayBufferView"
-        : (typedArray(to) ?? "bigint");
-    return memory === "bigint" ? memory : `${memory} | bigint`;
+  #address(target: CType, direction: Direction): string {
+    let to = bare(target);
+    for (let step = 0; to.kind === "array" && step < DEEPEST; step++) to = bare(to.element);
+    if (isRecord(to) && !to.isComplete) return this.#name(to, target) ?? "bigint";
+    if (direction !== "in") return "bigint";
+    if (to.kind === "void") return "object | bigint";
+    const memory = typedArray(to);
+    return memory === undefined ? "bigint" : `${memory} | bigint`;
   }
 
-  #array(element: CType, count: number | undefined): string {
+  #array(element: CType, count: number | undefined, direction: Direction): string {
     if (count === undefined) return "never";
     const numbers = typedArray(element, false);
-    if (numbers !== undefined) return numbers;
-    const each = this.of(element, "out");
-    return `readonly ${/^\w+$/.test(each) ? each : `(${each})`}[]`;
+    const each = this.of(element, direction);
+    const isWord = /^\w+$/.test(each);
+    if (direction === "out") return numbers ?? (isWord ? `${each}[]` : `(${each})[]`);
+    const given = numbers === undefined ? `ArrayLike<${each}>` : `${numbers} | ArrayLike<${each}>`;
+    return bare(element).size === 1 && numbers !== undefined ? `${given} | string` : given;
   }
 
   /** The name of a type, which is declared then; `undefined` of one that has no tag and no typedef. */
@@ -245,6 +263,25 @@ function typedArray(type: CType, hasAddresses = true): string | undefined {
     default:
       return undefined;
   }
+}
+
+/** Whether something can't be assigned: what is const, and arrays of such. */
+function isFixed(type: CType): boolean {
+  if (isConst(type)) return true;
+  const found = bare(type);
+  return found.kind === "array" && isFixed(found.element);
+}
+
+/** Whether a number is the code of a character, for which the character may be given. */
+function isCharacter(type: CType): boolean {
+  const found = bare(type);
+  return found.kind === "base" && (found.name === "char" || found.encoding === "character");
+}
+
+/** What a pointer points to. */
+function targetOf(type: CType): CType {
+  const found = bare(type);
+  return found.kind === "pointer" ? found.target : found;
 }
 
 /** A member in C, and where it is. */
