@@ -20,6 +20,8 @@ const NEAR = 8;
 export class FieldReader {
   readonly section: DebugSection;
   readonly bytes: Uint8Array;
+  /** The same bytes. */
+  readonly view: DataView;
   readonly little: boolean;
   /** Halves of the address that {@link finalAddress} found. */
   low = 0;
@@ -41,6 +43,7 @@ export class FieldReader {
     const { bytes, relocations } = section;
     this.section = section;
     this.bytes = bytes;
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.little = section.little;
     this.#relocations = relocations;
     this.#placement = section.placement;

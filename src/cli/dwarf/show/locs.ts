@@ -7,7 +7,12 @@ import type { DwarfUnit } from "../../../dwarf/dwarf.ts";
 import { EntryCursor } from "../../../dwarf/read/entry/cursor.ts";
 import type { Expression } from "../../../dwarf/read/expression/expression.ts";
 import { expressionText } from "../../../dwarf/read/expression/text.ts";
-import { attributeExpression, type LocationCursor, locationList } from "../../../dwarf/read/list/location.ts";
+import {
+  attributeExpression,
+  isListForm,
+  type LocationCursor,
+  locationList,
+} from "../../../dwarf/read/list/location.ts";
 import { unitBases } from "../../../dwarf/read/unit/addr-table.ts";
 import type { Dump } from "../dump.ts";
 import type { DumpFile } from "../file.ts";
@@ -95,7 +100,8 @@ export function singleExpression(unit: DwarfUnit, at: EntryCursor): Expression |
 
 /** The list that a cursor's attribute leads to. @throws DwarfError */
 export function attributeList(unit: DwarfUnit, at: EntryCursor): LocationCursor | undefined {
-  return isListAttribute(at.attribute) ? locationList(unit, at, viewsOf(unit, at.offset)) : undefined;
+  if (!isListForm(unit, at.form) || !isListAttribute(at.attribute)) return undefined;
+  return locationList(unit, at, viewsOf(unit, at.offset));
 }
 
 /** Where the views of an entry's location list are, by its `DW_AT_GNU_locviews`; -1 without one. */

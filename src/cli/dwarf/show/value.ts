@@ -49,6 +49,22 @@ export class ValuePrinter {
 
   /** The value of the cursor's current attribute: `"main"`, `.text+0x10`, `{0x2d} "int"`, `DW_ATE_signed`, `7`. */
   text(at: EntryCursor): string {
+    // Most values are of these forms, which are nothing but what they seem.
+    switch (at.form) {
+      case DW_FORM.DW_FORM_data1:
+      case DW_FORM.DW_FORM_data2:
+      case DW_FORM.DW_FORM_udata:
+      case DW_FORM.DW_FORM_sdata:
+      case DW_FORM.DW_FORM_implicit_const:
+        return this.#constant(at);
+      case DW_FORM.DW_FORM_ref4:
+        return this.#named(at, at.low);
+      default:
+        return this.#other(at);
+    }
+  }
+
+  #other(at: EntryCursor): string {
     const unit = this.#unit;
     const string = unit.dwarf.string(unit, at);
     if (string !== undefined) return JSON.stringify(string);
@@ -63,7 +79,6 @@ export class ValuePrinter {
         return at.low === 0 ? "false" : "true";
       case DW_FORM.DW_FORM_ref1:
       case DW_FORM.DW_FORM_ref2:
-      case DW_FORM.DW_FORM_ref4:
       case DW_FORM.DW_FORM_ref8:
       case DW_FORM.DW_FORM_ref_udata:
         return this.#named(at, at.low);

@@ -37,7 +37,7 @@ export class FormReader {
     this.#reader = reader;
     this.#unit = unit;
     this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#view = reader.view;
     this.#little = reader.little;
     this.#relocated = reader.section.relocations !== undefined;
     this.#end = unit.end;

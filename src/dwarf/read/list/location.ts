@@ -118,22 +118,25 @@ export interface BoundedLocation {
  * @throws DwarfError
  */
 export function locationList(unit: DwarfUnit, at: EntryCursor, views = -1): LocationCursor | undefined {
+  if (!isListForm(unit, at.form)) return undefined;
   const bases = unitBases(unit);
-  switch (at.form) {
+  const isConstant = at.form === DW_FORM.DW_FORM_data4 || at.form === DW_FORM.DW_FORM_data8;
+  const value = isConstant ? at.high * 0x1_0000_0000 + at.low : at.low;
+  return new LocationCursor(bases, bases.locationOffset(at.form, value), views);
+}
+
+/** Whether an attribute that may have a location list has one when its form is this. */
+export function isListForm(unit: DwarfUnit, form: number): boolean {
+  switch (form) {
     case DW_FORM.DW_FORM_data4:
     case DW_FORM.DW_FORM_data8:
       // Constants of DW_AT_data_member_location from DWARF 4 on, lists before [DWARF3 7.5.4].
-      if (unit.header.version >= 4) return undefined;
-      return new LocationCursor(
-        bases,
-        bases.locationOffset(at.form, at.high * 0x1_0000_0000 + at.low),
-        views,
-      );
+      return unit.header.version < 4;
     case DW_FORM.DW_FORM_sec_offset:
     case DW_FORM.DW_FORM_loclistx:
-      return new LocationCursor(bases, bases.locationOffset(at.form, at.low), views);
+      return true;
     default:
-      return undefined;
+      return false;
   }
 }
 
