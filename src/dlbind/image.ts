@@ -96,7 +96,7 @@ function encodeHeaderPage(prototype: Prototype): Uint8Array {
       type: PT.PT_LOAD,
       flags,
       offset: from,
-      vaddr: BigInt(from),
+      vaddr: layout.origin + BigInt(from),
       size: to - from,
       align: REGION_ALIGN,
     });
@@ -105,11 +105,21 @@ function encodeHeaderPage(prototype: Prototype): Uint8Array {
   load(layout.rodata.offset, end(layout.rodata), PF.PF_R);
   load(layout.dynamic.offset, layout.size, PF.PF_R | PF.PF_W);
   const span = (type: number, flags: number, of: Span, align: number): void =>
-    writer.segment({ type, flags, offset: of.offset, vaddr: BigInt(of.offset), size: of.size, align });
+    writer.segment({
+      type,
+      flags,
+      offset: of.offset,
+      vaddr: layout.origin + BigInt(of.offset),
+      size: of.size,
+      align,
+    });
   span(PT.PT_DYNAMIC, PF.PF_R | PF.PF_W, layout.dynamic, 8);
   span(PT.PT_GNU_EH_FRAME, PF.PF_R, layout.ehFrameHdr, 4);
   span(PT.PT_GNU_STACK, PF.PF_R | PF.PF_W, { offset: 0, size: 0 }, 16);
-  for (const section of sections(prototype, writer)) writer.section(section);
+  for (const section of sections(prototype, writer)) {
+    const loaded = (section.flags & SHF.SHF_ALLOC) !== 0;
+    writer.section(loaded ? { ...section, addr: layout.origin + section.addr } : section);
+  }
   writer.finish({ type: ET.ET_DYN, sectionHeaders: SECTION_HEADERS });
   return writer.bytes;
 }
@@ -188,18 +198,19 @@ function at(name: string, type: number, flags: number, span: Span): SectionHeade
 }
 
 function encodeDynamic({ layout, soname, versions }: Prototype): Uint8Array {
-  const tags: [tag: number, value: number][] = [
+  const place = (offset: number): bigint => layout.origin + BigInt(offset);
+  const tags: [tag: number, value: number | bigint][] = [
     [DT.DT_SONAME, soname.offset],
-    [DT.DT_HASH, layout.hash.offset],
-    [DT.DT_STRTAB, layout.dynstr.offset],
-    [DT.DT_SYMTAB, layout.dynsym.offset],
+    [DT.DT_HASH, place(layout.hash.offset)],
+    [DT.DT_STRTAB, place(layout.dynstr.offset)],
+    [DT.DT_SYMTAB, place(layout.dynsym.offset)],
     [DT.DT_STRSZ, layout.dynstr.size],
     [DT.DT_SYMENT, SYM_SIZE],
   ];
   if (versions.length > 0) {
     tags.push(
-      [DT.DT_VERSYM, layout.versym.offset],
-      [DT.DT_VERDEF, layout.verdef.offset],
+      [DT.DT_VERSYM, place(layout.versym.offset)],
+      [DT.DT_VERDEF, place(layout.verdef.offset)],
       [DT.DT_VERDEFNUM, versions.length + 1],
     );
   }

@@ -1,6 +1,6 @@
 /**
- * Where everything lies in the image of a live object. Addresses in the file equal offsets in the file, so one
- * number, counted from the start of the image, serves for both.
+ * Where everything lies in the image of a live object. Addresses in the file are offsets in the file and an origin, so
+ * one number, counted from the start of the image, serves for both.
  *
  *     headers │ debugger's headers │ tables: versions hash symbols names unwind │ text │ rodata │ dynamic data
  *     └──────────────── read-only segment ─────────────────────────────────────┘ └ R E┘ └─ R ──┘ └─── RW ────┘
@@ -35,6 +35,8 @@ export interface Span {
 
 export interface Layout {
   readonly capacities: Capacities;
+  /** Address of the first byte as the file has it: what the loader is asked for. 0 leaves it to the loader. */
+  readonly origin: bigint;
   /** Buckets of the `DT_HASH` table. */
   readonly buckets: number;
   /** Headers as a debugger that attaches reads them through the GDB JIT interface. */
@@ -70,7 +72,7 @@ const HEADERS_SIZE = 0x1000;
 export const MAX_IMAGE = 0x7fff_0000;
 
 /** Lays out an image. `versionBytes` is the size of the encoded version definitions. */
-export function layOut(capacities: Capacities, versionBytes: number): Layout {
+export function layOut(capacities: Capacities, versionBytes: number, origin = 0n): Layout {
   let at = 0;
   const place = (size: number, align: number): Span => {
     at += -at & (align - 1);
@@ -101,6 +103,7 @@ export function layOut(capacities: Capacities, versionBytes: number): Layout {
   at += -at & (REGION_ALIGN - 1);
   return {
     capacities,
+    origin,
     buckets,
     debugHeaders,
     verdef,

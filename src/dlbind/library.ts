@@ -29,6 +29,7 @@ import { Publisher } from "./notify/publisher.ts";
 import {
   type BindOptions,
   type CreateOptions,
+  checkAddress,
   checkCapacities,
   checkObjectName,
   checkVersions,
@@ -59,7 +60,7 @@ export class LiveObject {
 
   private constructor(name: string, backing: OpenBacking<LiveTables>, options: CreateOptions) {
     const tables = backing.contents;
-    const base = linkMapOf(backing.handle).address;
+    const base = BigInt.asUintN(64, linkMapOf(backing.handle).address + tables.layout.origin);
     this.name = name;
     this.#backing = backing;
     this.#memory = new LiveMemory(name, tables, base, {
@@ -88,7 +89,8 @@ export class LiveObject {
     checkObjectName(name);
     const versions = options.versions ?? [];
     checkVersions(name, versions);
-    const layout = layOut(checkCapacities(name, options), verdefSize(versions.length));
+    const origin = checkAddress(name, options.address ?? 0n);
+    const layout = layOut(checkCapacities(name, options), verdefSize(versions.length), origin);
     const ways = options.backing ?? "memfd";
     const backing = openBacking(
       name,
@@ -114,7 +116,7 @@ export class LiveObject {
     return this.#backing.path;
   }
 
-  /** Address of the image in memory (`l_addr`). */
+  /** Address of the image in memory: `l_addr`, unless it was made for an address. */
   get base(): bigint {
     return this.#memory.base;
   }

@@ -6,7 +6,7 @@ import type { CommonInformation } from "../dwarf/write/frame.ts";
 import { STB, STT, STV } from "../elf/constants/symbol.ts";
 import { DlbindError } from "../errors.ts";
 import type { Backing } from "./backing.ts";
-import { type Capacities, MAX_IMAGE } from "./layout.ts";
+import { type Capacities, MAX_IMAGE, REGION_ALIGN } from "./layout.ts";
 import { MAX_NAME } from "./strings.ts";
 
 /**
@@ -28,6 +28,11 @@ export interface CreateOptions extends Partial<Capacities> {
   readonly backing?: Backing | readonly Backing[];
   /** Whether `dlsym(RTLD_DEFAULT)` and later loaded objects find its symbols (`RTLD_GLOBAL`). Default: true. */
   readonly global?: boolean;
+  /**
+   * Address to ask the loader for, a multiple of 65,536. glibc's loader takes it where the memory is free and the program
+   * itself is linked to fixed addresses; else the object lies where all do. Look at the base that it got.
+   */
+  readonly address?: bigint;
   /** Profiler outputs. Default: none. */
   readonly perf?: readonly PerfOutput[];
 }
@@ -74,6 +79,16 @@ export function checkCapacities(name: string, options: CreateOptions): Capacitie
     );
   }
   return asked;
+}
+
+/** An address that an image may be made for; 0 is none. */
+export function checkAddress(name: string, address: bigint): bigint {
+  if (address >= 0n && address < 1n << 47n && address % BigInt(REGION_ALIGN) === 0n) return address;
+  throw new DlbindError(
+    "DLBIND_BAD_ARGUMENT",
+    name,
+    `address 0x${address.toString(16)}: expected a multiple of ${REGION_ALIGN} below 2^47`,
+  );
 }
 
 /** A name that can be a file's and an ELF object's. */

@@ -18,7 +18,7 @@ import { FIRST_VERSION } from "./image.ts";
 import type { Layout } from "./layout.ts";
 import type { NameBuffer, StringSpace } from "./strings.ts";
 
-/** Words of an `Elf64_Sym`; the upper halves of value and size stay 0, since an image is smaller than 2 GiB. */
+/** Words of an `Elf64_Sym`; the upper half of the size stays 0, since an image is smaller than 2 GiB. */
 const SYM_WORDS = 6;
 const NAME = 0;
 /** `st_info`, `st_other` and `st_shndx` in one word, so that one store gives an entry its meaning. */
@@ -62,6 +62,9 @@ export class LiveSymbols {
   readonly #regions: SymbolRegions;
   readonly #names: StringSpace;
   readonly #buckets: number;
+  /** Halves of the address that values count from in the file. */
+  readonly #originLow: number;
+  readonly #originHigh: number;
   /** Symbols that may be bound at one time. */
   readonly #limit: number;
   readonly #quiesce: () => void;
@@ -78,6 +81,8 @@ export class LiveSymbols {
     this.#regions = regions;
     this.#names = names;
     this.#buckets = layout.buckets;
+    this.#originLow = Number(layout.origin & 0xffff_ffffn);
+    this.#originHigh = Number(layout.origin >> 32n);
     this.#limit = layout.capacities.symbols;
     this.#quiesce = quiesce;
     this.#ensure(1);
@@ -199,7 +204,7 @@ export class LiveSymbols {
 
   /** Offset in the image. */
   valueOf(slot: number): number {
-    return this.#word(slot, VALUE);
+    return (this.#word(slot, VALUE) - this.#originLow) | 0;
   }
 
   sizeOf(slot: number): number {
@@ -241,7 +246,9 @@ export class LiveSymbols {
   #fill(slot: number, fields: SymbolFields): void {
     const words = this.#regions.dynsym.i32;
     const at = slot * SYM_WORDS;
-    words[at + VALUE] = fields.value;
+    const low = this.#originLow + fields.value;
+    words[at + VALUE] = low;
+    words[at + VALUE + 1] = this.#originHigh + (low >= 0x1_0000_0000 ? 1 : 0);
     words[at + SIZE] = fields.size;
     const { versym } = this.#regions;
     if (versym !== undefined) versym.u16[slot] = fields.version;

@@ -12,6 +12,7 @@ import { STB, STT } from "../elf/constants/symbol.ts";
 import { DlbindError, DynldError, HostError } from "../errors.ts";
 import { callableAt } from "../host/call.ts";
 import { dlsym, RTLD_DEFAULT } from "../host/dl.ts";
+import { freeRange } from "../host/free-range.ts";
 import { compareNames, type Dynsym } from "./dynsym.ts";
 import type { ExportTable, OfferedSymbol } from "./export-table.ts";
 import { isInText, type ModuleFunctions, moduleFunctions } from "./link/arrays.ts";
@@ -55,6 +56,16 @@ const GRANULE = 16;
 const NAME_ROOM = 9;
 /** The smallest frame description entry. */
 const SMALLEST_FRAME = 16;
+/** Bytes of a live object beyond what it is asked for: by symbol, and in all. */
+const SYMBOL_ROOM = 64;
+const ROOM = 2 << 20;
+/** What live objects are aligned to. */
+const OBJECT_ALIGN = 0x1_0000;
+/** How far a signed 32-bit displacement reaches, less the largest module. */
+const REACH = 0x7fff_0000;
+/** Where user memory begins and ends. */
+const LOWEST = 0x10_0000n;
+const HIGHEST = 0x7fff_0000_0000n;
 const FUNCTION = "void f(int argc, uintptr_t argv, uintptr_t envp)";
 
 export class Instance {
@@ -250,7 +261,10 @@ function createObject(request: InstanceRequest, link: ModuleLink): LiveObject {
     names += name.length * 3 + NAME_ROOM;
     count++;
   }
+  const { text, rodata, data } = size;
+  const address = addressFor(link, text + rodata + data + names + count * SYMBOL_ROOM + ROOM);
   return LiveObject.create(request.name, {
+    ...(address === undefined ? {} : { address }),
     text: alignUp(Math.max(1, size.text), GRANULE),
     rodata: alignUp(Math.max(1, size.rodata), GRANULE),
     data: alignUp(Math.max(1, size.data), GRANULE),
@@ -259,6 +273,20 @@ function createObject(request: InstanceRequest, link: ModuleLink): LiveObject {
     frames: 1 + Math.ceil((size.rodata - sections.frames) / SMALLEST_FRAME),
     global: request.global,
   });
+}
+
+/** Where a module has to lie that does not run anywhere; `undefined` when it does, or when there is no room. */
+function addressFor(link: ModuleLink, size: number): bigint | undefined {
+  const { isLow, near } = link;
+  if (!isLow && near.length === 0) return undefined;
+  const reach = BigInt(REACH);
+  let low = LOWEST;
+  let high = isLow ? reach : HIGHEST;
+  for (const address of near) {
+    if (address - reach > low) low = address - reach;
+    if (address + reach < high) high = address + reach;
+  }
+  return freeRange(size, low, high, OBJECT_ALIGN);
 }
 
 /** Names for the loader, and of them those that the module exports. */

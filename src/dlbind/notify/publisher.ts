@@ -71,7 +71,9 @@ export class Publisher implements NameListener {
     this.#perf?.publish();
     this.#registrar ??= Registrar.acquire();
     if (this.#described !== undefined) this.#publishDescriptions(this.#registrar, this.#described);
-    else if (this.#registrar.isListening) this.#publishToListener(this.#registrar);
+    // The symbols of an object that was made for an address don't count from its start, as the standing entry says.
+    else if (this.#registrar.isListening || this.#tables.layout.origin !== 0n)
+      this.#publishToListener(this.#registrar);
     else this.#publishStanding(this.#registrar);
     this.#registrar.refresh();
   }

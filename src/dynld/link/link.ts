@@ -57,6 +57,10 @@ export class ModuleLink {
   readonly symbols: LinkSymbols;
   readonly sections: SectionPlan;
   readonly imports: readonly FoundImport[];
+  /** The module must lie in the lowest 2 GiB. */
+  readonly isLow: boolean;
+  /** Addresses of imported data that must be within 2 GiB of the module. */
+  readonly near: readonly bigint[];
   readonly #machine: LinkMachine;
   readonly #records: readonly PieceRecords[];
   readonly #slots: Slots;
@@ -86,6 +90,10 @@ export class ModuleLink {
     const made = this.#makeSymbols();
     this.imports = resolveImports(this.symbols, request.imports, (id) => needs.isUsed(id));
     const data = new Set(this.imports.filter(({ symbol }) => symbol.isData === true).map(({ id }) => id));
+    this.isLow = this.#machine.word === 8 && needs.isLow;
+    this.near = this.imports
+      .filter(({ id, symbol }) => symbol.isData === true && needs.isWantedNear(id))
+      .map(({ symbol }) => symbol.address);
     this.#slots = assignSlots(this.symbols, needs, this.#machine, (id) => !data.has(id));
     const { size } = this.sections;
     size.rodata = this.#slots.entries * this.#machine.word;

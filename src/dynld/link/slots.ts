@@ -15,6 +15,7 @@ export const NO_SLOT = -1;
 export class Needs {
   readonly #bits: Uint8Array;
   readonly #symbols: LinkSymbols;
+  #isLow = false;
 
   /** @throws DynldError as {@link checkRecord} does */
   constructor(symbols: LinkSymbols, all: readonly PieceRecords[], machine: LinkMachine) {
@@ -25,6 +26,11 @@ export class Needs {
 
   isUsed(id: number): boolean {
     return this.#bits[id] !== 0;
+  }
+
+  /** Code or data holds addresses of the module in 32 bits: it was compiled for the lowest 2 GiB. */
+  get isLow(): boolean {
+    return this.#isLow;
   }
 
   /** Its address is wanted from the table. */
@@ -51,6 +57,8 @@ export class Needs {
       } else if (row.size < machine.word || row.formula === "L + A - P" || machine.word === 4) {
         bits |= NEED.near;
       }
+      if (row.formula === "S + A" && row.size === 4 && this.#symbols.origin[id] === ORIGIN.piece)
+        this.#isLow = true;
       this.#bits[id] = (this.#bits[id] ?? 0) | bits;
     }
   }

@@ -76,6 +76,7 @@ const OBJECTS: readonly [string, Compiler, string[]][] = [
     "gcc",
     ["-gdwarf-4", "-fPIC", "-ffunction-sections", "-fcommon"],
   ],
+  ["gcc -fno-pic", "gcc", ["-g", "-fno-pic"]],
   ["clang, DWARF 5", "clang", ["-g", "-fPIC"]],
 ];
 

@@ -1,7 +1,11 @@
 /** Objects of gcc and clang in all code models, loaded and run. */
+
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { ExportTable } from "../../../src/dynld/export-table.ts";
 import { Module } from "../../../src/dynld/module.ts";
+import { ET } from "../../../src/elf/constants/header.ts";
+import { ElfFile } from "../../../src/elf/file.ts";
 import { type Compiler, compile } from "../support/compile.ts";
 
 const SOURCE = `
@@ -36,6 +40,9 @@ function load(compiler: Compiler, flags: string[]): Module {
 
 const CASES: readonly [Compiler, ...string[]][] = [
   ["gcc"],
+  ["gcc", "-fno-pic"],
+  ["gcc", "-fno-pic", "-O2"],
+  ["clang", "-fno-pic", "-O1"],
   ["gcc", "-fPIC"],
   ["gcc", "-fPIE", "-O2"],
   ["gcc", "-fPIC", "-O2", "-fno-plt"],
@@ -50,8 +57,32 @@ const CASES: readonly [Compiler, ...string[]][] = [
   ["clang", "-fno-pic", "-mcmodel=large"],
 ];
 
+/** The loader puts an object where it is asked to only for a program that is linked to fixed addresses itself. */
+const PLACES = ElfFile.open(readFileSync(process.execPath)).header.type === ET.ET_EXEC;
+
 describe("a C object", () => {
+  it("that uses the program's data without -fPIC lies near it", () => {
+    const source = `#include <stdio.h>
+      #include <unistd.h>
+      extern char **environ;
+      FILE *out(void) { return stdout; }
+      char *first(void) { return environ[0]; }`;
+    const table = new ExportTable().addLibrary("libc.so.6");
+    const load = () => Module.load(compile(source, "gcc", ["-fPIE"]), { name: "stdio", table });
+    if (!PLACES) {
+      expect(load).toThrow(/expected .* needs code compiled with -fPIC/);
+      return;
+    }
+    using module = load();
+    expect(module.call("const char *first(void)")).toContain("=");
+    expect(module.call("uintptr_t out(void)")).not.toBe(0);
+  });
+
   it.each(CASES)("of %s %s %s %s runs where it lies", (...[compiler, ...flags]: [Compiler, ...string[]]) => {
+    if (!PLACES && flags.includes("-fno-pic") && !flags.includes("-mcmodel=large")) {
+      expect(() => load(compiler, flags)).toThrow(/needs -fPIC or -fPIE/);
+      return;
+    }
     using module = load(compiler, flags);
     expect(module.call("int add(int a, int b)", 1, 2)).toBe(8);
     expect(module.call("int sum(int n)", 8)).toBe(20);
