@@ -1,5 +1,35 @@
 /** `bindery/dynld`: modules of native code, loaded against a table of symbols that are checked by their types. */
 
+export { type DeclarationOptions, declaration, symbolDeclaration } from "./ctype/declaration.ts";
+export { CTypeReader } from "./ctype/read.ts";
+export { SymbolTypes, type TypedSymbol } from "./ctype/symbol-types.ts";
+export { type ValueKind, valueKind } from "./ctype/value-kind.ts";
+export {
+  alignOf,
+  bare,
+  type CArray,
+  type CBareType,
+  type CBase,
+  type CEncoding,
+  type CEnum,
+  type CEnumerator,
+  type CFunction,
+  type CMember,
+  type CMemberRole,
+  type COther,
+  type CParameter,
+  type CPointer,
+  type CQualified,
+  type CQualifier,
+  type CRecord,
+  type CSymbol,
+  type CType,
+  type CTypedef,
+  type CTypeEntry,
+  type CVector,
+  type CVoid,
+  isRecord,
+} from "./ctype.ts";
 export { type DynloadOptions, dynloadable, dynloadgen } from "./dynload.ts";
 export { dynloadfd } from "./dynloadfd.ts";
 export {
@@ -38,5 +68,31 @@ export type { PlacedSymbol } from "./link/link.ts";
 export { type MadeModule, type MkmodOptions, makeModule, parseNameList } from "./mkmod/mkmod.ts";
 export { Module, type ModuleOptions, type ReloadOptions } from "./module.ts";
 export type { SignaturePolicy, SignatureRules } from "./policy.ts";
+export {
+  type CompareOptions,
+  compareSymbols,
+  type DifferenceKind,
+  type DifferenceSide,
+  type TypeDifference,
+} from "./signature/compare.ts";
+export { diffExports, type ExportChange, type ExportChangeKind } from "./signature/diff.ts";
+export { explainMismatch, type MismatchOptions, type SignatureMismatch } from "./signature/explain.ts";
+export { type ExportedSymbol, exportedSymbols } from "./signature/exported.ts";
+export type { TypeGroup } from "./signature/groups.ts";
+export { infernoSignature, infernoType } from "./signature/inferno.ts";
+export {
+  fullText,
+  groupsOf,
+  Signatures,
+  type SignedSymbol,
+  signatureText,
+} from "./signature/signature.ts";
+export { encodeTypes, TypeTable } from "./signature/table.ts";
+export { type TypedExport, TypedFile } from "./signature/typed-file.ts";
 export type { ReadCallback, SeekCallback } from "./stream.ts";
 export { formatSymbolTable, parseSymbolTable } from "./symbol-table.ts";
+export {
+  type LeftOut,
+  type TypeScriptDeclarations,
+  typeScriptDeclarations,
+} from "./typescript/declarations.ts";

@@ -163,7 +163,7 @@ export function defined(type: CDefined): "S" | "U" | "E" {
 }
 
 /** A name in quotes. */
-export function quoted(name: string): string {
+function quoted(name: string): string {
   if (!/[\\'\n]/.test(name)) return `'${name}'`;
   return `'${name.replaceAll("\\", "\\\\").replaceAll("'", "\\'").replaceAll("\n", "\\n")}'`;
 }
