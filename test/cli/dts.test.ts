@@ -67,7 +67,7 @@ describe("bindery dts", () => {
     declare(workshop.compile("gcc", source("kinds.c")), "kinds");
     const user = workshop.write(
       "user.ts",
-      `import type { Exports, Node, point_t } from "./kinds.js";
+      `import type { Exports, Node, point_t } from "./kinds.d.ts";
 export function use({ fn, data }: Exports): void {
   const point: point_t = fn.point_move({ x: 1 }, 2);
   const wide: bigint = fn.fixed(1, 2, 3, 4n);
@@ -86,26 +86,30 @@ export function use({ fn, data }: Exports): void {
   node.name = 0x1000n;
   fn.layouts(null, null, new Int32Array(6), new Int32Array(4));
   data.per_thread = (name?.length ?? 0) + (order ?? 0);
-  // @ts-expect-error takes a bigint
-  fn.fixed(1, 2, 3, 4);
-  // @ts-expect-error takes four arguments
-  fn.fixed(1, 2, 3);
-  // @ts-expect-error has no such constant
-  fn.tree_make(null, "PURPLE", 1, 1);
-  // @ts-expect-error is not of the type
-  fn.node_visit(point, null, 1n);
-  // @ts-expect-error has more parameters than are declared
-  fn.print("%d", 1);
-  // @ts-expect-error has a type that is refused
-  fn.numbers();
-  // @ts-expect-error is const
-  data.names = [];
-  // @ts-expect-error would not live as long as the structure
-  node.name = "text";
 }
 `,
     );
     expect(check(user)).toBe("");
+    const refused = [
+      "fn.fixed(1, 2, 3, 4); // is a bigint",
+      "fn.fixed(1, 2, 3); // takes four arguments",
+      'fn.tree_make(null, "PURPLE", 1, 1); // has no such constant',
+      "fn.node_visit(point, null, 1n); // is not of the type",
+      'fn.print("%d", 1); // has more parameters than are declared',
+      "fn.numbers(); // has a parameter that has no value in JavaScript",
+      "data.names = []; // is const",
+      'data.head.name = "text"; // would not live as long as the structure',
+    ];
+    const head = 'import type { Exports, point_t } from "./kinds.d.ts";';
+    const lines = refused.map(
+      (one) =>
+        `export const _${refused.indexOf(one)} = ({ fn, data }: Exports, point: point_t) => { fn; data; point; ${one}\n}`,
+    );
+    const wrong = check(workshop.write("wrong.ts", [head, ...lines].join("\n")));
+    // Each in the line that begins its function.
+    expect([...wrong.matchAll(/wrong\.ts\((\d+),\d+\): error/g)].map(([, line]) => Number(line))).toEqual(
+      refused.map((_, i) => 2 + 2 * i),
+    );
   });
 
   it("has the declaration in C and its source line for each", () => {
