@@ -1,14 +1,7 @@
 /** `bindery exporttab`: its options and help. */
 import type { Command } from "commander";
+import type { ExporttabOptions } from "./exporttab/options.ts";
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, helpText } from "./help.ts";
-
-/** What the command line says. */
-export interface ExporttabOptions {
-  readonly output?: string;
-  readonly list?: string;
-  readonly inferno?: boolean;
-  readonly json?: boolean;
-}
 
 /** Describes the command. */
 export function defineExporttab(command: Command): void {

@@ -1,17 +1,8 @@
 /** `bindery load`: its options and help. */
 import type { Command } from "commander";
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, helpText } from "./help.ts";
+import type { LoadOptions } from "./load/options.ts";
 import { parseWholeNumber } from "./number.ts";
-
-/** What the command line says. */
-export interface LoadOptions {
-  readonly with?: readonly string[];
-  readonly maxsize?: number;
-  readonly strict?: boolean;
-  readonly run: boolean;
-  readonly wait?: boolean;
-  readonly json?: boolean;
-}
 
 /** Describes the command. */
 export function defineLoad(command: Command): void {

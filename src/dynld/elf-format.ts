@@ -3,7 +3,7 @@ import { readSize64, readU16 } from "../bytes/endian.ts";
 import { DynldError } from "../errors.ts";
 import type { ModuleFormat } from "./dynobj.ts";
 import { ExportTable } from "./export-table.ts";
-import { Module } from "./module.ts";
+import { NativeModule } from "./module.ts";
 import type { ModuleStream } from "./stream.ts";
 
 const MAGIC = [0x7f, 0x45, 0x4c, 0x46];
@@ -29,7 +29,7 @@ export const ELF_FORMAT: ModuleFormat = {
     for (const symbol of request.exports) table.add(symbol);
     const name = stream.name ?? "module";
     const { maxsize = 0, policy, exceptions } = request;
-    return Module.load(
+    return NativeModule.load(
       { name, bytes: readObject(stream) },
       {
         table,

@@ -15,6 +15,13 @@ export interface ExportOwner {
   use(): () => void;
 }
 
+/** A symbol in use. */
+export interface SymbolUse {
+  readonly address: bigint;
+  /** Ends the use. */
+  readonly release: () => void;
+}
+
 /** What a name of the table stands for. */
 export interface OfferedSymbol {
   readonly name: string;
@@ -25,7 +32,7 @@ export interface OfferedSymbol {
   /** Its type, where it is known: what a mismatch of signatures is explained by. */
   readonly type?: () => CSymbol | undefined;
   /** Takes it in use, if that means something. @returns its address, and what ends the use */
-  readonly acquire?: () => { readonly address: bigint; readonly release: () => void };
+  readonly acquire?: () => SymbolUse;
 }
 
 /** A symbol with an address of the caller's. */
@@ -168,7 +175,7 @@ class SharedCallback {
     this.#action = action;
   }
 
-  acquire(): { address: bigint; release: () => void } {
+  acquire(): SymbolUse {
     this.#callback ??= nativeCallback(this.#prototype, this.#action);
     this.#users++;
     let held = true;

@@ -41,7 +41,13 @@ export {
   type LoadRequest,
 } from "./dynobj.ts";
 export { type Dynsym, type DynsymEnd, type DynsymLike, dynfindsym, dyntabsize } from "./dynsym.ts";
-export { type AddressSymbol, type ExportOwner, ExportTable, type OfferedSymbol } from "./export-table.ts";
+export {
+  type AddressSymbol,
+  type ExportOwner,
+  ExportTable,
+  type OfferedSymbol,
+  type SymbolUse,
+} from "./export-table.ts";
 export { type FileTableOptions, fileTable } from "./file-table.ts";
 export {
   CDeclarations,
@@ -66,7 +72,7 @@ export type { ImportedSymbol, ImportSource } from "./link/imports.ts";
 export type { ModuleFile } from "./link/input.ts";
 export type { PlacedSymbol } from "./link/link.ts";
 export { type MadeModule, type MkmodOptions, makeModule, parseNameList } from "./mkmod/mkmod.ts";
-export { Module, type ModuleOptions, type ReloadOptions } from "./module.ts";
+export { type ModuleOptions, NativeModule, type ReloadOptions } from "./module.ts";
 export type { SignaturePolicy, SignatureRules } from "./policy.ts";
 export {
   type CompareOptions,

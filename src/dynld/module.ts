@@ -44,7 +44,7 @@ export interface ReloadOptions {
 /**
  * A module in memory: relocatable objects of a compiler, linked where they lie. Belongs to the thread that loaded it.
  */
-export class Module implements Dynobj {
+export class NativeModule implements Dynobj {
   readonly name: string;
   readonly #options: ModuleOptions;
   readonly #table: ExportTable;
@@ -59,13 +59,13 @@ export class Module implements Dynobj {
    * Loads relocatable objects, and of archives those members that they need.
    * @throws DynldError with place and code; nothing is left of the module then
    */
-  static load(files: ModuleFile | readonly ModuleFile[], options: ModuleOptions = {}): Module {
-    return new Module(listOf(files), options);
+  static load(files: ModuleFile | readonly ModuleFile[], options: ModuleOptions = {}): NativeModule {
+    return new NativeModule(listOf(files), options);
   }
 
   /** Loads from paths. @throws DynldError, and the file system's errors */
-  static open(paths: string | readonly string[], options: ModuleOptions = {}): Module {
-    return Module.load(readFiles(paths), options);
+  static open(paths: string | readonly string[], options: ModuleOptions = {}): NativeModule {
+    return NativeModule.load(readFiles(paths), options);
   }
 
   private constructor(files: readonly ModuleFile[], options: ModuleOptions) {

@@ -3,9 +3,9 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { fileTable } from "../../dynld/file-table.ts";
 import { parseNameList } from "../../dynld/mkmod/mkmod.ts";
 import { formatSymbolTable } from "../../dynld/symbol-table.ts";
-import type { ExporttabOptions } from "../exporttab.ts";
 import { jsonPieces } from "../json.ts";
 import { Output } from "../output.ts";
+import type { ExporttabOptions } from "./options.ts";
 
 /** Prints the table of a file, or writes it. @throws DynldError, HostError, ElfError */
 export function showTable(file: string, names: readonly string[], options: ExporttabOptions): void {

@@ -3,17 +3,17 @@ import { once } from "node:events";
 import { symbolDeclaration } from "../../dynld/ctype/declaration.ts";
 import type { CSymbol } from "../../dynld/ctype.ts";
 import { ExportTable } from "../../dynld/export-table.ts";
-import { Module } from "../../dynld/module.ts";
+import { NativeModule } from "../../dynld/module.ts";
 import { signatureText } from "../../dynld/signature/signature.ts";
 import { jsonPieces } from "../json.ts";
-import type { LoadOptions } from "../load.ts";
 import { Output } from "../output.ts";
+import type { LoadOptions } from "./options.ts";
 
 /** Loads files as one module and prints what it has. @throws DynldError when it is refused */
 export async function showLoaded(paths: readonly string[], options: LoadOptions): Promise<void> {
   using table = new ExportTable();
   for (const library of options.with ?? []) table.addLibrary(library);
-  using module = Module.open(paths, {
+  using module = NativeModule.open(paths, {
     table,
     maxsize: options.maxsize ?? 0,
     run: options.run,
@@ -29,7 +29,7 @@ export async function showLoaded(paths: readonly string[], options: LoadOptions)
   await once(process.stdin, "end");
 }
 
-function showText(out: Output, module: Module): void {
+function showText(out: Output, module: NativeModule): void {
   const { name, base, text, data, bss } = module;
   out.line(`${name}: at 0x${base.toString(16)}, text ${text}, data ${data}, bss ${bss}`);
   if (module.nimport > 0) out.line(`imports: ${module.import?.map((symbol) => symbol.name).join(" ")}`);
@@ -40,7 +40,7 @@ function showText(out: Output, module: Module): void {
   }
 }
 
-function showJson(out: Output, module: Module): void {
+function showJson(out: Output, module: NativeModule): void {
   const { name, base, text, data, bss } = module;
   const hex = (value: bigint) => `0x${value.toString(16)}`;
   const exports = module.export.map(({ name: symbol, sig, addr }) => {

@@ -14,6 +14,7 @@ export interface ImportedSymbol {
 
 /** Where a module's undefined symbols are looked up. */
 export interface ImportSource {
+  /** What a name stands for; `undefined` if it is not there. */
   find(name: string): ImportedSymbol | undefined;
   /** All names, for suggestions. */
   names(): Iterable<string>;

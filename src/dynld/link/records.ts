@@ -49,11 +49,6 @@ export function relocationsOf(
   return found;
 }
 
-/** A name for messages: `R_X86_64_PC32`. */
-export function recordName({ table }: PieceRecords, index: number): string {
-  return table.typeName(index);
-}
-
 /**
  * The row of record `index`.
  * @throws DynldError DYNLD_BAD_RELOCATION for a type that is not known, a place outside the section or no symbol;

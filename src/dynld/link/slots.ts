@@ -70,7 +70,7 @@ export function usesEntry({ formula }: CodeRelocation): boolean {
 }
 
 /** Defined in the module, with an address that is known when it is placed. */
-export function isInside(symbols: LinkSymbols, id: number): boolean {
+function isInside(symbols: LinkSymbols, id: number): boolean {
   const origin = symbols.origin[id];
   if (origin !== ORIGIN.piece && origin !== ORIGIN.common) return false;
   return symbols.type[id] !== STT.STT_GNU_IFUNC;

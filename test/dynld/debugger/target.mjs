@@ -1,6 +1,6 @@
 // A process that debuggers are let loose on: loads, calls and unloads modules as lines of JSON say.
 import { createInterface } from "node:readline";
-import { ExportTable, Module } from "bindery/dynld";
+import { ExportTable, NativeModule } from "bindery/dynld";
 
 const modules = new Map();
 const table = new ExportTable()
@@ -10,7 +10,7 @@ const table = new ExportTable()
 
 const commands = {
   load(name, ...paths) {
-    modules.set(name, Module.open(paths, { name, table }));
+    modules.set(name, NativeModule.open(paths, { name, table }));
     return null;
   },
   call(name, prototype, ...args) {

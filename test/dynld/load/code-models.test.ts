@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { ExportTable } from "../../../src/dynld/export-table.ts";
-import { Module } from "../../../src/dynld/module.ts";
+import { NativeModule } from "../../../src/dynld/module.ts";
 import { ET } from "../../../src/elf/constants/header.ts";
 import { ElfFile } from "../../../src/elf/file.ts";
 import { type Compiler, compile } from "../support/compile.ts";
@@ -31,11 +31,11 @@ int pick(int n) { switch (n) { case 0: return 10; case 1: return 21; case 2: ret
 int bump(void) { return ++hidden; }
 `;
 
-function load(compiler: Compiler, flags: string[]): Module {
+function load(compiler: Compiler, flags: string[]): NativeModule {
   const table = new ExportTable()
     .addLibrary("libc.so.6", ["strlen", "snprintf"])
     .addFunction("int host_add(int a, int b)", (a: number, b: number) => a + b);
-  return Module.load(compile(SOURCE, compiler, flags), { name: "models", table });
+  return NativeModule.load(compile(SOURCE, compiler, flags), { name: "models", table });
 }
 
 const CASES: readonly [Compiler, ...string[]][] = [
@@ -68,7 +68,7 @@ describe("a C object", () => {
       FILE *out(void) { return stdout; }
       char *first(void) { return environ[0]; }`;
     const table = new ExportTable().addLibrary("libc.so.6");
-    const load = () => Module.load(compile(source, "gcc", ["-fPIE"]), { name: "stdio", table });
+    const load = () => NativeModule.load(compile(source, "gcc", ["-fPIE"]), { name: "stdio", table });
     if (!PLACES) {
       expect(load).toThrow(/expected .* needs code compiled with -fPIC/);
       return;

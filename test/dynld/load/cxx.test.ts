@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { ExportTable } from "../../../src/dynld/export-table.ts";
-import { Module } from "../../../src/dynld/module.ts";
+import { NativeModule } from "../../../src/dynld/module.ts";
 import { compile } from "../support/compile.ts";
 
 function table(): ExportTable {
@@ -40,7 +40,7 @@ describe("a C++ object", () => {
   ] as const)("of %s %j throws and catches", (compiler, flags) => {
     const lines: string[] = [];
     const host = table().addFunction("void log_line(const char *text)", (text: string) => lines.push(text));
-    using module = Module.load(compile(THROWING, compiler, flags), { name: "throwing", table: host });
+    using module = NativeModule.load(compile(THROWING, compiler, flags), { name: "throwing", table: host });
     expect(module.call("int inside(int)", 3)).toBe(6);
     expect(lines).toEqual(["unwound", "unwound", "unwound", "unwound"]);
     expect(module.call("int boxed(int)", 4)).toBe(4);
@@ -50,8 +50,8 @@ describe("a C++ object", () => {
   it("lets an exception of one module pass through another", () => {
     const lines: string[] = [];
     const host = table().addFunction("void log_line(const char *text)", (text: string) => lines.push(text));
-    using thrower = Module.load(compile(THROWING, "g++", ["-O1"]), { name: "thrower", table: host });
-    using catcher = Module.load(compile(THROWING, "g++", ["-O1"]), { name: "catcher", table: host });
+    using thrower = NativeModule.load(compile(THROWING, "g++", ["-O1"]), { name: "thrower", table: host });
+    using catcher = NativeModule.load(compile(THROWING, "g++", ["-O1"]), { name: "catcher", table: host });
     const address = thrower.address("thrower");
     expect(catcher.call("int through(uintptr_t, int)", address, 42)).toBe(42);
     expect(lines).toEqual(["thrower", "through"]);
@@ -69,7 +69,7 @@ describe("a C++ object", () => {
       __attribute__((destructor)) static void last() { log_line("destructor ${name}"); }
       extern "C" int value_${name}() { static Global local("local ${name}"); return 1; }`;
     const files = [compile(source("a"), "g++"), compile(source("b"), "g++", ["-fPIC", "-O2"])];
-    const module = Module.load(files, { name: "ordered", table: host });
+    const module = NativeModule.load(files, { name: "ordered", table: host });
     expect(lines).toEqual(["constructor a", "constructor b", "early a", "early b", "plain a", "plain b"]);
     expect(module.call("int value_b()")).toBe(1);
     lines.length = 0;
@@ -98,7 +98,7 @@ describe("a C++ object", () => {
       __attribute__((section(".ctors"), used)) static void (*const ctors[])(void) = { one, two };
       __attribute__((section(".dtors"), used)) static void (*const dtors[])(void) = { gone };
       int loaded(void) { return 1; }`;
-    Module.load(compile(source), { name: "older", table: host }).unload();
+    NativeModule.load(compile(source), { name: "older", table: host }).unload();
     expect(lines).toEqual(["two", "one", "gone"]);
   });
 
@@ -111,7 +111,7 @@ describe("a C++ object", () => {
       extern "C" int next_${name}() { return Counter<int>::next(); }
       extern "C" const char *greet_${name}() { return greeting(); }`;
     const files = [compile(shared("a"), "g++", ["-O0"]), compile(shared("b"), "g++", ["-O0"])];
-    using module = Module.load(files, { name: "shared", table: table() });
+    using module = NativeModule.load(files, { name: "shared", table: table() });
     expect(module.call("int next_a()")).toBe(11);
     expect(module.call("int next_b()")).toBe(13);
     expect(module.call("const char *greet_a()")).toBe("hello");
@@ -119,7 +119,7 @@ describe("a C++ object", () => {
   });
 
   it("is mapped with no page writable and executable", () => {
-    using module = Module.load(compile(THROWING.replace("log_line(name)", "(void)name"), "g++"), {
+    using module = NativeModule.load(compile(THROWING.replace("log_line(name)", "(void)name"), "g++"), {
       name: "protected",
       table: table(),
     });

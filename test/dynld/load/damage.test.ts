@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { ExportTable } from "../../../src/dynld/export-table.ts";
 import { linkImage } from "../../../src/dynld/link/image.ts";
 import type { ModuleFile } from "../../../src/dynld/link/input.ts";
-import { Module } from "../../../src/dynld/module.ts";
+import { NativeModule } from "../../../src/dynld/module.ts";
 import { ElfFile } from "../../../src/elf/file.ts";
 import { DynldError } from "../../../src/errors.ts";
 import { mutate } from "../../support/elf-mutate.ts";
@@ -82,7 +82,9 @@ describe("a damaged object", () => {
       outcomes.set(image, (outcomes.get(image) ?? 0) + 1);
       // Into memory only a part of them, since that takes longer.
       if (seed % 8 !== 0) continue;
-      const loaded = outcome(() => Module.load(damaged, { name: "damaged", table, run: false }).unload());
+      const loaded = outcome(() =>
+        NativeModule.load(damaged, { name: "damaged", table, run: false }).unload(),
+      );
       if (image !== "loaded") expect(`${seed}: ${loaded}`).not.toBe(`${seed}: loaded`);
       await new Promise((resolve) => setImmediate(resolve));
     }

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { dladdr } from "../../../src/dlbind/index.ts";
 import { ExportTable } from "../../../src/dynld/export-table.ts";
-import { Module } from "../../../src/dynld/module.ts";
+import { NativeModule } from "../../../src/dynld/module.ts";
 import type { DynldError } from "../../../src/errors.ts";
 import { linkMaps } from "../../../src/host/dl.ts";
 import { compile } from "../support/compile.ts";
@@ -41,7 +41,7 @@ function failure(action: () => unknown): DynldError {
 
 describe("a module", () => {
   it("is found by dladdr at all its functions, static ones by debuggers only", () => {
-    using module = Module.load(compile(COUNTER(1)), { name: "named" });
+    using module = NativeModule.load(compile(COUNTER(1)), { name: "named" });
     const address = module.address("next") ?? 0n;
     expect(dladdr(address + 3n)?.symbol).toEqual({ name: "next", address });
     expect(dladdr(address)?.objectName).toContain("named");
@@ -51,7 +51,7 @@ describe("a module", () => {
   });
 
   it("goes with its mapping, its descriptor and its place among loaded objects", () => {
-    const module = Module.load(compile(COUNTER(1)), { name: "goer" });
+    const module = NativeModule.load(compile(COUNTER(1)), { name: "goer" });
     const address = module.address("next") ?? 0n;
     expect(mappings("bindery:goer").length).toBeGreaterThan(2);
     module.unload();
@@ -73,7 +73,7 @@ describe("a module", () => {
       __attribute__((constructor)) static void first(void) { host(1); }
       __attribute__((constructor)) static void second(void) { host(2); }
       __attribute__((destructor)) static void last(void) { host(3); }`;
-    expect(failure(() => Module.load(compile(source), { name: "failing", table })).message).toBe(
+    expect(failure(() => NativeModule.load(compile(source), { name: "failing", table })).message).toBe(
       "refused by the host",
     );
     expect(seen).toEqual(["step 1", "step 2", "step 3"]);
@@ -82,12 +82,12 @@ describe("a module", () => {
   });
 
   it("stays while another uses what it exports, or while a call of it has not returned", () => {
-    const owner = Module.load(compile("int base(void) { return 40; }"), { name: "owner" });
+    const owner = NativeModule.load(compile("int base(void) { return 40; }"), { name: "owner" });
     const table = new ExportTable().addModule(owner).addFunction("void back(void)", () => {
       expect(failure(() => user.unload()).code).toBe("DYNLD_IN_USE");
     });
     const source = "int base(void); void back(void); int both(void) { back(); return base() + 2; }";
-    const user = Module.load(compile(source), { name: "user", table });
+    const user = NativeModule.load(compile(source), { name: "user", table });
     expect(user.import?.map(({ name }) => name).sort()).toEqual(["back", "base"]);
     expect(user.call("int both(void)")).toBe(42);
     const refused = failure(() => owner.unload());
@@ -100,7 +100,7 @@ describe("a module", () => {
   });
 
   it("is replaced in place, its state handed over, its callables going to the new version", () => {
-    const module = Module.load(compile(COUNTER(1)), { name: "replaced" });
+    const module = NativeModule.load(compile(COUNTER(1)), { name: "replaced" });
     const next = module.function("int next(void)");
     expect([next(), next()]).toEqual([1, 2]);
     const old = module.base;
@@ -119,8 +119,8 @@ describe("a module", () => {
     const table = new ExportTable().addFunction("int host(int)", (n: number) => n + 1);
     const user = compile("int host(int); int next(void) { return host(6); }", "gcc", ["-g"]);
     const round = (): void => {
-      using first = Module.load(file, { name: "round" });
-      using second = Module.load(user, { name: "around", table });
+      using first = NativeModule.load(file, { name: "round" });
+      using second = NativeModule.load(user, { name: "around", table });
       if (first.call("int next(void)") !== 3 || second.call("int next(void)") !== 7) throw new Error("wrong");
     };
     // Views that are ended are given back when the event loop turns.

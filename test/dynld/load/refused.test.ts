@@ -2,12 +2,12 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { ExportTable } from "../../../src/dynld/export-table.ts";
-import { Module, type ModuleOptions } from "../../../src/dynld/module.ts";
+import { type ModuleOptions, NativeModule } from "../../../src/dynld/module.ts";
 import { ElfFile } from "../../../src/elf/index.ts";
 import { DynldError } from "../../../src/errors.ts";
 import { compile } from "../support/compile.ts";
 
-function refusal(files: Parameters<typeof Module.load>[0], options: ModuleOptions = {}): DynldError {
+function refusal(files: Parameters<typeof NativeModule.load>[0], options: ModuleOptions = {}): DynldError {
   const state = () => ({
     descriptors: readdirSync("/proc/self/fd").length,
     mappings: readFileSync("/proc/self/maps", "utf8")
@@ -16,7 +16,7 @@ function refusal(files: Parameters<typeof Module.load>[0], options: ModuleOption
   });
   const before = state();
   try {
-    Module.load(files, { name: "refused", ...options }).unload();
+    NativeModule.load(files, { name: "refused", ...options }).unload();
   } catch (error) {
     if (!(error instanceof DynldError)) throw error;
     expect(state()).toEqual(before);
@@ -79,7 +79,7 @@ describe("a module is refused", () => {
     const error = refusal(large, { maxsize: 3 << 20 });
     expect(error.code).toBe("DYNLD_TOO_BIG");
     expect(error.message).toContain(`expected fewer than ${3 << 20}`);
-    using fits = Module.load(large, { name: "fits", maxsize: (3 << 20) + 4096 });
+    using fits = NativeModule.load(large, { name: "fits", maxsize: (3 << 20) + 4096 });
     expect(fits.bss).toBeGreaterThanOrEqual(3 << 20);
     expect(refusal(compile("char huge[1L << 40];", "gcc", ["-mcmodel=large"])).code).toBe("DYNLD_TOO_BIG");
   });

@@ -1,7 +1,7 @@
 /** Types of imports and exports: what fits is loaded, what does not is refused with the difference. */
 import { describe, expect, it } from "vitest";
 import { ExportTable } from "../../../src/dynld/export-table.ts";
-import { Module } from "../../../src/dynld/module.ts";
+import { NativeModule } from "../../../src/dynld/module.ts";
 import { DynldError } from "../../../src/errors.ts";
 import { compile } from "../support/compile.ts";
 
@@ -23,13 +23,16 @@ function refusal(action: () => unknown): DynldError {
 
 describe("a module's imports", () => {
   it("are those that another module exports, if their types are the same", () => {
-    using owner = Module.load(compile(OWNER, "gcc", ["-g"]), { name: "owner" });
+    using owner = NativeModule.load(compile(OWNER, "gcc", ["-g"]), { name: "owner" });
     const table = new ExportTable().addModule(owner);
-    using user = Module.load(compile(USER("int flags; long count;"), "gcc", ["-O2", "-fPIC", "-gdwarf-4"]), {
-      name: "user",
-      table,
-      policy: "strict",
-    });
+    using user = NativeModule.load(
+      compile(USER("int flags; long count;"), "gcc", ["-O2", "-fPIC", "-gdwarf-4"]),
+      {
+        name: "user",
+        table,
+        policy: "strict",
+      },
+    );
     expect(user.call("long ask(void)")).toBe(12);
     expect(user.import?.[0]?.sig).toBe(owner.export[0]?.sig);
     expect(owner.address("dev_count", 1)).toBeUndefined();
@@ -37,25 +40,25 @@ describe("a module's imports", () => {
   });
 
   it("are refused with what differs", () => {
-    using owner = Module.load(compile(OWNER, "gcc", ["-g"]), { name: "owner" });
+    using owner = NativeModule.load(compile(OWNER, "gcc", ["-g"]), { name: "owner" });
     const table = new ExportTable().addModule(owner);
     const file = compile(USER("int flags; int minor; long count;"), "gcc", ["-g"]);
-    const error = refusal(() => Module.load(file, { name: "user", table }));
+    const error = refusal(() => NativeModule.load(file, { name: "user", table }));
     expect(error.code).toBe("DYNLD_SIGNATURE_MISMATCH");
     expect(error.symbol).toBe("dev_count");
     expect(error.message).toMatch(
       /^user: signature mismatch: dev_count: module expects long \(struct dev \*\), program provides .*: struct dev: expected int minor at 4, found long count at 8$/,
     );
     const exceptions = new Map([["dev_count", "unchecked"]] as const);
-    Module.load(file, { name: "user", table, exceptions }).unload();
+    NativeModule.load(file, { name: "user", table, exceptions }).unload();
   });
 
   it("without a known type are let pass, unless the policy is strict", () => {
-    using owner = Module.load(compile(OWNER, "gcc", ["-g"]), { name: "owner" });
+    using owner = NativeModule.load(compile(OWNER, "gcc", ["-g"]), { name: "owner" });
     const table = new ExportTable().addModule(owner);
     const file = compile(USER("int flags; int minor; long count;"), "gcc", []);
-    Module.load(file, { name: "user", table }).unload();
-    const error = refusal(() => Module.load(file, { name: "user", table, policy: "strict" }));
+    NativeModule.load(file, { name: "user", table }).unload();
+    const error = refusal(() => NativeModule.load(file, { name: "user", table, policy: "strict" }));
     expect(error.code).toBe("DYNLD_UNCHECKED_SYMBOL");
     expect(error.message).toContain("dev_count");
   });
@@ -63,7 +66,7 @@ describe("a module's imports", () => {
 
 describe("a new version", () => {
   it("must have the old one's exports with the same types", () => {
-    using module = Module.load(compile("long get(int x) { return x; }", "gcc", ["-g"]), {
+    using module = NativeModule.load(compile("long get(int x) { return x; }", "gcc", ["-g"]), {
       name: "versioned",
     });
     const error = refusal(() => module.reload(compile("long get(long x) { return x; }", "gcc", ["-g"])));

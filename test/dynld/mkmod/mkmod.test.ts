@@ -4,7 +4,7 @@ import { writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { ExportTable } from "../../../src/dynld/export-table.ts";
 import { makeModule, parseNameList } from "../../../src/dynld/mkmod/mkmod.ts";
-import { Module } from "../../../src/dynld/module.ts";
+import { NativeModule } from "../../../src/dynld/module.ts";
 import { DynldError } from "../../../src/errors.ts";
 import { type Compiler, compile, compileTo, pathOf, tool } from "../support/compile.ts";
 
@@ -66,8 +66,8 @@ describe("mkmod", () => {
           /warning/i,
         );
       }
-      using module = Module.load({ name: path, bytes: made.bytes }, { name: "made", table: host() });
-      using parts = Module.load(files, { name: "parts", table: host() });
+      using module = NativeModule.load({ name: path, bytes: made.bytes }, { name: "made", table: host() });
+      using parts = NativeModule.load(files, { name: "parts", table: host() });
       for (const one of [module, parts]) {
         expect(one.call("int first(int)", 1)).toBe(1116);
         expect(one.call("int second(int)", 1)).toBe(1219);
@@ -101,7 +101,7 @@ describe("mkmod", () => {
       { debug: false },
     );
     const table = new ExportTable().addLibrary("libstdc++.so.6").addLibrary("libgcc_s.so.1");
-    using module = Module.load({ name: "exceptions", bytes: made.bytes }, { table });
+    using module = NativeModule.load({ name: "exceptions", bytes: made.bytes }, { table });
     expect(module.call("int guarded_a(int)", 5)).toBe(6);
     expect(module.call("int guarded_b(int)", 5)).toBe(7);
     expect(module.call("int guarded_b(int)", -5)).toBe(-1);
@@ -116,7 +116,7 @@ describe("mkmod", () => {
     expect(text).toContain(`${made.imports.get("host_count")?.toString(16).padStart(16, "0")} host_count\n`);
     expect(text).not.toContain(".debug_info");
     const owner = (member: string) =>
-      Module.load(
+      NativeModule.load(
         compile(
           `struct dev { int flags; ${member} count; }; long host_count(struct dev *d, int n) { return d->count; }`,
           "gcc",
@@ -125,10 +125,10 @@ describe("mkmod", () => {
         { name: "owner" },
       );
     using right = owner("long");
-    using module = Module.load(file, { table: new ExportTable().addModule(right), policy: "strict" });
+    using module = NativeModule.load(file, { table: new ExportTable().addModule(right), policy: "strict" });
     expect(module.call("long ask(int)", 17)).toBe(17);
     using wrong = owner("int");
-    const error = refusal(() => Module.load(file, { table: new ExportTable().addModule(wrong) }));
+    const error = refusal(() => NativeModule.load(file, { table: new ExportTable().addModule(wrong) }));
     expect(error.code).toBe("DYNLD_SIGNATURE_MISMATCH");
     expect(error.message).toContain("struct dev: expected long count at 8, found int count at 4");
   });
@@ -140,7 +140,7 @@ describe("mkmod", () => {
       imports: ["host_count"],
     });
     expect([...made.exports.keys()].sort()).toEqual(["ask", "second"]);
-    using module = Module.load({ name: "listed", bytes: made.bytes }, { table: host() });
+    using module = NativeModule.load({ name: "listed", bytes: made.bytes }, { table: host() });
     expect(module.export.map(({ name }) => name)).toEqual(["ask", "second"]);
     expect(module.call("int second(int)", 1)).toBe(1217);
     const error = refusal(() => makeModule(files, { exports: ["secund"], imports: ["host_coumt"] }));
