@@ -99,6 +99,8 @@ export interface CMember {
   readonly bitOffset: number | undefined;
   /** Of a bit-field; `undefined` of all others. */
   readonly bitSize: number | undefined;
+  /** Bytes, where the declaration says so: `_Alignas(16)` (DWARF 5). */
+  readonly alignment?: number | undefined;
 }
 
 /** A structure, union or class. */
@@ -227,7 +229,7 @@ function aligned(type: CType, depth: number): number {
       if (found.alignment !== undefined) return found.alignment;
       let most = 1;
       for (const member of found.members) {
-        const own = aligned(member.type, depth + 1);
+        const own = member.alignment ?? aligned(member.type, depth + 1);
         // A packed member is where its alignment would not have it.
         const isPlaced = member.bitSize !== undefined || ((member.bitOffset ?? 0) / 8) % own === 0;
         if (isPlaced) most = Math.max(most, own);

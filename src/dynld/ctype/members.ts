@@ -57,5 +57,6 @@ function memberOf(parts: TypeParts, unit: DwarfUnit, facts: EntryFacts, role: CM
     role: isVtable ? "vtable" : role,
     bitOffset,
     bitSize,
+    ...(facts.alignment === undefined ? {} : { alignment: facts.alignment }),
   };
 }
