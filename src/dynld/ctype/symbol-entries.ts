@@ -2,6 +2,7 @@
 import { decodeUtf8 } from "../../bytes/text.ts";
 import { DW_AT } from "../../dwarf/constants/attribute.ts";
 import { DW_FORM } from "../../dwarf/constants/form.ts";
+import { DW_LANG } from "../../dwarf/constants/language.ts";
 import { DW_TAG } from "../../dwarf/constants/tag.ts";
 import { rootEntry } from "../../dwarf/die.ts";
 import type { Dwarf, DwarfUnit } from "../../dwarf/dwarf.ts";
@@ -21,40 +22,76 @@ export interface SymbolEntry extends CTypeEntry {
   readonly isDeclaration: boolean;
 }
 
-/** What the entry that a cursor is at says of its name. The name itself is decoded when all of it is known. */
-interface Names {
-  form: number;
-  low: number;
-  high: number;
+/** Where a name is. It is decoded when it is known to matter. */
+class NamePlace {
+  form = 0;
+  low = 0;
+  high = 0;
+
+  take({ form, low, high }: { readonly form: number; readonly low: number; readonly high: number }): void {
+    this.form = form;
+    this.low = low;
+    this.high = high;
+  }
+
+  text(unit: DwarfUnit): string | undefined {
+    const { form, low, high } = this;
+    if (form === 0) return undefined;
+    return form === DW_FORM.DW_FORM_string
+      ? decodeUtf8(unit.reader.bytes, low, low + high)
+      : unit.dwarf.stringOf(form, low, unit);
+  }
 }
+
+/** What the entry that a cursor is at says of its name. */
+class Names {
+  /** Of linkers: `DW_AT_linkage_name`, without one the other. */
+  readonly linker = new NamePlace();
+  /** `DW_AT_name`. */
+  readonly plain = new NamePlace();
+}
+
+/** Calls that compilers make on their own are declared without their types. */
+const BUILTIN = "__builtin_";
 
 /** External symbols of one file's debug information. Walks what is outside of functions at the first question. */
 export class SymbolEntries {
   readonly #dwarf: Dwarf;
   #defined: Map<string, SymbolEntry> | undefined;
   readonly #declared = new Map<string, SymbolEntry>();
+  /** Of C, by the names in the source where linkers have others. */
+  readonly #renamed = new Map<string, SymbolEntry>();
 
   /** Reads nothing yet. */
   constructor(dwarf: Dwarf) {
     this.#dwarf = dwarf;
   }
 
-  /** The definition of a symbol, else a declaration of it. @throws DwarfError */
+  /**
+   * The definition of a symbol, else a declaration of it; by the name of linkers, else in C by that of the source.
+   * @throws DwarfError
+   */
   find(name: string): SymbolEntry | undefined {
-    return this.#walked().get(name) ?? this.#declared.get(name);
+    return this.#walked().get(name) ?? this.findDeclaration(name);
+  }
+
+  /** A declaration of a symbol, whether it is defined or not. @throws DwarfError */
+  findDeclaration(name: string): SymbolEntry | undefined {
+    this.#walked();
+    return this.#declared.get(name) ?? this.#renamed.get(name);
   }
 
   #walked(): Map<string, SymbolEntry> {
     if (this.#defined === undefined) {
       this.#defined = new Map();
-      for (const unit of this.#dwarf.units()) if (!unit.isType) this.#walk(unit.split ?? unit, this.#defined);
+      for (const unit of sourceUnits(this.#dwarf)) this.#walk(unit, this.#defined);
     }
     return this.#defined;
   }
 
   #walk(unit: DwarfUnit, defined: Map<string, SymbolEntry>): void {
     const hasScopes = !isC(rootEntry(unit));
-    const names: Names = { form: 0, low: 0, high: 0 };
+    const names = new Names();
     const at = unit.entries();
     for (let more = at.next(); more; ) {
       const { tag } = at;
@@ -62,15 +99,41 @@ export class SymbolEntries {
         const { offset } = at;
         const kind = tag === DW_TAG.DW_TAG_variable ? "variable" : "function";
         const state = linkage(unit, at, names);
-        const isDeclaration = state === "declared";
         if (state !== "none") {
-          const name = nameOf(unit, at, names);
-          const map = isDeclaration ? this.#declared : defined;
-          if (name !== undefined && !map.has(name)) map.set(name, { unit, offset, kind, isDeclaration });
+          const isDeclaration = state === "declared";
+          const name = names.linker.text(unit);
+          const isSame = names.linker.form === names.plain.form && names.linker.low === names.plain.low;
+          const plain = isSame ? name : names.plain.text(unit);
+          const entry: SymbolEntry = { unit, offset, kind, isDeclaration };
+          if (plain?.startsWith(BUILTIN) !== true) {
+            add(isDeclaration ? this.#declared : defined, name, entry);
+            if (plain !== name && !hasScopes) add(this.#renamed, plain, entry);
+          }
         }
         more = at.nextSibling();
       } else more = at.depth === 0 || (hasScopes && isScope(tag)) ? at.next() : at.nextSibling();
     }
+  }
+}
+
+function add(map: Map<string, SymbolEntry>, name: string | undefined, entry: SymbolEntry): void {
+  if (name !== undefined && !map.has(name)) map.set(name, entry);
+}
+
+const ASSEMBLERS = new Set<number>([
+  DW_LANG.DW_LANG_Mips_Assembler,
+  DW_LANG.DW_LANG_HP_Assembler,
+  DW_LANG.DW_LANG_SUN_Assembler,
+  DW_LANG.DW_LANG_ALTIUM_Assembler,
+]);
+
+/** Units whose symbols have types: those of assemblers only say that there are some. Split units in place of skeletons. */
+export function* sourceUnits(dwarf: Dwarf): IterableIterator<DwarfUnit> {
+  for (const unit of dwarf.units()) {
+    if (unit.isType) continue;
+    const whole = unit.split ?? unit;
+    const language = rootEntry(whole).attribute(DW_AT.DW_AT_language)?.constant;
+    if (language === undefined || !ASSEMBLERS.has(Number(language))) yield whole;
   }
 }
 
@@ -95,7 +158,9 @@ function linkage(unit: DwarfUnit, at: EntryCursor, names: Names, steps = 0): "no
   let isLinkage = false;
   let isCopy = false;
   let completes: CTypeEntry | undefined;
-  names.form = 0;
+  const { linker, plain } = names;
+  linker.form = 0;
+  plain.form = 0;
   while (at.nextAttribute()) {
     switch (at.attribute) {
       case DW_AT.DW_AT_external:
@@ -114,10 +179,10 @@ function linkage(unit: DwarfUnit, at: EntryCursor, names: Names, steps = 0): "no
       case DW_AT.DW_AT_linkage_name:
       case DW_AT.DW_AT_MIPS_linkage_name:
         isLinkage = true;
-        take(at, names);
+        linker.take(at);
         break;
       case DW_AT.DW_AT_name:
-        if (!isLinkage) take(at, names);
+        plain.take(at);
         break;
       default:
     }
@@ -125,22 +190,11 @@ function linkage(unit: DwarfUnit, at: EntryCursor, names: Names, steps = 0): "no
   // The entry that it is a copy of is walked, too; but constructors have names that only their copies tell.
   if (isCopy && !isLinkage) return "none";
   if (completes !== undefined && completes.unit === unit && steps < MOST_STEPS) {
-    const { form, low, high } = names;
+    const { form, low, high } = linker;
     const completed = linkage(unit, cursorAt(completes), names, steps + 1);
-    if (isLinkage) Object.assign(names, { form, low, high });
+    if (isLinkage) linker.take({ form, low, high });
     return completed === "none" ? "none" : "defined";
   }
-  return !isExternal || names.form === 0 ? "none" : isDeclaration ? "declared" : "defined";
-}
-
-function take(at: EntryCursor, names: Names): void {
-  names.form = at.form;
-  names.low = at.low;
-  names.high = at.high;
-}
-
-function nameOf(unit: DwarfUnit, at: EntryCursor, { form, low, high }: Names): string | undefined {
-  return form === DW_FORM.DW_FORM_string
-    ? decodeUtf8(at.reader.bytes, low, low + high)
-    : unit.dwarf.stringOf(form, low, unit);
+  if (!isLinkage) linker.take(plain);
+  return !isExternal || linker.form === 0 ? "none" : isDeclaration ? "declared" : "defined";
 }

@@ -11,6 +11,10 @@ import { compareNames } from "../dynsym.ts";
 export interface ExportedSymbol {
   readonly name: string;
   readonly kind: "function" | "variable";
+  /** Where it is; `undefined` in an object file, and of what is in the memory of a thread. */
+  readonly address: bigint | undefined;
+  /** Whether the loader calls the function there to learn where it is: `STT_GNU_IFUNC`. */
+  readonly isIndirect: boolean;
   /** All names of the same place in the symbol table, this one among them: the types of aliases are told by one. */
   readonly aliases: () => readonly string[];
 }
@@ -38,7 +42,15 @@ export function exportedSymbols(elf: ElfFile): ExportedSymbol[] {
     if (found.has(name) || name === "" || (marked.size > 0 && !marked.has(name))) continue;
     const kind = kindOf(elf, table, index);
     if (kind === undefined) continue;
-    found.set(name, { name, kind, aliases: () => namesAt(all ?? table, table, index) });
+    const type = table.type(index);
+    const isPlaced = elf.header.type !== ET.ET_REL && type !== STT.STT_TLS;
+    found.set(name, {
+      name,
+      kind,
+      address: isPlaced ? table.value(index) : undefined,
+      isIndirect: type === STT.STT_GNU_IFUNC,
+      aliases: () => namesAt(all ?? table, table, index),
+    });
   }
   return [...found.values()].sort((a, b) => compareNames(a.name, b.name));
 }

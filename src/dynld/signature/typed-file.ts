@@ -92,16 +92,25 @@ export class TypedFile implements Disposable {
     return this.#exports;
   }
 
-  /** The type of an exported symbol: that of its name, or of another name of the same place. @throws DwarfError */
+  /**
+   * The type of an exported symbol: that of its name, or of what else is called where it is. Of a function that is chosen when
+   * the program runs, what is declared, since its definition is that of what chooses.
+   * @throws DwarfError
+   */
   typeOf(exported: ExportedSymbol): TypedSymbol | undefined {
-    const { name, kind } = exported;
-    const own = this.types?.find(name);
+    const { types } = this;
+    const { name, kind, address, isIndirect } = exported;
+    if (types === undefined) return undefined;
+    if (isIndirect) return types.findDeclaration(name);
+    const own = types.find(name);
     if (own !== undefined && !own.isDeclaration) return own;
-    for (const alias of this.types === undefined ? [] : exported.aliases()) {
-      const other = alias !== name && mayShare(alias, name) ? this.types?.find(alias) : undefined;
+    for (const alias of exported.aliases()) {
+      const other = alias !== name && mayShare(alias, name) ? types.find(alias) : undefined;
       if (other !== undefined && !other.isDeclaration && other.kind === kind) return { ...other, name };
     }
-    return own;
+    const there =
+      address === undefined || name.startsWith("_Z") ? undefined : types.findAt(name, kind, address);
+    return there ?? own;
   }
 
   /** What the file exports, with the types. @throws ElfError, DwarfError */
