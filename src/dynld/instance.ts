@@ -139,7 +139,8 @@ export class Instance {
       rodata: object.alloc(Math.max(1, rodata), 0, { align: link.align.rodata }),
       data: object.alloc(Math.max(1, data), SHF.SHF_WRITE, { align: link.align.data }),
     };
-    const bytes = { text: blocks.text.bytes, rodata: blocks.rodata.bytes, data: blocks.data.bytes };
+    // Text that is lent out would be compared with what runs, all of it, for every name that is bound.
+    const bytes = { text: new Uint8Array(text), rodata: blocks.rodata.bytes, data: blocks.data.bytes };
     const at = {
       text: Number(blocks.text.address),
       rodata: Number(blocks.rodata.address),
@@ -147,7 +148,7 @@ export class Instance {
     };
     const addresses = new Map(uses.map(({ symbol, address }) => [symbol.name, address] as const));
     link.place(bytes, at, ({ name, symbol }) => addresses.get(name) ?? symbol.address);
-    blocks.text.flush();
+    blocks.text.write(bytes.text);
     const base = Number(object.base);
     const { address, records } = link.frames(bytes);
     object.setFrames(
