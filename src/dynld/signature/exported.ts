@@ -11,7 +11,7 @@ import { compareNames } from "../dynsym.ts";
 export interface ExportedSymbol {
   readonly name: string;
   readonly kind: "function" | "variable";
-  /** Where it is; `undefined` in an object file, and of what is in the memory of a thread. */
+  /** Where it is; `undefined` in an object file, of what is in the memory of a thread, and of labels without a type. */
   readonly address: bigint | undefined;
   /** Whether the loader calls the function there to learn where it is: `STT_GNU_IFUNC`. */
   readonly isIndirect: boolean;
@@ -43,13 +43,15 @@ export function exportedSymbols(elf: ElfFile): ExportedSymbol[] {
     const kind = kindOf(elf, table, index);
     if (kind === undefined) continue;
     const type = table.type(index);
-    const isPlaced = elf.header.type !== ET.ET_REL && type !== STT.STT_TLS;
+    // A label without a type may stand before something that it does not name.
+    const isLabel = type === STT.STT_NOTYPE;
+    const isPlaced = elf.header.type !== ET.ET_REL && type !== STT.STT_TLS && !isLabel;
     found.set(name, {
       name,
       kind,
       address: isPlaced ? table.value(index) : undefined,
       isIndirect: type === STT.STT_GNU_IFUNC,
-      aliases: () => namesAt(all ?? table, table, index),
+      aliases: () => (isLabel ? [] : namesAt(all ?? table, table, index)),
     });
   }
   return [...found.values()].sort((a, b) => compareNames(a.name, b.name));
