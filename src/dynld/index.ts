@@ -1,5 +1,21 @@
 /** `bindery/dynld`: modules of native code, loaded against a table of symbols that are checked by their types. */
 
+export { ArgumentError } from "./call/argument-error.ts";
+export { ArrayView } from "./call/array-view.ts";
+export {
+  type AnyExports,
+  Bindings,
+  type BoundSymbol,
+  callables,
+  type ExportsShape,
+  text,
+} from "./call/bindings.ts";
+export type { NativeCallable } from "./call/callable.ts";
+export type { Callback } from "./call/callback.ts";
+export { type Library, type LibraryOptions, openLibrary } from "./call/library.ts";
+export { addressOf, type InMemory } from "./call/memory.ts";
+export type { NativeType } from "./call/native-type.ts";
+export { RecordView, snapshot } from "./call/record-view.ts";
 export { type DeclarationOptions, declaration, symbolDeclaration } from "./ctype/declaration.ts";
 export { CTypeReader } from "./ctype/read.ts";
 export { SymbolTypes, type TypedSymbol } from "./ctype/symbol-types.ts";

@@ -123,7 +123,7 @@ function readTypes(path: string): Map<string, number> {
  * Where the program has a copy of a library's variable, which the library itself uses then: programs that are linked to
  * fixed addresses do. [R_X86_64_COPY]
  */
-function copiedByProgram(name: string): bigint | undefined {
+export function copiedByProgram(name: string): bigint | undefined {
   const program = dlopen(null, RTLD_LAZY);
   try {
     const address = dlsym(program, name);

@@ -6,6 +6,8 @@ import { STT } from "../elf/constants/symbol.ts";
 import { DynldError } from "../errors.ts";
 import { type Callable, callableAt } from "../host/call.ts";
 import { dlsym } from "../host/dl.ts";
+import { type AnyExports, Bindings, type BoundSymbol, type ExportsShape } from "./call/bindings.ts";
+import type { NativeType } from "./call/native-type.ts";
 import type { CSymbol } from "./ctype.ts";
 import { type Dynobj, dynimport } from "./dynobj.ts";
 import { type Dynsym, type DynsymLike, dynfindsym } from "./dynsym.ts";
@@ -44,7 +46,7 @@ export interface ReloadOptions {
 /**
  * A module in memory: relocatable objects of a compiler, linked where they lie. Belongs to the thread that loaded it.
  */
-export class NativeModule implements Dynobj {
+export class NativeModule<E extends ExportsShape = AnyExports> implements Dynobj {
   readonly name: string;
   readonly #options: ModuleOptions;
   readonly #table: ExportTable;
@@ -54,18 +56,25 @@ export class NativeModule implements Dynobj {
   #calls = 0;
   #unloaded = false;
   #importsFreed = false;
+  #bindings: Bindings<E> | undefined;
 
   /**
    * Loads relocatable objects, and of archives those members that they need.
    * @throws DynldError with place and code; nothing is left of the module then
    */
-  static load(files: ModuleFile | readonly ModuleFile[], options: ModuleOptions = {}): NativeModule {
-    return new NativeModule(listOf(files), options);
+  static load<E extends ExportsShape = AnyExports>(
+    files: ModuleFile | readonly ModuleFile[],
+    options: ModuleOptions = {},
+  ): NativeModule<E> {
+    return new NativeModule<E>(listOf(files), options);
   }
 
   /** Loads from paths. @throws DynldError, and the file system's errors */
-  static open(paths: string | readonly string[], options: ModuleOptions = {}): NativeModule {
-    return NativeModule.load(readFiles(paths), options);
+  static open<E extends ExportsShape = AnyExports>(
+    paths: string | readonly string[],
+    options: ModuleOptions = {},
+  ): NativeModule<E> {
+    return NativeModule.load<E>(readFiles(paths), options);
   }
 
   private constructor(files: readonly ModuleFile[], options: ModuleOptions) {
@@ -136,6 +145,27 @@ export class NativeModule implements Dynobj {
   }
 
   /**
+   * The exported functions, typed by the module's debug information; after {@link reload} they call the new version. What
+   * can't be called throws why when it is called; all do once unloaded. `E` is what `bindery dts` declares.
+   */
+  get fn(): E["fn"] {
+    return this.#bound().fn;
+  }
+
+  /** The exported variables, typed as {@link fn} is: reading one reads memory, assigning writes it. */
+  get variables(): E["data"] {
+    return this.#bound().data;
+  }
+
+  /**
+   * A type that something exported is made of, by its name in C: `struct point`, `unsigned long`, `char *`.
+   * @throws ArgumentError when there is none
+   */
+  type(name: string): NativeType {
+    return this.#bound().type(name);
+  }
+
+  /**
    * A callable for an exported function, by C prototype: `module.function("int add(int, int)")`. It calls the version
    * that is loaded when it is called.
    * @throws DynldError DYNLD_UNDEFINED_SYMBOL; from calls too, and DYNLD_FREED once unloaded
@@ -200,6 +230,7 @@ export class NativeModule implements Dynobj {
     if (this.#unloaded) return;
     if (options.force !== true) this.#checkIdle("unload");
     this.#instance.finish();
+    this.#bindings?.end(this.#freed());
     this.#instance.close();
     this.#unloaded = true;
   }
@@ -229,6 +260,10 @@ export class NativeModule implements Dynobj {
     }
     this.#instance = next;
     this.#generation++;
+    this.#bindings?.rebind(boundSymbols(next), (name) => {
+      const what = `${name}: the new version has another type`;
+      return new DynldError("DYNLD_SIGNATURE_MISMATCH", { file: this.name }, what, { symbol: name });
+    });
     old.finish();
     old.close();
   }
@@ -270,17 +305,45 @@ export class NativeModule implements Dynobj {
     return addressIn(this.#instance, name);
   }
 
+  #bound(): Bindings<E> {
+    this.#checkLoaded();
+    this.#bindings ??= new Bindings<E>(this.name, boundSymbols(this.#instance));
+    return this.#bindings;
+  }
+
   #checkLoaded(): void {
-    if (this.#unloaded) throw new DynldError("DYNLD_FREED", { file: this.name }, "the module was unloaded");
+    if (this.#unloaded) throw this.#freed();
+  }
+
+  #freed(): DynldError {
+    return new DynldError("DYNLD_FREED", { file: this.name }, "the module was unloaded");
   }
 
   #checkIdle(what: string): void {
     const why: string[] = [];
     if (this.#users > 0) why.push(`${this.#users} imports of other modules lead here`);
-    if (this.#calls > 0) why.push(`${this.#calls} calls have not returned`);
+    const calls = this.#calls + (this.#bindings?.activeCalls ?? 0);
+    if (calls > 0) why.push(`${calls} calls have not returned`);
     if (why.length > 0)
       throw new DynldError("DYNLD_IN_USE", { file: this.name }, `${what}: ${why.join(", ")}`);
   }
+}
+
+/** Exports for typed calls; addresses and types are looked up when they are used. */
+function boundSymbols(instance: Instance): BoundSymbol[] {
+  return instance.exports.map(({ name, addr }) => {
+    const isFunction = instance.functions.has(name);
+    return {
+      name,
+      kind: isFunction ? "function" : "variable",
+      get address() {
+        return isFunction ? addressIn(instance, name) : addr;
+      },
+      get type() {
+        return instance.types.symbol(name)?.type;
+      },
+    };
+  });
 }
 
 function handOver(old: Instance, next: Instance, { save, restore }: { save: string; restore: string }): void {

@@ -111,11 +111,22 @@ export class Bindings<E extends ExportsShape = AnyExports> {
       enumerable: true,
       configurable: true,
       get: () => {
-        const value = this.#function(name);
+        const value = this.#functionOrWhyNot(name);
         Object.defineProperty(this.fn, name, { enumerable: true, configurable: true, value });
         return value;
       },
     });
+  }
+
+  /** To look at a function is harmless: what is wrong with it, its call says. */
+  #functionOrWhyNot(name: string): unknown {
+    try {
+      return this.#function(name);
+    } catch (error) {
+      return () => {
+        throw error;
+      };
+    }
   }
 
   #function(name: string): unknown {

@@ -4,6 +4,7 @@ import type { FindOptions } from "../../dwfl/find/find.ts";
 import { DynldError, HostError } from "../../errors.ts";
 import { dlclose, dlopen, dlsym, type Handle, linkMapOf, RTLD_LOCAL, RTLD_NOW } from "../../host/dl.ts";
 import type { CType } from "../ctype.ts";
+import { copiedByProgram } from "../library-symbols.ts";
 import type { ExportedSymbol } from "../signature/exported.ts";
 import { TypedFile } from "../signature/typed-file.ts";
 import { type AnyExports, Bindings, type BoundSymbol, type ExportsShape } from "./bindings.ts";
@@ -140,7 +141,9 @@ class LibrarySymbol implements BoundSymbol {
 
   get address(): bigint {
     const address = dlsym(this.#handle, this.name);
-    if (address !== undefined) return address;
+    if (address !== undefined) {
+      return this.kind === "variable" ? (copiedByProgram(this.name) ?? address) : address;
+    }
     const what = `${this.name}: the loader does not find it`;
     throw new DynldError("DYNLD_UNDEFINED_SYMBOL", { file: this.#file.path }, what, { symbol: this.name });
   }

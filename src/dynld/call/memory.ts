@@ -117,7 +117,7 @@ export interface InMemory {
 }
 
 /** Whether a value lies in memory that native code can use. */
-export function isInMemory(value: unknown): value is InMemory {
+function isInMemory(value: unknown): value is InMemory {
   return typeof value === "object" && value !== null && MEMORY in value;
 }
 

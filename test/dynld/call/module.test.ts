@@ -1,0 +1,104 @@
+/** Typed calls of loaded modules: into them, after they were reloaded, when they are gone. */
+import { describe, expect, it } from "vitest";
+import { ExportTable } from "../../../src/dynld/export-table.ts";
+import { NativeModule } from "../../../src/dynld/module.ts";
+import { compile } from "../support/compile.ts";
+import type { Callables } from "./open.ts";
+
+const PLUGIN = (step: number, extra = "") => `
+  struct state { int count; double total; };
+  typedef double (*visit)(const struct state *, const char *);
+  struct state state = { 0, 0.5 };
+  int next(void) { return state.count += ${step}; }
+  double visit_with(visit f) { return f(&state, "seen"); }
+  int area(int width, int height) { return width * height; }
+  ${extra}`;
+
+function load(source: string): { module: NativeModule; fn: Callables } {
+  const module = NativeModule.load(compile(source, "gcc", ["-g", "-O1"]), { name: "plugin" });
+  return { module, fn: module.fn as unknown as Callables };
+}
+
+describe("a module's functions and variables", () => {
+  it("are typed from its debug information", () => {
+    using module = load(PLUGIN(2)).module;
+    const fn = module.fn as unknown as Callables;
+    expect(fn.next?.()).toBe(2);
+    expect(fn.area?.(6, 7)).toBe(42);
+    expect(() => fn.area?.(6, "7")).toThrow('area: parameter 2, height: found "7", expected int');
+    const state = module.variables.state as { count: number; total: number };
+    state.total = 8;
+    const visit = (one: { count: number; total: number }, text: string) =>
+      one.count + one.total + text.length;
+    expect(fn.visit_with?.(visit)).toBe(2 + 8 + 4);
+    expect(module.type("struct state").size).toBe(16);
+  });
+
+  it("go on with the new version", () => {
+    const { module, fn } = load(PLUGIN(2, "int kept(int v) { return v; }"));
+    const { next, kept } = fn;
+    const old = module.variables.state as { count: number };
+    expect([next?.(), kept?.(1), old.count]).toEqual([2, 1, 2]);
+    module.reload(
+      compile(PLUGIN(50, "int kept(int v) { return v + 1; } int added(void) { return 9; }"), "gcc", ["-g"]),
+    );
+    expect([next?.(), kept?.(1), fn.added?.()]).toEqual([50, 2, 9]);
+    expect(fn.next).toBe(next);
+    expect((module.variables.state as { count: number }).count).toBe(50);
+    expect(() => old.count).toThrow();
+    module.unload();
+    expect(() => next?.()).toThrow(expect.objectContaining({ code: "DYNLD_FREED" }));
+    expect(() => module.fn).toThrow("the module was unloaded");
+  });
+
+  it("keep it from being unloaded while a call has not returned", () => {
+    const { module, fn } = load(PLUGIN(1));
+    fn.visit_with?.(() => {
+      expect(() => module.unload()).toThrow("unload: 1 calls have not returned");
+      expect(() => module.reload(compile(PLUGIN(1), "gcc", ["-g"]))).toThrow(
+        "reload: 1 calls have not returned",
+      );
+      return 1;
+    });
+    module.unload();
+  });
+
+  it("without debug information say so when they are called", () => {
+    using module = NativeModule.load(compile("int plain(void) { return 1; } int number = 1;"), {
+      name: "plain",
+    });
+    const fn = module.fn as unknown as Callables;
+    expect(() => fn.plain?.()).toThrow(
+      "plain: found no debug information that tells its type, expected some",
+    );
+    expect(() => module.variables.number).toThrow("number: found no debug information");
+  });
+
+  it("are those of C++ by the names that linkers know", () => {
+    const source = `
+      namespace shapes {
+        class Shape { public: virtual ~Shape() {} int sides = 3; };
+        struct Square : Shape { double side; explicit Square(double s) : side(s) { sides = 4; } };
+        static Square unit(1.5);
+      }
+      extern "C" shapes::Square *square(void) { return &shapes::unit; }
+      extern "C" void grow(shapes::Square &s, bool twice) { s.side *= twice ? 2 : 3; }
+      extern "C" int by_value(shapes::Square s) { return s.sides; }
+      enum class Level : unsigned char { LOW = 1, HIGH = 250 };
+      extern "C" Level level(Level l) { return l == Level::LOW ? Level::HIGH : Level::LOW; }`;
+    using module = NativeModule.load(compile(source, "g++", ["-g", "-O1", "-fno-rtti"]), {
+      name: "shapes",
+      table: new ExportTable().addLibrary("libstdc++.so.6").addLibrary("libc.so.6"),
+    });
+    const fn = module.fn as unknown as Callables;
+    const square = fn.square?.() as { side: number; sides: number };
+    expect([square.side, square.sides]).toEqual([1.5, 4]);
+    fn.grow?.(square, true);
+    expect(square.side).toBe(3);
+    expect(() => fn.grow?.(null, true)).toThrow(
+      "grow: parameter 1, s: found null, expected struct shapes::Square &",
+    );
+    expect(() => fn.by_value?.(square)).toThrow(expect.objectContaining({ code: "DYNLD_UNSUPPORTED" }));
+    expect(fn.level?.("LOW")).toBe(250);
+  });
+});
