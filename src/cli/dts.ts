@@ -21,7 +21,7 @@ export function defineDts(command: Command): void {
       Types:
         "Integers of 64 bits are bigint, others number; enumerations are numbers, and may be given by name. Structures and\n" +
         "unions are interfaces. Each declaration has its C declaration and source line as a comment. What can't be called\n" +
-        "as it is, as a function with more arguments than it declares, has the type never, and its comment says why.",
+        "has the type never, and its comment says why. Exports is what openLibrary and NativeModule take as a type.",
       Examples: [
         ["bindery dts plugin.o -o plugin.d.ts", "declarations of a plug-in"],
         ["bindery dts libz.so.1 crc32 deflateInit_", "two functions of a library, with its debug file"],

@@ -85,6 +85,7 @@ export function use({ fn, data }: Exports): void {
   const name: string | null = node.name;
   node.name = 0x1000n;
   fn.layouts(null, null, new Int32Array(6), new Int32Array(4));
+  fn.print.with("int")("%d", 1);
   data.per_thread = (name?.length ?? 0) + (order ?? 0);
 }
 `,
@@ -99,6 +100,7 @@ export function use({ fn, data }: Exports): void {
       "fn.numbers(); // has a parameter that has no value in JavaScript",
       "data.names = []; // is const",
       'data.head.name = "text"; // would not live as long as the structure',
+      "fn.old(1, 2n); // has no prototype",
     ];
     const head = 'import type { Exports, point_t } from "./kinds.d.ts";';
     const lines = refused.map(
@@ -125,7 +127,8 @@ export function use({ fn, data }: Exports): void {
     );
     expect(text).toContain("  /** unsigned char kind : 3; at bit 0 */\n");
     expect(text).toContain(" * RED = 0, GREEN = 5, BLUE = -1\n");
-    expect(text).toContain("takes more arguments than are declared");
+    expect(text).toContain("  readonly print: OpenFunction;\n");
+    expect(text).toContain("   * parameter l: long double\n   */\n  readonly numbers: never;\n");
   });
 
   it("keeps names apart, takes those that TypeScript has for itself, and ends comments where they end", () => {

@@ -13,6 +13,7 @@ const RESERVED = [
   "Functions",
   "Data",
   "Exports",
+  "OpenFunction",
   "Record",
   "Partial",
   "ArrayLike",
@@ -30,6 +31,12 @@ const RESERVED = [
   ].map((one) => `${one}Array`),
 ];
 
+const OPEN_FUNCTION = `/** A function of which not all parameters are declared: \`with\` gives one with more, by their types' names in C. */
+export interface OpenFunction {
+  readonly address: bigint;
+  with(...types: string[]): (...args: unknown[]) => unknown;
+}`;
+
 /** A symbol that was left out, and why. */
 export interface LeftOut {
   readonly name: string;
@@ -45,7 +52,8 @@ export interface TypeScriptDeclarations {
 
 /**
  * Declares the exports of a file: `Functions` and `Data`, both in `Exports`; structures and unions as interfaces,
- * enumerations as the names of their constants. What can't be called as it is has the type `never`, and says why.
+ * enumerations as the names of their constants. What can't be called has the type `never`, and says why; what
+ * takes arguments that are not declared is an `OpenFunction`.
  * @param title of the comment at the top
  * @throws DynldError DYNLD_BAD_TYPE, DwarfError
  */
@@ -54,6 +62,7 @@ export function typeScriptDeclarations(title: string, symbols: Iterable<CSymbol>
   const functions: string[] = [];
   const data: string[] = [];
   const leftOut: LeftOut[] = [];
+  let hasOpen = false;
   for (const symbol of symbols) {
     const type = bare(symbol.type);
     const name = propertyName(symbol.name);
@@ -61,11 +70,14 @@ export function typeScriptDeclarations(title: string, symbols: Iterable<CSymbol>
     if (type.kind === "function") {
       const why = types.refusal(type);
       if (why !== undefined) leftOut.push({ name: symbol.name, why });
+      const isOpen = type.isVariadic || !type.isPrototyped;
+      hasOpen ||= isOpen && why === undefined;
+      const shape = isOpen
+        ? `  readonly ${name}: OpenFunction;`
+        : `  ${name}(${types.parameters(type, "in")}): ${types.of(type.result, "out")};`;
       functions.push(
         comment(why === undefined ? head : [...head, why], "  "),
-        why === undefined
-          ? `  ${name}(${types.parameters(type, "in")}): ${types.of(type.result, "out")};`
-          : `  readonly ${name}: never;`,
+        why === undefined ? shape : `  readonly ${name}: never;`,
       );
       continue;
     }
@@ -79,6 +91,7 @@ export function typeScriptDeclarations(title: string, symbols: Iterable<CSymbol>
     interfaceOf("Data", "Variables, read and written where they are.", data),
     "/** All of them. */\nexport interface Exports {\n  readonly fn: Functions;\n  readonly data: Data;\n}",
   ];
+  if (hasOpen) blocks.push(OPEN_FUNCTION);
   for (const named of types.named()) blocks.push(declare(named, types));
   return { text: `${blocks.join("\n\n")}\n`, leftOut };
 }

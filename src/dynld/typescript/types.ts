@@ -28,7 +28,7 @@ type Direction = "in" | "out" | "store";
 const TEXTS: Readonly<Record<Direction, string>> = {
   in: "string | Uint8Array | Int8Array | bigint | null",
   out: "string | null",
-  store: "bigint | null",
+  store: "Uint8Array | Int8Array | bigint | null",
 };
 /** A callback of Bindery's, or another object that is at an address. */
 const ADDRESSED = "{ readonly address: bigint }";
@@ -123,10 +123,8 @@ export class TypeScriptTypes {
     return list.join(", ");
   }
 
-  /** Why a function can't be called as it is; `undefined` when it can. */
-  refusal({ parameters, result, isVariadic, isPrototyped }: CFunction): string | undefined {
-    if (isVariadic) return "takes more arguments than are declared: call it by a prototype";
-    if (!isPrototyped && parameters.length === 0) return "has no prototype: call it by one";
+  /** Why a function can't be called; `undefined` when it can. */
+  refusal({ parameters, result }: CFunction): string | undefined {
     for (const [index, { type, name }] of parameters.entries()) {
       const value = valueKind(type);
       if (value.kind === "refused") return `parameter ${name ?? index + 1}: ${value.why}`;
@@ -150,18 +148,21 @@ export class TypeScriptTypes {
 
   #memberLines(type: CRecord, indent: string, used: Set<string>, depth: number): string[] {
     const lines: string[] = [];
+    const inner: CRecord[] = [];
     for (const member of type.members) {
       const { name, role } = member;
-      const inner = bare(member.type);
+      const found = bare(member.type);
       if (name === undefined) {
-        // Members of what has no name, and of base classes, count as those of the structure.
-        if (isRecord(inner) && depth < DEEPEST)
-          lines.push(...this.#memberLines(inner, indent, used, depth + 1));
+        if (isRecord(found)) inner.push(found);
         continue;
       }
       if (role === "vtable" || role === "variant" || used.has(name)) continue;
       used.add(name);
       lines.push(`${indent}${comment([memberText(member)])}`, ...this.property(name, member.type, indent));
+    }
+    // Members of what has no name, and of base classes, count as those of the structure, behind its own.
+    for (const one of depth < DEEPEST ? inner : []) {
+      lines.push(...this.#memberLines(one, indent, used, depth + 1));
     }
     return lines;
   }
@@ -189,7 +190,7 @@ export class TypeScriptTypes {
     let to = bare(target);
     for (let step = 0; to.kind === "array" && step < DEEPEST; step++) to = bare(to.element);
     if (isRecord(to) && !to.isComplete) return this.#name(to, target) ?? "bigint";
-    if (direction !== "in") return "bigint";
+    if (direction === "out") return "bigint";
     if (to.kind === "void") return "object | bigint";
     const memory = typedArray(to);
     return memory === undefined ? "bigint" : `${memory} | bigint`;
