@@ -5,12 +5,14 @@ export function defineTour(command: Command): void {
   command
     .description(
       "Reads the C library of this machine, makes a library that grows while it runs, calls what is in it through the\n" +
-        "system's loader, and, where gdb is installed, lets gdb look at it. Takes a few seconds and leaves nothing behind.",
+        "system's loader, and, where gdb is installed, lets gdb look at it. Where gcc is, a plug-in in C is compiled, loaded,\n" +
+        "called, replaced and unloaded. Takes a few seconds and leaves nothing behind.",
     )
     .action(async () => {
       const { showElf } = await import("./tour/elf.ts");
       const { showLive } = await import("./tour/live.ts");
       const { showGdb } = await import("./tour/gdb.ts");
+      const { showPlugin } = await import("./tour/plugin.ts");
       showElf();
       const lib = showLive();
       try {
@@ -18,5 +20,6 @@ export function defineTour(command: Command): void {
       } finally {
         lib.delete();
       }
+      showPlugin();
     });
 }

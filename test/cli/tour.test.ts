@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { bindery } from "./run.ts";
 
-test("shows libc as a file, a live object called through the loader, and gdb's own backtrace through it", () => {
+test("shows libc as a file, a live object, gdb's own backtrace through it, and a plug-in that comes and goes", () => {
   const { stdout, stderr, status } = bindery(["tour"]);
   expect([status, stderr]).toEqual([0, ""]);
   const address = (label: string): string | undefined =>
@@ -15,4 +15,18 @@ test("shows libc as a file, a live object called through the loader, and gdb's o
   expect(stdout).toMatch(
     /#0 .* in compare_numbers \(\)[\s\S]*qsort[\s\S]* in sort_numbers \(\)[\s\S]*koffi\.node/,
   );
+  // The plug-in: typed by its debug information, called back, replaced with its state, refused with the reason, gone.
+  const plugin = stdout.slice(stdout.indexOf("4. A plug-in"));
+  expect(plugin).toMatch(/^ {4}int take\(const struct reading \*reading\)$/m);
+  expect(plugin.match(/alarm: .*/g)).toEqual([
+    "alarm: inlet is at 73, above 70",
+    "alarm: inlet is at 76, above 70",
+  ]);
+  expect(plugin.match(/count .*/g)).toEqual([
+    "count 2, least 68, greatest 73, mean 70.5",
+    "count 4, least 68, greatest 76, mean 72.75",
+  ]);
+  expect(plugin).toMatch(/refused +DYNLD_SIGNATURE_MISMATCH/);
+  expect(plugin).toContain("struct reading: expected double value at 16, found float value at 16");
+  expect(plugin).toMatch(/readings +5\n[\s\S]*still mapped +no\n$/);
 });
