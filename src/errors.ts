@@ -247,6 +247,33 @@ export class DynldError extends BinderyError<DynldErrorCode> {
   }
 }
 
+/** What a call of the run-time linker's interface can fail with: `rd_err_e` of rtld_db.h, without `RD_OK`. */
+export type RtldErrorCode =
+  /** Something else: a damaged link map, a request that contradicts itself. */
+  | "RD_ERR"
+  /** What controls the process could not do what was asked of it. */
+  | "RD_DBERR"
+  /** Not to be had from this run-time linker. */
+  | "RD_NOCAPAB"
+  /** The process does not say where its run-time linker is. */
+  | "RD_NOBASE"
+  /** The program is not linked dynamically. */
+  | "RD_NODYNAM"
+  /** The link maps are not there yet, or are being changed. */
+  | "RD_NOMAPS";
+
+/** What can't be known of a process's run-time linker. */
+export class RtldError extends BinderyError<RtldErrorCode> {
+  override readonly name = "RtldError";
+  /** The process or core file. */
+  readonly process: string;
+
+  constructor(code: RtldErrorCode, process: string, what: string) {
+    super(code, `${process}: ${what}`);
+    this.process = process;
+  }
+}
+
 /** What can be wrong with assembly text. */
 export type AsmErrorCode =
   /** A character, number or operand that is not assembly text. */

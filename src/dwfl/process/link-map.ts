@@ -64,7 +64,11 @@ function programBias(memory: MemoryReader, auxv: AuxVector, layout: MachineLayou
 }
 
 /** Address of `r_debug`, by `DT_DEBUG` of the program. */
-function debugAddress(memory: MemoryReader, auxv: AuxVector, layout: MachineLayout): bigint | undefined {
+export function debugAddress(
+  memory: MemoryReader,
+  auxv: AuxVector,
+  layout: MachineLayout,
+): bigint | undefined {
   const bias = programBias(memory, auxv, layout) ?? 0n;
   const dynamic = programHeaders(memory, auxv, layout)?.find((one) => one.type === PT.PT_DYNAMIC);
   if (dynamic === undefined) return undefined;
@@ -77,14 +81,15 @@ function debugAddress(memory: MemoryReader, auxv: AuxVector, layout: MachineLayo
   return undefined;
 }
 
-interface ProgramHeader {
+/** What is read here of a program header. */
+export interface ProgramHeader {
   readonly type: number;
   readonly vaddr: bigint;
   readonly memsz: bigint;
 }
 
 /** The program's headers, where `AT_PHDR` has them; `undefined` if they are not in memory. */
-function programHeaders(
+export function programHeaders(
   memory: MemoryReader,
   auxv: AuxVector,
   { is64, little }: MachineLayout,
@@ -106,7 +111,8 @@ function programHeaders(
   });
 }
 
-function readWords(
+/** Words of memory, each as wide as the process has them; `undefined` if they are not all there. */
+export function readWords(
   memory: MemoryReader,
   address: bigint,
   count: number,

@@ -1,0 +1,72 @@
+/** Memory of another process through `/proc/PID/mem` [proc(5)], past the protection of its pages. */
+import { closeSync, openSync, readSync, writeSync } from "node:fs";
+import { HostError } from "../errors.ts";
+
+/** Opened once: it stays that of the program that runs now, until {@link ProcessMemory.reopen}. */
+export class ProcessMemory implements Disposable {
+  /** How messages call it. */
+  readonly name: string;
+  readonly #pid: number;
+  readonly #mode: "r" | "r+";
+  #descriptor: number | undefined;
+
+  /** @throws HostError if the process is gone or may not be looked at */
+  constructor(pid: number, access: "read" | "write") {
+    this.name = `memory of process ${pid}`;
+    this.#pid = pid;
+    this.#mode = access === "read" ? "r" : "r+";
+    this.reopen();
+  }
+
+  /** All of `length` bytes at an address; `undefined` if one of them is not mapped, or the process is gone. */
+  read(address: bigint, length: number): Uint8Array | undefined {
+    const bytes = new Uint8Array(length);
+    try {
+      for (let done = 0; done < length; ) {
+        const count = readSync(this.#open(), bytes, done, length - done, address + BigInt(done));
+        if (count === 0) return undefined;
+        done += count;
+      }
+      return bytes;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Writes bytes; where the process may not write, it gets a page of its own. @returns false if nothing is mapped there */
+  write(address: bigint, bytes: Uint8Array): boolean {
+    try {
+      // writeSync ignores a bigint position; user addresses fit in 47 bits, so the number is exact.
+      return writeSync(this.#open(), bytes, 0, bytes.length, Number(address)) === bytes.length;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Turns to the program that the process runs now: after exec, the memory of before is gone. */
+  reopen(): void {
+    this.close();
+    try {
+      this.#descriptor = openSync(`/proc/${this.#pid}/mem`, this.#mode);
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new HostError("HOST_SYSCALL", "open", `process ${this.#pid}: ${why}`);
+    }
+  }
+
+  /** Closes it. Twice is harmless; nothing can be read afterwards. */
+  close(): void {
+    if (this.#descriptor !== undefined) closeSync(this.#descriptor);
+    this.#descriptor = undefined;
+  }
+
+  /** As {@link close}. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #open(): number {
+    if (this.#descriptor !== undefined) return this.#descriptor;
+    throw new HostError("HOST_SYSCALL", "read", `${this.name}: found it closed, expected it open`);
+  }
+}

@@ -1,0 +1,145 @@
+/** Follows the run-time linker of a process from event to event, through the programs and children that it executes. */
+import { RtldError } from "../errors.ts";
+import { RtldAgent } from "./agent.ts";
+import type { rd_event_e, rd_state_e } from "./constants.ts";
+import type { LoadObject } from "./load-object.ts";
+import { LiveProcess } from "./proc/live.ts";
+import type { Target, TargetEvent } from "./target/target.ts";
+
+/** What happened in a process that is followed. The thread that it is about waits until the listener returns. */
+export interface LinkerEvent {
+  readonly pid: number;
+  /** The thread; of an exit, the process. */
+  readonly tid: number;
+  /** When it was noticed: milliseconds as `performance.now` counts them. */
+  readonly time: number;
+  /**
+   * What the run-time linker tells; or `attach`, with what was loaded before; `exec` of another program; `exit`; or `error`:
+   * of this program nothing can be told, and it runs on.
+   */
+  readonly event: Exclude<rd_event_e, "RD_NONE"> | "attach" | "exec" | "exit" | "error";
+  readonly state: rd_state_e;
+  /** Objects that are there since the event before. */
+  readonly added: readonly LoadObject[];
+  /** Objects that are gone since the event before. */
+  readonly removed: readonly LoadObject[];
+  /** Of an exit: the code, unless a signal ended the process. */
+  readonly code?: number;
+  /** Of an exit: the signal that ended the process. */
+  readonly signal?: number;
+  /** Of an `error`. */
+  readonly error?: RtldError;
+  /** The process; its memory is that of the moment. */
+  readonly process: LiveProcess;
+}
+
+/** Told of each event, in order. */
+export type LinkerListener = (event: LinkerEvent) => void;
+
+const NO_CHANGES = { added: [], removed: [] } as const;
+const NOTHING = { state: "RD_NOSTATE", ...NO_CHANGES } as const;
+
+/**
+ * Follows a process whose threads are stopped, as {@link Target.spawn} and {@link Target.attach} leave it, until it ends or
+ * is let go of; and its children, if the target takes them under control. Takes all events of the target.
+ *
+ * @returns when all that is followed ended
+ */
+export async function followLinker(target: Target, listener: LinkerListener): Promise<void> {
+  const follower = new Follower(target, listener);
+  const children: Promise<void>[] = [];
+  follower.begin("attach");
+  target.continue();
+  for (;;) {
+    const event = await target.next();
+    if (event.kind === "detach") break;
+    if (event.kind === "fork") children.push(followLinker(event.child, listener));
+    else follower.on(event);
+    if (event.kind === "exit") break;
+  }
+  await Promise.all(children);
+}
+
+/** Follows one process. */
+class Follower {
+  readonly #target: Target;
+  readonly #process: LiveProcess;
+  readonly #listener: LinkerListener;
+  #agent: RtldAgent | undefined;
+
+  constructor(target: Target, listener: LinkerListener) {
+    this.#target = target;
+    this.#process = new LiveProcess(target);
+    this.#listener = listener;
+  }
+
+  /** Looks for the run-time linker, and puts breakpoints where it tells of itself. */
+  begin(event: "attach" | "exec"): void {
+    const { pid } = this.#target;
+    try {
+      this.#agent = RtldAgent.new(this.#process);
+      for (const name of ["RD_PREINIT", "RD_POSTINIT", "RD_DLACTIVITY"] as const) {
+        const notify = this.#agent.eventAddr(name);
+        if (notify.type === "RD_NOTIFY_BPT") this.#target.insertBreakpoint(notify.bptaddr);
+      }
+      this.#tell(pid, { ...NOTHING, event, ...this.#changes() });
+    } catch (error) {
+      if (!(error instanceof RtldError)) throw error;
+      this.#agent = undefined;
+      this.#tell(pid, { ...NOTHING, event: "error", error });
+    }
+  }
+
+  on(event: TargetEvent): void {
+    if (event.kind === "exit") {
+      const { code, signal } = event;
+      const how = { ...(code === undefined ? {} : { code }), ...(signal === undefined ? {} : { signal }) };
+      this.#tell(this.#target.pid, { ...NOTHING, event: "exit", ...how });
+    } else if (event.kind === "exec") {
+      this.begin("exec");
+      this.#target.continue(event.tid);
+    } else if (event.kind === "breakpoint") {
+      this.#onBreakpoint(event.tid);
+      this.#target.continue(event.tid);
+    }
+  }
+
+  #onBreakpoint(tid: number): void {
+    if (this.#agent === undefined) return;
+    this.#process.lwp = tid;
+    try {
+      const { type, state } = this.#agent.eventGetmsg();
+      if (type === "RD_NONE") return;
+      if (type === "RD_POSTINIT") {
+        const entry = this.#agent.eventAddr(type);
+        if (entry.type === "RD_NOTIFY_BPT") this.#target.removeBreakpoint(entry.bptaddr);
+      }
+      this.#tell(tid, { event: type, state, ...this.#changes() });
+    } catch (error) {
+      if (!(error instanceof RtldError)) throw error;
+      this.#tell(tid, { ...NOTHING, event: "error", error });
+    } finally {
+      this.#process.lwp = undefined;
+    }
+  }
+
+  /** None while the link maps are not there or are being changed: what changes is told once they are consistent. */
+  #changes(): Pick<LinkerEvent, "added" | "removed"> {
+    try {
+      return this.#agent?.update() ?? NO_CHANGES;
+    } catch (error) {
+      if (error instanceof RtldError && error.code === "RD_NOMAPS") return NO_CHANGES;
+      throw error;
+    }
+  }
+
+  #tell(tid: number, event: Omit<LinkerEvent, "pid" | "tid" | "time" | "process">): void {
+    this.#listener({
+      pid: this.#target.pid,
+      tid,
+      time: performance.now(),
+      process: this.#process,
+      ...event,
+    });
+  }
+}

@@ -1,0 +1,28 @@
+/** `bindery/rtld`: a controlling process follows another one's run-time linker, after librtld_db. */
+export type { CoreOptions } from "../dwfl/process/core.ts";
+export { HostError, RtldError, type RtldErrorCode } from "../errors.ts";
+export type { SpawnOptions } from "../host/spawn-stopped.ts";
+export { RtldAgent } from "./agent.ts";
+export {
+  RD_FLG_MEM_OBJECT,
+  RD_FLG_PI_PLTBOUND,
+  RD_VERSION,
+  type RdEventMsg,
+  type RdNotify,
+  type RdPltInfo,
+  rd_err_e,
+  rd_event_e,
+  rd_notify_e,
+  rd_skip_e,
+  rd_state_e,
+} from "./constants.ts";
+export { followLinker, type LinkerEvent, type LinkerListener } from "./follow.ts";
+export type { LinkMapChange } from "./link-maps.ts";
+export type { LoadObject } from "./load-object.ts";
+export { CoreProcess } from "./proc/core.ts";
+export { LiveProcess } from "./proc/live.ts";
+export { ObservedProcess } from "./proc/observed.ts";
+export type { LogListener, ProcService } from "./proc/service.ts";
+export { type RegisterName, Registers } from "./registers.ts";
+export type { ProcessEvent } from "./target/event.ts";
+export { Target, type TargetEvent, type TargetOptions, type TargetSpawnOptions } from "./target/target.ts";

@@ -1,0 +1,205 @@
+/** Loaded objects: the fields of `rd_loadobj_t`, as far as loaders on Linux have them. */
+import { DT } from "../elf/constants/dynamic.ts";
+import { PF, PT } from "../elf/constants/segment.ts";
+import type { ElfFile } from "../elf/file.ts";
+import { BinderyError } from "../errors.ts";
+import { openElf } from "../host/file.ts";
+import { RD_FLG_MEM_OBJECT } from "./constants.ts";
+import type { Rendezvous } from "./rendezvous.ts";
+
+/** What a `struct link_map` says. */
+export interface LinkMapFields {
+  /** Address of the structure. */
+  readonly at: bigint;
+  /** `l_addr`: what was added to the file's addresses. */
+  readonly bias: bigint;
+  /** Address of `l_name`, a path, empty for the program. */
+  readonly nameAddr: bigint;
+  /** `l_ld`: address of the dynamic section. */
+  readonly dynamic: bigint;
+}
+
+/** What the headers in memory say, and what is found by them. */
+interface Extent {
+  readonly base: bigint;
+  readonly dataBase: bigint;
+  readonly end: bigint;
+  readonly elf: ElfFile | undefined;
+}
+
+interface Plt {
+  readonly base: bigint;
+  readonly size: number;
+}
+
+/** What an object needs of its process. */
+export interface LoadObjectHost {
+  readonly rendezvous: Rendezvous;
+  /** Path of the file here; see `ProcService.pfile`. */
+  file(path: string): string | undefined;
+  /** The loader's number for the object's thread-local storage, if it says; 0 for none. */
+  tlsModId(object: LoadObject): number;
+}
+
+/**
+ * One object in a link map: `rd_loadobj_t`. What is not in the link map itself is read when it is first asked for, which
+ * must be while the process still has the object.
+ */
+export class LoadObject {
+  /** Path of the file, as the run-time linker has it; of the program, as it was started. */
+  readonly name: string;
+  /** `rl_nameaddr`: where the process has the name. */
+  readonly nameAddr: bigint;
+  /** `rl_lmident`: the namespace, 0 for the program's own. */
+  readonly lmIdent: number;
+  /** `rl_dynamic`: address of the dynamic section. */
+  readonly dynamic: bigint;
+  /** What was added to the file's addresses. */
+  readonly bias: bigint;
+  /** Address of its `struct link_map`. */
+  readonly linkMap: bigint;
+  /** Whether it is the program itself. */
+  readonly isProgram: boolean;
+  readonly #host: LoadObjectHost;
+  #extent: Extent | undefined;
+  #plt: Plt | undefined;
+  #tls: number | undefined;
+
+  constructor(host: LoadObjectHost, fields: LinkMapFields, lmid: number, isProgram: boolean) {
+    this.#host = host;
+    this.linkMap = fields.at;
+    this.bias = fields.bias;
+    this.nameAddr = fields.nameAddr;
+    this.dynamic = fields.dynamic;
+    this.lmIdent = lmid;
+    this.isProgram = isProgram;
+    const name = host.rendezvous.string(fields.nameAddr);
+    this.name = name === "" && isProgram ? host.rendezvous.programName : name;
+  }
+
+  /** `rl_flags`: {@link RD_FLG_MEM_OBJECT} of what has no file. */
+  get flags(): number {
+    return this.bias === this.#host.rendezvous.vdso && !this.isProgram ? RD_FLG_MEM_OBJECT : 0;
+  }
+
+  /** `rl_base`: lowest address. */
+  get base(): bigint {
+    return this.#memory.base;
+  }
+
+  /** `rl_data_base`: address of the first segment that can be written to; 0 if there is none. */
+  get dataBase(): bigint {
+    return this.#memory.dataBase;
+  }
+
+  /** `rl_bend`: end of the last segment. */
+  get end(): bigint {
+    return this.#memory.end;
+  }
+
+  /** `rl_refname`: of a filter, the object that it stands for; otherwise empty. */
+  get refName(): string {
+    const table = this.#dynamicText(DT.DT_FILTER) ?? this.#dynamicText(DT.DT_AUXILIARY);
+    return table ?? "";
+  }
+
+  /** `rl_plt_base`: address of the procedure linkage table, by the section headers of the file; 0 if it has none. */
+  get pltBase(): bigint {
+    return this.#linkage.base;
+  }
+
+  /** `rl_plt_size`: bytes of the procedure linkage table, with its parts `.plt.got` and `.plt.sec` where they follow. */
+  get pltSize(): number {
+    return this.#linkage.size;
+  }
+
+  /** `rl_padstart`: as {@link base}, for these loaders leave no room around objects. */
+  get padStart(): bigint {
+    return this.base;
+  }
+
+  /** `rl_padend`: as {@link end}. */
+  get padEnd(): bigint {
+    return this.end;
+  }
+
+  /** `rl_tlsmodid`: the loader's number for its thread-local storage; 0 if it has none, or the loader does not say. */
+  get tlsModId(): number {
+    this.#tls ??= this.#host.tlsModId(this);
+    return this.#tls;
+  }
+
+  /** Whether it has thread-local storage. */
+  get hasTls(): boolean {
+    return this.#memory.elf?.segments.some((one) => one.type === PT.PT_TLS) === true;
+  }
+
+  /** Whether it is the same object as another one, read at another time. */
+  isSame(other: LinkMapFields): boolean {
+    return (
+      this.linkMap === other.at &&
+      this.bias === other.bias &&
+      this.nameAddr === other.nameAddr &&
+      this.dynamic === other.dynamic
+    );
+  }
+
+  get #memory(): Extent {
+    this.#extent ??= this.#readExtent();
+    return this.#extent;
+  }
+
+  get #linkage(): Plt {
+    this.#plt ??= this.#readPlt();
+    return this.#plt;
+  }
+
+  #readExtent(): Extent {
+    const { rendezvous } = this.#host;
+    // The headers of a program lie in the page of AT_PHDR; those of libraries at their bias.
+    const header = this.isProgram ? rendezvous.programHeaders & ~0xfffn : this.bias;
+    const elf = rendezvous.imageAt(header, this.name)?.elf;
+    const loads = elf?.segments.filter((one) => one.type === PT.PT_LOAD) ?? [];
+    const [first] = loads;
+    if (elf === undefined || first === undefined) {
+      return { base: this.bias, dataBase: 0n, end: this.bias, elf: undefined };
+    }
+    const writable = loads.find((one) => (one.flags & PF.PF_W) !== 0);
+    const last = loads.reduce((a, b) => (a.vaddr + a.memsz > b.vaddr + b.memsz ? a : b));
+    return {
+      base: this.bias + (first.vaddr & ~0xfffn),
+      dataBase: writable === undefined ? 0n : this.bias + writable.vaddr,
+      end: this.bias + last.vaddr + last.memsz,
+      elf,
+    };
+  }
+
+  #readPlt(): Plt {
+    const none = { base: 0n, size: 0 };
+    const path = this.flags === 0 ? this.#host.file(this.isProgram ? "" : this.name) : undefined;
+    if (path === undefined) return none;
+    try {
+      using file = openElf(path);
+      const parts = [".plt", ".plt.got", ".plt.sec"].flatMap((name) => file.elf.sectionsNamed(name));
+      const [first] = parts;
+      if (first === undefined) return none;
+      const end = parts.reduce((a, b) => (a.addr > b.addr ? a : b));
+      const base = parts.reduce((a, b) => (a.addr < b.addr ? a : b)).addr;
+      return { base: base + this.bias, size: Number(end.addr - base) + end.size };
+    } catch (error) {
+      if (error instanceof BinderyError) return none;
+      throw error;
+    }
+  }
+
+  #dynamicText(tag: number): string | undefined {
+    try {
+      const table = this.#memory.elf?.dynamic();
+      const entry = table?.entries.find((one) => one.tag === tag);
+      return entry === undefined ? undefined : table?.stringOf(entry);
+    } catch (error) {
+      if (error instanceof BinderyError) return undefined;
+      throw error;
+    }
+  }
+}

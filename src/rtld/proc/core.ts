@@ -1,0 +1,165 @@
+/** A process as its core file has it. */
+import { basename, join } from "node:path";
+import type { AuxVector } from "../../dwfl/process/auxv.ts";
+import type { CoreOptions } from "../../dwfl/process/core.ts";
+import { CoreMemory } from "../../dwfl/process/core-memory.ts";
+import type { MachineLayout } from "../../dwfl/process/link-map.ts";
+import { Dwfl } from "../../dwfl/session.ts";
+import { ET } from "../../elf/constants/header.ts";
+import { AT } from "../../elf/constants/note.ts";
+import type { FileMapping } from "../../elf/core-note.ts";
+import { RtldError } from "../../errors.ts";
+import { FileSource, type OpenedElf, openElf } from "../../host/file.ts";
+import { lookupInSession } from "./observed.ts";
+import type { LogListener, ProcService } from "./service.ts";
+
+/** Serves an agent from a core file; what was not dumped is read from the files that were mapped. */
+export class CoreProcess implements ProcService, Disposable {
+  readonly name: string;
+  readonly #opened: OpenedElf;
+  readonly #memory: CoreMemory;
+  readonly #options: CoreOptions;
+  readonly #log: LogListener;
+  readonly #auxv = new Map<number, bigint>();
+  readonly #mappings: FileMapping[] = [];
+  /** Registers by thread; the first thread is the one that the process died of. */
+  readonly #registers = new Map<number, Uint8Array>();
+  readonly #files = new Map<string, FileSource | undefined>();
+
+  private constructor(path: string, opened: OpenedElf, options: CoreOptions, log: LogListener) {
+    this.name = path;
+    this.#opened = opened;
+    this.#options = options;
+    this.#log = log;
+    const { elf } = opened;
+    if (elf.header.type !== ET.ET_CORE) {
+      throw new RtldError("RD_ERR", path, "found another kind of ELF file, expected a core file");
+    }
+    this.#memory = new CoreMemory(elf);
+    for (const { content } of elf.notes()) {
+      if (content.kind === "auxv") for (const { type, value } of content.entries) this.#auxv.set(type, value);
+      if (content.kind === "file-mappings") this.#mappings.push(...content.mappings);
+      if (content.kind === "prstatus") this.#registers.set(content.pid, content.registers);
+    }
+  }
+
+  /**
+   * Opens a core file; the caller closes it.
+   *
+   * @throws HostError if it can't be read, ElfError if it is malformed, RtldError if it is no core file
+   */
+  static open(path: string, options: CoreOptions = {}, log: LogListener = () => {}): CoreProcess {
+    const opened = openElf(path);
+    try {
+      return new CoreProcess(path, opened, options, log);
+    } catch (error) {
+      opened.close();
+      throw error;
+    }
+  }
+
+  /** Ids of the threads, the one that the process died of first. */
+  get threads(): readonly number[] {
+    return [...this.#registers.keys()];
+  }
+
+  pdmodel(): MachineLayout {
+    const { is64, little } = this.#opened.elf.header;
+    return { is64, little };
+  }
+
+  pread(address: bigint, length: number): Uint8Array | undefined {
+    return this.#memory.read(address, length) ?? this.#readFile(address, length);
+  }
+
+  /** Refuses: a core file is not changed. */
+  pwrite(): boolean {
+    return false;
+  }
+
+  pglobalLookup(object: string | undefined, symbol: string): bigint | undefined {
+    using session = new Dwfl({ debuginfod: false });
+    session.reportCore(this.#opened.elf, this.#options);
+    return lookupInSession(session, object, symbol);
+  }
+
+  pauxv(): AuxVector {
+    return this.#auxv;
+  }
+
+  lgetregs(lwpid: number): Uint8Array | undefined {
+    return this.#registers.get(lwpid);
+  }
+
+  /** Refuses: a core file is not changed. */
+  lsetregs(): boolean {
+    return false;
+  }
+
+  plwp(): number | undefined {
+    return this.threads[0];
+  }
+
+  /** Does nothing: nothing runs. */
+  pstop(): void {}
+
+  /** @throws RtldError always: nothing can run */
+  pcontinue(): void {
+    throw new RtldError("RD_DBERR", this.name, "found a core file, expected a process that can run");
+  }
+
+  pfile(path: string): string | undefined {
+    const { executable, sysroot = "/" } = this.#options;
+    if (path !== "") return join(sysroot, path);
+    if (executable !== undefined) return executable;
+    const program = this.#mappingAt(this.#auxv.get(AT.AT_PHDR) ?? 0n);
+    return program === undefined ? undefined : join(sysroot, program.path);
+  }
+
+  plog(message: string): void {
+    this.#log(message);
+  }
+
+  /** Closes what was opened. Twice is harmless. */
+  close(): void {
+    this.#opened.close();
+    for (const file of this.#files.values()) file?.close();
+    this.#files.clear();
+  }
+
+  /** As {@link close}. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #mappingAt(address: bigint): FileMapping | undefined {
+    return this.#mappings.find((one) => address >= one.start && address < one.end);
+  }
+
+  /** Bytes that the process had from a file, and did not change, or they were dumped. */
+  #readFile(address: bigint, length: number): Uint8Array | undefined {
+    const mapping = this.#mappingAt(address);
+    if (mapping === undefined || address + BigInt(length) > mapping.end) return undefined;
+    const offset = Number(mapping.fileOffset + (address - mapping.start));
+    const file = this.#fileOf(mapping.path);
+    return file === undefined || offset + length > file.size ? undefined : file.read(offset, length);
+  }
+
+  #fileOf(path: string): FileSource | undefined {
+    if (!this.#files.has(path)) {
+      const program = this.pfile("");
+      const named =
+        program !== undefined && basename(program) === basename(path) ? program : this.pfile(path);
+      this.#files.set(path, named === undefined ? undefined : openIfAny(named));
+    }
+    return this.#files.get(path);
+  }
+}
+
+function openIfAny(path: string): FileSource | undefined {
+  try {
+    return FileSource.open(path);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,187 @@
+/** The run-time linker's meeting point with debuggers: `struct r_debug` [glibc, elf/link.h; musl, ldso/dynlink.c]. */
+import type { AuxVector } from "../dwfl/process/auxv.ts";
+import {
+  debugAddress,
+  type MachineLayout,
+  programHeaders,
+  readString,
+  readWords,
+} from "../dwfl/process/link-map.ts";
+import { imageAt, type MemoryImage, type MemoryReader } from "../dwfl/process/memory-image.ts";
+import { AT } from "../elf/constants/note.ts";
+import { PT } from "../elf/constants/segment.ts";
+import { RtldError } from "../errors.ts";
+import type { rd_state_e } from "./constants.ts";
+import type { ProcService } from "./proc/service.ts";
+
+/** Most namespaces that are followed; glibc has 16. */
+const MOST_NAMESPACES = 1024;
+
+/** `r_state` values. */
+const STATES: readonly rd_state_e[] = ["RD_CONSISTENT", "RD_ADD", "RD_DELETE"];
+
+/** One namespace's `struct r_debug`. */
+export interface Namespace {
+  /** Its number, from 0 on: `LM_ID_BASE` is 0. */
+  readonly lmid: number;
+  /** Address of its first link map; 0 while it has none. */
+  readonly map: bigint;
+  readonly state: rd_state_e;
+}
+
+/** Finds and reads the meeting point of one program; another program that the process executes has another one. */
+export class Rendezvous {
+  readonly #process: ProcService;
+  readonly #layout: MachineLayout;
+  readonly #auxv: AuxVector;
+  readonly #memory: MemoryReader;
+  #loader: { readonly image: MemoryImage | undefined } | undefined;
+  #debug = 0n;
+
+  /** @throws RtldError `RD_NOBASE`, or `RD_NODYNAM` for a program without run-time linker */
+  constructor(process: ProcService) {
+    this.#process = process;
+    this.#layout = process.pdmodel();
+    this.#auxv = process.pauxv();
+    this.#memory = { name: process.name, read: (address, length) => process.pread(address, length) };
+    const headers = programHeaders(this.#memory, this.#auxv, this.#layout);
+    if (headers === undefined) {
+      throw new RtldError(
+        "RD_NOBASE",
+        process.name,
+        "found no program headers at AT_PHDR, expected them in memory",
+      );
+    }
+    if (!headers.some((one) => one.type === PT.PT_DYNAMIC)) {
+      throw new RtldError(
+        "RD_NODYNAM",
+        process.name,
+        "found no PT_DYNAMIC: the program is linked statically",
+      );
+    }
+    if (!headers.some((one) => one.type === PT.PT_INTERP)) {
+      const what = "found no PT_INTERP: the program is linked statically, or is a run-time linker itself";
+      throw new RtldError("RD_NODYNAM", process.name, what);
+    }
+  }
+
+  /** Address of the program's first instruction. */
+  get entry(): bigint {
+    return this.#auxv.get(AT.AT_ENTRY) ?? 0n;
+  }
+
+  /** Address of the first `r_debug`; 0 while there is none. */
+  get #address(): bigint {
+    if (this.#debug === 0n) {
+      this.#debug = debugAddress(this.#memory, this.#auxv, this.#layout) ?? this.#symbol("_r_debug") ?? 0n;
+    }
+    return this.#debug;
+  }
+
+  /**
+   * Where the run-time linker passes at each change of the link maps: `r_brk`, or what it will be.
+   *
+   * @throws RtldError `RD_NOBASE` if it does not say
+   */
+  get breakAddress(): bigint {
+    const words = this.#address === 0n ? undefined : readWords(this.#memory, this.#address, 3, this.#layout);
+    const address = words?.[2] || this.#symbol("_dl_debug_state");
+    if (address !== undefined && address !== 0n) return address;
+    const what =
+      "found neither r_brk nor a symbol _dl_debug_state in the run-time linker, expected one of them";
+    throw new RtldError("RD_NOBASE", this.#process.name, what);
+  }
+
+  /**
+   * All namespaces, the program's own first; none before the run-time linker began.
+   *
+   * @throws RtldError `RD_ERR` if they lead back into themselves
+   */
+  namespaces(): Namespace[] {
+    const found: Namespace[] = [];
+    const seen = new Set<bigint>();
+    for (let at = this.#address; at !== 0n; ) {
+      if (seen.has(at) || seen.size === MOST_NAMESPACES) {
+        const what = `namespaces: found r_debug 0x${at.toString(16)} twice`;
+        throw new RtldError("RD_ERR", this.#process.name, what);
+      }
+      seen.add(at);
+      const words = readWords(this.#memory, at, 5, this.#layout);
+      if (words === undefined) {
+        throw new RtldError("RD_ERR", this.#process.name, `found no memory at r_debug 0x${at.toString(16)}`);
+      }
+      const [version = 0n, map = 0n, , state = 0n] = words;
+      // Ints in words: what is behind them in 64 bits is not theirs.
+      const number = Number(BigInt.asUintN(32, version));
+      if (found.length === 0 && number === 0) return [];
+      const name = STATES[Number(BigInt.asUintN(32, state))];
+      if (name === undefined) {
+        const what = `r_state: found ${BigInt.asUintN(32, state)}, expected RT_CONSISTENT, RT_ADD or RT_DELETE`;
+        throw new RtldError("RD_ERR", this.#process.name, what);
+      }
+      found.push({ lmid: found.length, map, state: name });
+      if (number < 2) break;
+      const next = readWords(this.#memory, at + 5n * (this.#layout.is64 ? 8n : 4n), 1, this.#layout);
+      at = next?.[0] ?? 0n;
+    }
+    return found;
+  }
+
+  /** Words of memory. @throws RtldError `RD_ERR` if they can't be read */
+  words(address: bigint, count: number, what: string): bigint[] {
+    const words = readWords(this.#memory, address, count, this.#layout);
+    if (words !== undefined) return words;
+    throw new RtldError(
+      "RD_ERR",
+      this.#process.name,
+      `${what}: found no memory at 0x${address.toString(16)}`,
+    );
+  }
+
+  /** A string in memory; empty if there is none that could be a path. */
+  string(address: bigint): string {
+    return address === 0n ? "" : (readString(this.#memory, address) ?? "");
+  }
+
+  /** The file in memory whose header is at an address, if one is there. */
+  imageAt(address: bigint, name: string): MemoryImage | undefined {
+    return imageAt(this.#memory, address, name);
+  }
+
+  /** Address of a symbol that the library whose header is at an address exports. */
+  symbolIn(base: bigint, name: string, symbol: string): bigint | undefined {
+    return exported(this.imageAt(base, name), symbol);
+  }
+
+  /** Where the program's headers are in memory. */
+  get programHeaders(): bigint {
+    return this.#auxv.get(AT.AT_PHDR) ?? 0n;
+  }
+
+  /** Address of the kernel's own library, if the process has it. */
+  get vdso(): bigint | undefined {
+    return this.#auxv.get(AT.AT_SYSINFO_EHDR);
+  }
+
+  /** Path that the program was started by, if it is known. */
+  get programName(): string {
+    return this.string(this.#auxv.get(AT.AT_EXECFN) ?? 0n);
+  }
+
+  /** A symbol that the run-time linker exports, also before it began. */
+  #symbol(name: string): bigint | undefined {
+    const base = this.#auxv.get(AT.AT_BASE);
+    if (base === undefined || base === 0n) return undefined;
+    this.#loader ??= { image: this.imageAt(base, "run-time linker") };
+    return exported(this.#loader.image, name);
+  }
+}
+
+/** Address of a symbol that a file in memory exports. */
+function exported(image: MemoryImage | undefined, name: string): bigint | undefined {
+  const symbols = image?.elf.dynsym();
+  if (image === undefined || symbols === undefined) return undefined;
+  const { gnu, sysv } = image.elf.hashTables();
+  const index = gnu?.lookup(name) ?? sysv?.lookup(name);
+  return index === undefined ? undefined : symbols.value(index) + image.bias;
+}

@@ -1,0 +1,39 @@
+/**
+ * Instructions that can be carried out by changing registers [Intel SDM, vol. 2]: where one of them has a breakpoint, it
+ * need not be taken away to go on, and no other thread need be stopped. What loaders have where debuggers wait is among them.
+ */
+import type { Registers } from "../registers.ts";
+
+/** What is needed of the thread's process. */
+export interface EmulationHost {
+  /** Bytes of memory without breakpoints. */
+  read(address: bigint, length: number): Uint8Array | undefined;
+  /** Whether the thread's returns are checked, so that they can't be made by changing registers. */
+  hasShadowStack(): boolean;
+}
+
+/** `endbr64`, which does nothing where branches are not checked, as in all programs so far. */
+const ENDBR64 = [0xf3, 0x0f, 0x1e, 0xfa];
+const NOP = 0x90;
+const RET = 0xc3;
+
+/** Carries out the next instruction in `registers`, if it is one of those. @returns whether it was */
+export function emulate(registers: Registers, host: EmulationHost): boolean {
+  const { pc, sp } = registers;
+  const code = host.read(pc, 4) ?? host.read(pc, 1);
+  if (code === undefined) return false;
+  if (code[0] === NOP) {
+    registers.pc = pc + 1n;
+    return true;
+  }
+  if (ENDBR64.every((byte, i) => code[i] === byte)) {
+    registers.pc = pc + 4n;
+    return true;
+  }
+  if (code[0] !== RET || host.hasShadowStack()) return false;
+  const top = host.read(sp, 8);
+  if (top === undefined) return false;
+  registers.pc = new DataView(top.buffer, top.byteOffset).getBigUint64(0, true);
+  registers.sp = sp + 8n;
+  return true;
+}

@@ -1,0 +1,322 @@
+/**
+ * A process under control: its threads, breakpoints, registers and memory [ptrace(2)].
+ *
+ * Each thread stops and runs by itself: an event leaves the thread that it is about stopped and the others as they are.
+ * Signals are passed on as they come. Only to pass a breakpoint whose instruction can't be carried out otherwise, all
+ * threads are stopped for the time of one instruction.
+ */
+import { readdirSync } from "node:fs";
+import { readTextIfAny } from "../../dwfl/process/text-file.ts";
+import { HostError } from "../../errors.ts";
+import { ProcessMemory } from "../../host/process-memory.ts";
+import {
+  PTRACE_O,
+  ptraceDetach,
+  ptraceGetRegisters,
+  ptraceSeize,
+  ptraceSetRegisters,
+} from "../../host/ptrace.ts";
+import { type SpawnOptions, spawnStopped } from "../../host/spawn-stopped.ts";
+import { kill, pollThread, threadWatch } from "../../host/wait.ts";
+import { Registers } from "../registers.ts";
+import { Breakpoints } from "./breakpoints.ts";
+import { ThreadControl } from "./control.ts";
+import { EventQueue, type ProcessEvent } from "./event.ts";
+import type { Thread } from "./thread.ts";
+
+/** What happens to a process under control, told apart by `kind`. */
+export type TargetEvent =
+  | ProcessEvent
+  /** A child was made that is under control, too, and is stopped; after vfork(2), once it executes a program. */
+  | { readonly kind: "fork"; readonly pid: number; readonly child: Target };
+
+/** How to control a process. */
+export interface TargetOptions {
+  /** Whether children that it makes come under control, too; otherwise they run free, without breakpoints. */
+  readonly followChildren?: boolean;
+}
+
+/** How to start a program under control. */
+export interface TargetSpawnOptions extends SpawnOptions, TargetOptions {}
+
+const TRACE =
+  PTRACE_O.PTRACE_O_TRACECLONE |
+  PTRACE_O.PTRACE_O_TRACEFORK |
+  PTRACE_O.PTRACE_O_TRACEVFORK |
+  PTRACE_O.PTRACE_O_TRACEVFORKDONE |
+  PTRACE_O.PTRACE_O_TRACEEXEC;
+const SIGKILL = 9;
+
+/** A process that this one controls until it ends, or {@link Target.detach}. Made on the main thread. */
+export class Target implements Disposable {
+  /** Process id. */
+  readonly pid: number;
+  readonly #memory: ProcessMemory;
+  readonly #breakpoints: Breakpoints;
+  readonly #control: ThreadControl;
+  readonly #events = new EventQueue<TargetEvent>();
+  readonly #options: TargetOptions;
+  /** Children that are about to stop, to be let go of or taken in. */
+  readonly #children = new Map<number, () => void>();
+  readonly #onExit = () => this.detach();
+  #ended = false;
+  #isLeaving = false;
+
+  private constructor(pid: number, options: TargetOptions) {
+    this.pid = pid;
+    this.#options = options;
+    this.#memory = new ProcessMemory(pid, "write");
+    this.#breakpoints = new Breakpoints(this.#memory);
+    this.#control = new ThreadControl(pid, this.#breakpoints, {
+      emit: (event) => this.#emit(event),
+      read: (address, length) => this.read(address, length),
+      execed: () => {
+        this.#breakpoints.forgetAll();
+        this.#memory.reopen();
+      },
+      forked: (parent, child) => this.#expectChild(parent, child),
+      shadowExeced: (child) => this.#takeChild(this.pid, child),
+    });
+    process.once("exit", this.#onExit);
+  }
+
+  /**
+   * Starts a program, which stops before its first instruction, and ends when this process does.
+   *
+   * @throws HostError with the error of execve(2) if it can't be executed
+   */
+  static spawn(program: string, args: readonly string[] = [], options: TargetSpawnOptions = {}): Target {
+    const pid = spawnStopped(program, args, options, TRACE);
+    const target = new Target(pid, options);
+    target.#control.add(pid, "stopped", "stop");
+    return target;
+  }
+
+  /**
+   * Takes control of a running process, all of whose threads are stopped then.
+   *
+   * @throws HostError if it is gone, may not be controlled or another process does so; or is a child that Node's
+   * `child_process` of this very process waits for, and so would miss its end
+   */
+  static attach(pid: number, options: TargetOptions = {}): Target {
+    if (parentOf(pid) === process.pid) {
+      const what = `process ${pid}: found a child of this process, which Node waits for, expected that of another`;
+      throw new HostError("HOST_UNSUPPORTED", "ptrace", what);
+    }
+    const target = new Target(pid, options);
+    try {
+      target.#seizeAll();
+      return target;
+    } catch (error) {
+      target.detach();
+      throw error;
+    }
+  }
+
+  /** Whether it ended, or was let go of. */
+  get hasEnded(): boolean {
+    return this.#ended;
+  }
+
+  /** Ids of its threads. */
+  get threads(): readonly number[] {
+    return this.#own().map((one) => one.tid);
+  }
+
+  /** Ids of the threads that are stopped. */
+  get stoppedThreads(): readonly number[] {
+    return this.#own()
+      .filter((one) => one.state === "stopped")
+      .map((one) => one.tid);
+  }
+
+  /** What happens next. What was not taken yet is kept, in order; one call waits at a time. */
+  next(): Promise<TargetEvent> {
+    return this.#events.next();
+  }
+
+  /** Memory as the program has it, without breakpoints; `undefined` if one of the bytes is not mapped. */
+  read(address: bigint, length: number): Uint8Array | undefined {
+    const bytes = this.#ended ? undefined : this.#memory.read(address, length);
+    if (bytes !== undefined) this.#breakpoints.hide(address, bytes);
+    return bytes;
+  }
+
+  /** Writes memory, also code; breakpoints stay. @returns false if nothing is mapped there */
+  write(address: bigint, bytes: Uint8Array): boolean {
+    if (this.#ended) return false;
+    const under = Uint8Array.from(bytes);
+    this.#breakpoints.slipUnder(address, under);
+    return this.#memory.write(address, under);
+  }
+
+  /** Registers of a stopped thread; `undefined` if it runs, or there is none. */
+  registers(tid: number): Registers | undefined {
+    if (this.#control.threads.get(tid)?.state !== "stopped") return undefined;
+    const bytes = ptraceGetRegisters(tid);
+    return bytes === undefined ? undefined : new Registers(bytes);
+  }
+
+  /** Changes the registers of a stopped thread. @returns false if it runs, or there is none */
+  setRegisters(tid: number, registers: Registers): boolean {
+    return this.#control.threads.get(tid)?.state === "stopped" && ptraceSetRegisters(tid, registers.bytes);
+  }
+
+  /** Addresses with a breakpoint. */
+  get breakpoints(): readonly bigint[] {
+    return this.#breakpoints.addresses;
+  }
+
+  /**
+   * Puts a breakpoint at an instruction; of all threads, each that comes there stops before it. Once for each address.
+   *
+   * @throws HostError if nothing is mapped there
+   */
+  insertBreakpoint(address: bigint): void {
+    this.#breakpoints.insert(address);
+  }
+
+  /** Takes a breakpoint away. Where there is none, nothing happens. */
+  removeBreakpoint(address: bigint): void {
+    this.#breakpoints.remove(address);
+  }
+
+  /** Lets a stopped thread run, or all of them. Those that run go on. */
+  continue(tid?: number): void {
+    this.#control.run(tid === undefined ? this.#own() : this.#threadsOf(tid));
+  }
+
+  /** Lets a stopped thread execute one instruction; the event `step` tells that it did. */
+  step(tid: number): void {
+    const threads = this.#threadsOf(tid);
+    for (const thread of threads) thread.stepping = true;
+    this.#control.run(threads);
+  }
+
+  /** Stops all threads. Done when this returns. @throws HostError if one can't be stopped */
+  stop(): void {
+    this.#control.stop();
+  }
+
+  /** Ends the process by force; the event `exit` tells that it did. */
+  kill(): void {
+    if (!this.#ended) kill(this.pid, SIGKILL);
+  }
+
+  /**
+   * Lets go of the process, which runs on as if nothing had been: without breakpoints, with the signals that it was about
+   * to get, and stopped only if a signal had stopped it. Also done when this process ends by itself. Twice is harmless.
+   *
+   * @throws HostError if one of its threads can't be stopped for that
+   */
+  detach(): void {
+    if (this.#ended) return;
+    this.#isLeaving = true;
+    this.#control.stop();
+    this.#settleChildren();
+    if (this.#ended) return;
+    this.#breakpoints.removeAll();
+    const threads = [...this.#control.threads.values()];
+    for (const thread of threads) if (thread.isShadow) this.#release(thread);
+    this.#control.awaitVforks();
+    for (const thread of this.#control.threads.values()) this.#release(thread);
+    this.#emit({ kind: "detach" });
+  }
+
+  /** As {@link detach}. */
+  [Symbol.dispose](): void {
+    this.detach();
+  }
+
+  #own(): Thread[] {
+    return [...this.#control.threads.values()].filter((one) => !one.isShadow);
+  }
+
+  #threadsOf(tid: number): Thread[] {
+    const thread = this.#control.threads.get(tid);
+    return thread === undefined || thread.isShadow ? [] : [thread];
+  }
+
+  #release(thread: Thread): void {
+    this.#control.drop(thread);
+    ptraceDetach(thread.tid, thread.signal);
+  }
+
+  #emit(event: TargetEvent): void {
+    if (event.kind === "exit" || event.kind === "detach") this.#end();
+    this.#events.push(event);
+  }
+
+  #end(): void {
+    this.#ended = true;
+    process.off("exit", this.#onExit);
+    this.#memory.close();
+  }
+
+  #seizeAll(): void {
+    for (let found = true; found; ) {
+      found = false;
+      // New ones may come while it goes on, from threads that are not seized yet.
+      for (const tid of tasksOf(this.pid)) {
+        if (this.#control.threads.has(tid) || !ptraceSeize(tid, TRACE)) continue;
+        this.#control.add(tid, "running", "run");
+        found = true;
+      }
+    }
+    this.#control.stop();
+  }
+
+  /** A child with a copy of the memory: once it stopped, its breakpoints go, and so does it, or it comes under control. */
+  #expectChild(parent: number, child: number): void {
+    const stopped = () => {
+      this.#children.delete(child);
+      threadWatch.forget(child);
+      using memory = new ProcessMemory(child, "write");
+      this.#breakpoints.removeFrom(memory);
+      this.#takeChild(parent, child);
+    };
+    this.#children.set(child, stopped);
+    threadWatch.watch(child, (status) => {
+      if (status.kind === "stopped") {
+        stopped();
+      } else {
+        this.#children.delete(child);
+        threadWatch.forget(child);
+      }
+    });
+  }
+
+  #takeChild(parent: number, child: number): void {
+    if (this.#options.followChildren !== true || this.#isLeaving) {
+      ptraceDetach(child, 0);
+      return;
+    }
+    const target = new Target(child, this.#options);
+    target.#control.add(child, "stopped", "stop");
+    this.#emit({ kind: "fork", pid: parent, child: target });
+  }
+
+  #settleChildren(): void {
+    for (const [child, stopped] of this.#children) {
+      for (let tries = 0; tries < 1000 && this.#children.has(child); tries++) {
+        if (pollThread(child) !== undefined) stopped();
+      }
+    }
+  }
+}
+
+/** Threads of a process. @throws HostError if it is gone */
+function tasksOf(pid: number): number[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`).map(Number);
+  } catch {
+    throw new HostError("HOST_SYSCALL", "ptrace", `found no process ${pid}`, 3);
+  }
+}
+
+/** The process that started another one; `undefined` if that is gone. */
+function parentOf(pid: number): number | undefined {
+  const text = readTextIfAny(`/proc/${pid}/status`);
+  const [, parent] = /^PPid:\s*(\d+)$/m.exec(text ?? "") ?? [];
+  return parent === undefined ? undefined : Number(parent);
+}

@@ -1,0 +1,110 @@
+/** Programs to control, compiled in a directory of their own. What was started there ends when it is removed. */
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Target, type TargetSpawnOptions } from "../../src/rtld/index.ts";
+
+/** A program that runs below a shell, as the child of another process than this one. */
+export interface Started {
+  readonly pid: number;
+  /** What it printed, and its exit code, once it ended. */
+  readonly ended: Promise<{ readonly output: string; readonly code: number }>;
+}
+
+export class RtldWorkshop {
+  readonly directory = realpathSync(mkdtempSync(join(tmpdir(), "bindery-rtld-")));
+  readonly #targets: Target[] = [];
+  readonly #children: ChildProcess[] = [];
+  readonly #pids: number[] = [];
+  #count = 0;
+
+  path(name: string): string {
+    return join(this.directory, name);
+  }
+
+  /** Compiles C source. */
+  compile(name: string, source: string, ...flags: string[]): string {
+    return this.compileBy("gcc", name, source, ...flags);
+  }
+
+  compileBy(compiler: string, name: string, source: string, ...flags: string[]): string {
+    const input = this.path(`${name}.c`);
+    writeFileSync(input, source);
+    const args = ["-g", "-O1", "-o", this.path(name), input, ...flags];
+    execFileSync(compiler, args, { cwd: this.directory, stdio: "pipe" });
+    return this.path(name);
+  }
+
+  run(program: string, ...args: string[]): string {
+    return execFileSync(program, args, { cwd: this.directory, encoding: "utf8" });
+  }
+
+  /** Address of a symbol in a file, as nm(1) has it. */
+  symbol(file: string, name: string): bigint {
+    const [, address = "0"] = new RegExp(`^(\\w+) \\w ${name}$`, "m").exec(this.run("nm", file)) ?? [];
+    return BigInt(`0x${address}`);
+  }
+
+  /** A file for the output of a program, and what is in it. */
+  output(): { readonly path: string; read(): string } {
+    const path = this.path(`output${++this.#count}`);
+    writeFileSync(path, "");
+    return { path, read: () => readFileSync(path, "utf8") };
+  }
+
+  spawn(program: string, args: readonly string[] = [], options: TargetSpawnOptions = {}): Target {
+    return this.keep(Target.spawn(program, args, options));
+  }
+
+  attach(pid: number): Target {
+    return this.keep(Target.attach(pid));
+  }
+
+  keep(target: Target): Target {
+    this.#targets.push(target);
+    return target;
+  }
+
+  /** Starts a program that is not controlled, and waits until it printed its first line. */
+  async start(program: string, ...args: string[]): Promise<Started> {
+    const out = this.output();
+    const script = 'out=$1; shift; "$@" > "$out" & echo $! > "$out.pid"; wait $!; exit $?';
+    const child = spawn("sh", ["-c", script, "sh", out.path, program, ...args], {
+      cwd: this.directory,
+      stdio: "ignore",
+    });
+    this.#children.push(child);
+    const ended = new Promise<{ output: string; code: number }>((resolve) => {
+      child.once("exit", (code) =>
+        resolve({ output: existsSync(out.path) ? out.read() : "", code: code ?? -1 }),
+      );
+    });
+    const number = `${out.path}.pid`;
+    while (
+      !(out.read().includes("\n") && existsSync(number) && readFileSync(number, "utf8").endsWith("\n"))
+    ) {
+      if (child.exitCode !== null) throw new Error(`${program} ended: ${child.exitCode}`);
+      await sleep(2);
+    }
+    const pid = Number(readFileSync(number, "utf8"));
+    this.#pids.push(pid);
+    return { pid, ended };
+  }
+
+  remove(): void {
+    for (const target of this.#targets) target.kill();
+    for (const pid of this.#pids) if (existsSync(`/proc/${pid}/exe`)) killIfAny(pid);
+    for (const child of this.#children) child.kill("SIGKILL");
+    rmSync(this.directory, { recursive: true });
+  }
+}
+
+function killIfAny(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It ended by itself.
+  }
+}
