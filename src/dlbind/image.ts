@@ -17,9 +17,18 @@ import { PF, PT } from "../elf/constants/segment.ts";
 import { STT } from "../elf/constants/symbol.ts";
 import { VER_DEF_CURRENT, VER_FLG } from "../elf/constants/version.ts";
 import { sysvHash } from "../elf/hash.ts";
+import { R_X86_64 } from "../elf/machine/x86_64.ts";
 import type { NativeRegion } from "../host/region.ts";
 import { HeaderWriter, type SectionHeader, SHDR_SIZE } from "./headers.ts";
-import { type Layout, REGION_ALIGN, type Span, SYM_SIZE } from "./layout.ts";
+import {
+  type Layout,
+  REGION_ALIGN,
+  RELA_SIZE,
+  type Span,
+  SYM_SIZE,
+  THREAD_WORDS,
+  type ThreadBlock,
+} from "./layout.ts";
 
 /** Section indices that symbols of a live object refer to, the same in the file and in the debugger's headers. */
 export const TEXT_SECTION = 1;
@@ -55,6 +64,7 @@ export interface Prototype {
   readonly layout: Layout;
   readonly soname: PlacedName;
   readonly versions: readonly PlacedName[];
+  readonly block?: ThreadBlock | undefined;
   /** True when debuggers shall read the file's own symbols: only for an object that never changes. */
   readonly fixed: boolean;
 }
@@ -73,6 +83,13 @@ export function encodePrototype(prototype: Prototype): Piece[] {
     { offset: layout.dynamic.offset, bytes: encodeDynamic(prototype) },
   ];
   if (versions.length > 0) pieces.push({ offset: layout.verdef.offset, bytes: encodeVerdef(prototype) });
+  const { block } = prototype;
+  if (block !== undefined) {
+    pieces.push(
+      { offset: layout.threads.offset, bytes: block.image },
+      { offset: layout.relocations.offset, bytes: encodeThreadRelocations(layout, block) },
+    );
+  }
   return pieces;
 }
 
@@ -114,6 +131,7 @@ function encodeHeaderPage(prototype: Prototype): Uint8Array {
       align,
     });
   span(PT.PT_DYNAMIC, PF.PF_R | PF.PF_W, layout.dynamic, 8);
+  if (prototype.block !== undefined) span(PT.PT_TLS, PF.PF_R, layout.threads, prototype.block.align);
   span(PT.PT_GNU_EH_FRAME, PF.PF_R, layout.ehFrameHdr, 4);
   span(PT.PT_GNU_STACK, PF.PF_R | PF.PF_W, { offset: 0, size: 0 }, 16);
   for (const section of sections(prototype, writer)) {
@@ -197,7 +215,15 @@ function at(name: string, type: number, flags: number, span: Span): SectionHeade
   return { name, type, flags, addr: BigInt(span.offset), offset: span.offset, size: span.size, align: 8 };
 }
 
-function encodeDynamic({ layout, soname, versions }: Prototype): Uint8Array {
+/** What the loader is to write down: the number of the object's blocks, and how far they are from the thread pointer. */
+function encodeThreadRelocations(layout: Layout, block: ThreadBlock): Uint8Array {
+  const place = layout.origin + BigInt(layout.dynamic.offset + THREAD_WORDS);
+  const words = [place, BigInt(R_X86_64.R_X86_64_DTPMOD64), 0n];
+  if (block.isStatic) words.push(place + 8n, BigInt(R_X86_64.R_X86_64_TPOFF64), 0n);
+  return new Uint8Array(new BigUint64Array(words).buffer);
+}
+
+function encodeDynamic({ layout, soname, versions, block }: Prototype): Uint8Array {
   const place = (offset: number): bigint => layout.origin + BigInt(offset);
   const tags: [tag: number, value: number | bigint][] = [
     [DT.DT_SONAME, soname.offset],
@@ -212,6 +238,13 @@ function encodeDynamic({ layout, soname, versions }: Prototype): Uint8Array {
       [DT.DT_VERSYM, place(layout.versym.offset)],
       [DT.DT_VERDEF, place(layout.verdef.offset)],
       [DT.DT_VERDEFNUM, versions.length + 1],
+    );
+  }
+  if (block !== undefined) {
+    tags.push(
+      [DT.DT_RELA, place(layout.relocations.offset)],
+      [DT.DT_RELASZ, layout.relocations.size],
+      [DT.DT_RELAENT, RELA_SIZE],
     );
   }
   tags.push([DT.DT_NULL, 0]);

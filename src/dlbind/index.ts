@@ -4,7 +4,8 @@
 export type { Allocation } from "./allocation.ts";
 export type { Backing } from "./backing.ts";
 export type { BoundSymbol } from "./binder.ts";
-export { LiveObject, type Usage } from "./library.ts";
+export type { ThreadBlock } from "./layout.ts";
+export { LiveObject, type LiveThreads, type Usage } from "./library.ts";
 export { jitdumpPath } from "./notify/perf.ts";
 export type { BindOptions, CreateOptions, PerfOutput, Unwind } from "./options.ts";
 export {

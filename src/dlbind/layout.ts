@@ -27,6 +27,16 @@ export interface Capacities {
   readonly frames: number;
 }
 
+/** What each thread has of an object: a block of variables. */
+export interface ThreadBlock {
+  /** What a thread's block begins as; all of it. */
+  readonly image: Uint8Array;
+  /** A power of two. */
+  readonly align: number;
+  /** Whether it must be at the same distance from the thread pointer in all threads: the loader has little room for that. */
+  readonly isStatic: boolean;
+}
+
 /** A span of the image. */
 export interface Span {
   readonly offset: number;
@@ -52,6 +62,10 @@ export interface Layout {
   readonly text: Span;
   readonly rodata: Span;
   readonly dynamic: Span;
+  /** What threads' blocks begin as; empty when there are none. */
+  readonly threads: Span;
+  /** The loader's relocations: what it is to tell of the threads' blocks. */
+  readonly relocations: Span;
   readonly data: Span;
   /** Bytes of the whole file. */
   readonly size: number;
@@ -59,6 +73,8 @@ export interface Layout {
 
 /** Sizes of ELF64 records (gABI, "Symbol Table"). */
 export const SYM_SIZE = 24;
+/** Of a relocation with addend. */
+export const RELA_SIZE = 24;
 const HASH_HEADER = 8;
 /** version, three encodings, eh_frame_ptr, fde_count (LSB 5.0, 10.6.2). */
 export const EH_FRAME_HDR_HEADER = 12;
@@ -66,13 +82,20 @@ const EH_FRAME_HDR_ENTRY = 8;
 /** Room for a call-frame record: 32 bytes of header and about as many of instructions. */
 const EH_FRAME_RECORD = 64;
 const DYNAMIC_SIZE = 0x200;
+/** Where in the dynamic section's room the loader writes the number of the threads' blocks, and their distance. */
+export const THREAD_WORDS = 0x1e0;
 const HEADERS_SIZE = 0x1000;
 
 /** Largest image: every place in it must be reachable from every other by a signed 32-bit displacement. */
 export const MAX_IMAGE = 0x7fff_0000;
 
 /** Lays out an image. `versionBytes` is the size of the encoded version definitions. */
-export function layOut(capacities: Capacities, versionBytes: number, origin = 0n): Layout {
+export function layOut(
+  capacities: Capacities,
+  versionBytes: number,
+  origin = 0n,
+  block?: ThreadBlock,
+): Layout {
   let at = 0;
   const place = (size: number, align: number): Span => {
     at += -at & (align - 1);
@@ -86,6 +109,7 @@ export function layOut(capacities: Capacities, versionBytes: number, origin = 0n
   const buckets = bucketCount(capacities.symbols);
   const debugHeaders = place(HEADERS_SIZE, HEADERS_SIZE);
   const verdef = place(versionBytes, 8);
+  const relocations = place(block === undefined ? 0 : (block.isStatic ? 2 : 1) * RELA_SIZE, 8);
   const hash = place(HASH_HEADER + 4 * (buckets + slots), 64);
   const versym = place(versionBytes === 0 ? 0 : 2 * slots, 64);
   const dynsym = place(SYM_SIZE * slots, 64);
@@ -99,6 +123,7 @@ export function layOut(capacities: Capacities, versionBytes: number, origin = 0n
   const text = place(capacities.text, REGION_ALIGN);
   const rodata = place(capacities.rodata, REGION_ALIGN);
   const dynamic = place(DYNAMIC_SIZE, REGION_ALIGN);
+  const threads = place(block?.image.length ?? 0, block?.align ?? 1);
   const data = place(capacities.data, REGION_ALIGN);
   at += -at & (REGION_ALIGN - 1);
   return {
@@ -116,6 +141,8 @@ export function layOut(capacities: Capacities, versionBytes: number, origin = 0n
     text,
     rodata,
     dynamic,
+    threads,
+    relocations,
     data,
     size: at,
   };

@@ -19,11 +19,13 @@ import {
   RTLD_LOCAL,
   RTLD_NOW,
 } from "../host/dl.ts";
+import { viewOf } from "../host/memory.ts";
+import { NativeRegion } from "../host/region.ts";
 import type { Allocation } from "./allocation.ts";
 import { type OpenBacking, openBacking } from "./backing.ts";
 import { Binder, type BoundSymbol } from "./binder.ts";
 import { verdefSize } from "./image.ts";
-import { layOut } from "./layout.ts";
+import { layOut, THREAD_WORDS } from "./layout.ts";
 import { LiveMemory } from "./memory.ts";
 import { Publisher } from "./notify/publisher.ts";
 import {
@@ -46,6 +48,17 @@ export interface Usage {
   readonly data: number;
 }
 
+/** What the loader made of an object's thread-local block. */
+export interface LiveThreads {
+  /** Number of the blocks, as `__tls_get_addr` wants it. */
+  readonly module: bigint;
+  /** From a thread's pointer to its block, where that is the same in all threads. */
+  readonly distance: bigint | undefined;
+  /** Where the bytes are that a block of a new thread begins as, and how many. */
+  readonly address: bigint;
+  readonly size: number;
+}
+
 /**
  * A live object: an ELF shared object of this process that grows and shrinks while it runs. Belongs to the thread that
  * made it, until {@link LiveObject.delete}; native threads may look up, call and unwind through it at any time.
@@ -57,11 +70,14 @@ export class LiveObject {
   readonly #binder: Binder;
   readonly #publisher: Publisher;
   readonly #callables = new Map<string, Callable>();
+  readonly #options: CreateOptions;
+  #threadImage: NativeRegion | undefined;
 
   private constructor(name: string, backing: OpenBacking<LiveTables>, options: CreateOptions) {
     const tables = backing.contents;
     const base = BigInt.asUintN(64, linkMapOf(backing.handle).address + tables.layout.origin);
     this.name = name;
+    this.#options = options;
     this.#backing = backing;
     this.#memory = new LiveMemory(name, tables, base, {
       beforeFree: (segment, offset) => this.#binder.unbindBlock(segment, offset),
@@ -90,7 +106,12 @@ export class LiveObject {
     const versions = options.versions ?? [];
     checkVersions(name, versions);
     const origin = checkAddress(name, options.address ?? 0n);
-    const layout = layOut(checkCapacities(name, options), verdefSize(versions.length), origin);
+    const layout = layOut(
+      checkCapacities(name, options),
+      verdefSize(versions.length),
+      origin,
+      options.threads,
+    );
     const ways = options.backing ?? "memfd";
     const backing = openBacking(
       name,
@@ -104,6 +125,7 @@ export class LiveObject {
           fixed: false,
           onDisk,
           quiesce,
+          block: options.threads,
         }),
     );
     const live = new LiveObject(name, backing, options);
@@ -125,6 +147,32 @@ export class LiveObject {
   get handle(): bigint {
     this.#memory.checkLive();
     return this.#backing.handle;
+  }
+
+  /** The block of variables that each thread has, if the object was made with one. @throws DlbindError once deleted */
+  get threads(): LiveThreads | undefined {
+    this.#memory.checkLive();
+    const { threads, dynamic } = this.#backing.contents.layout;
+    if (this.#options.threads === undefined) return undefined;
+    const words = new BigInt64Array(viewOf(this.base + BigInt(dynamic.offset + THREAD_WORDS), 16)).slice();
+    return {
+      module: words[0] ?? 0n,
+      distance: this.#options.threads.isStatic ? words[1] : undefined,
+      address: this.base + BigInt(threads.offset),
+      size: threads.size,
+    };
+  }
+
+  /**
+   * The bytes that a block of a new thread begins as; empty without. What is changed shows in blocks that are made from then
+   * on: where the block is not static, those of threads that have not used one. Becomes empty when the object is deleted.
+   */
+  threadBytes(): Uint8Array {
+    const { threads } = this;
+    if (threads === undefined) return new Uint8Array(0);
+    this.#threadImage ??= new NativeRegion(threads.address, threads.size);
+    this.#threadImage.ensure(threads.size);
+    return this.#threadImage.u8;
   }
 
   get isDeleted(): boolean {
@@ -292,6 +340,7 @@ export class LiveObject {
       );
     }
     this.#memory.close();
+    this.#threadImage?.close();
     contents.close();
     this.#backing.close();
   }

@@ -6,7 +6,7 @@ import type { CommonInformation } from "../dwarf/write/frame.ts";
 import { STB, STT, STV } from "../elf/constants/symbol.ts";
 import { DlbindError } from "../errors.ts";
 import type { Backing } from "./backing.ts";
-import { type Capacities, MAX_IMAGE, REGION_ALIGN } from "./layout.ts";
+import { type Capacities, MAX_IMAGE, REGION_ALIGN, type ThreadBlock } from "./layout.ts";
 import { MAX_NAME } from "./strings.ts";
 
 /**
@@ -33,6 +33,8 @@ export interface CreateOptions extends Partial<Capacities> {
    * itself is linked to fixed addresses; else the object lies where all do. Look at the base that it got.
    */
   readonly address?: bigint;
+  /** A block of variables that each thread has of its own. It can't change later; `LiveObject.threads` tells of it. */
+  readonly threads?: ThreadBlock;
   /** Profiler outputs. Default: none. */
   readonly perf?: readonly PerfOutput[];
 }

@@ -9,7 +9,7 @@ import { NativeRegion } from "../host/region.ts";
 import { Column } from "./column.ts";
 import { EH_FRAME_HDR_LEAD, LiveFrames } from "./frames.ts";
 import { encodePrototype } from "./image.ts";
-import type { Layout, Span } from "./layout.ts";
+import type { Layout, Span, ThreadBlock } from "./layout.ts";
 import { type NameBuffer, StringSpace } from "./strings.ts";
 import { LiveSymbols } from "./symbols.ts";
 
@@ -21,6 +21,7 @@ export interface TableOptions {
   readonly onDisk: boolean;
   /** See {@link LiveSymbols}. */
   readonly quiesce: () => void;
+  readonly block?: ThreadBlock | undefined;
 }
 
 export class LiveTables {
@@ -71,7 +72,13 @@ export class LiveTables {
       };
       const soname = place(options.soname);
       const versions = options.versions.map(place);
-      for (const piece of encodePrototype({ layout, soname, versions, fixed: options.fixed })) {
+      for (const piece of encodePrototype({
+        layout,
+        soname,
+        versions,
+        fixed: options.fixed,
+        block: options.block,
+      })) {
         writeSync(fd, piece.bytes, 0, piece.bytes.length, piece.offset);
       }
       this.headers.ensure(layout.debugHeaders.offset);

@@ -5,7 +5,7 @@
  * are told.
  */
 import { readFileSync } from "node:fs";
-import { LiveObject } from "../dlbind/index.ts";
+import { LiveObject, type ThreadBlock } from "../dlbind/index.ts";
 import { EM, machineName } from "../elf/constants/machine.ts";
 import { SHF } from "../elf/constants/section.ts";
 import { STB, STT } from "../elf/constants/symbol.ts";
@@ -18,6 +18,7 @@ import type { ExportTable, OfferedSymbol } from "./export-table.ts";
 import { isInText, type ModuleFunctions, moduleFunctions } from "./link/arrays.ts";
 import { debugObject } from "./link/debug-object.ts";
 import { readingModule, throwAll } from "./link/fault.ts";
+import type { ImportSource } from "./link/imports.ts";
 import type { ModuleFile } from "./link/input.ts";
 import {
   isExported,
@@ -133,21 +134,31 @@ export class Instance {
     const { text, rodata, data } = link.size;
     this.bss = link.zeros;
     this.data = data - this.bss;
-    this.text = text + rodata;
+    this.text = text + rodata + link.size.threads;
     const blocks = {
       text: object.alloc(Math.max(1, text), SHF.SHF_EXECINSTR, { align: link.align.text }),
       rodata: object.alloc(Math.max(1, rodata), 0, { align: link.align.rodata }),
       data: object.alloc(Math.max(1, data), SHF.SHF_WRITE, { align: link.align.data }),
     };
     // Text that is lent out would be compared with what runs, all of it, for every name that is bound.
-    const bytes = { text: new Uint8Array(text), rodata: blocks.rodata.bytes, data: blocks.data.bytes };
+    const { threads } = object;
+    const bytes = {
+      text: new Uint8Array(text),
+      rodata: blocks.rodata.bytes,
+      data: blocks.data.bytes,
+      threads: object.threadBytes(),
+    };
     const at = {
+      threads: Number(threads?.address ?? 0n),
       text: Number(blocks.text.address),
       rodata: Number(blocks.rodata.address),
       data: Number(blocks.data.address),
     };
     const addresses = new Map(uses.map(({ symbol, address }) => [symbol.name, address] as const));
-    link.place(bytes, at, ({ name, symbol }) => addresses.get(name) ?? symbol.address);
+    link.place(bytes, at, ({ name, symbol }) => addresses.get(name) ?? symbol.address, {
+      module: threads?.module ?? 0n,
+      distance: Number(threads?.distance ?? 0n),
+    });
     blocks.text.write(bytes.text);
     const base = Number(object.base);
     const { address, records } = link.frames(bytes);
@@ -213,12 +224,22 @@ function isCode(link: ModuleLink, at: SegmentAddresses): (address: number) => bo
   return (address) => inText(address) || imported.has(address);
 }
 
-function importsFrom(table: ExportTable) {
-  return { find: (name: string) => table.find(name), names: () => table.names() };
+/** What finds a thread's block, of which compilers know that every program has it. */
+const THREADS_FUNCTION = "__tls_get_addr";
+
+function importsFrom(table: ExportTable): ImportSource {
+  return { find: (name) => offeredBy(table, name), names: () => table.names() };
+}
+
+function offeredBy(table: ExportTable, name: string): OfferedSymbol | undefined {
+  const found = table.find(name);
+  if (found !== undefined || name !== THREADS_FUNCTION) return found;
+  const address = dlsym(RTLD_DEFAULT, name);
+  return address === undefined ? undefined : { name, sig: 0n, address, isData: false };
 }
 
 function useOf(table: ExportTable, name: string): Use {
-  const symbol = table.find(name);
+  const symbol = offeredBy(table, name);
   if (symbol === undefined) throw new DynldError("DYNLD_UNDEFINED_SYMBOL", {}, `undefined symbol: ${name}`);
   const taken = symbol.acquire?.();
   return { symbol, address: taken?.address ?? symbol.address, release: taken?.release ?? (() => {}) };
@@ -266,6 +287,7 @@ function createObject(request: InstanceRequest, link: ModuleLink): LiveObject {
   const address = addressFor(link, text + rodata + data + names + count * SYMBOL_ROOM + ROOM);
   return LiveObject.create(request.name, {
     ...(address === undefined ? {} : { address }),
+    ...(size.threads === 0 ? {} : { threads: threadBlock(link) }),
     text: alignUp(Math.max(1, size.text), GRANULE),
     rodata: alignUp(Math.max(1, size.rodata), GRANULE),
     data: alignUp(Math.max(1, size.data), GRANULE),
@@ -274,6 +296,10 @@ function createObject(request: InstanceRequest, link: ModuleLink): LiveObject {
     frames: 1 + Math.ceil((size.rodata - sections.frames) / SMALLEST_FRAME),
     global: request.global,
   });
+}
+
+function threadBlock(link: ModuleLink): ThreadBlock {
+  return { image: link.threadImage(), align: link.align.threads, isStatic: link.isStatic };
 }
 
 /** Where a module has to lie that does not run anywhere; `undefined` when it does, or when there is no room. */

@@ -51,7 +51,7 @@ export function debugObject(
   for (const section of input.sections) {
     const place = header(section.index);
     const piece = link.sections.pieces[pieces?.[section.index] ?? -1];
-    if (piece === undefined) {
+    if (piece === undefined || piece.segment === "threads") {
       // Of what is not there nothing is known: no debugger shall look for it at 0.
       view.setUint32(place + SH_FLAGS, section.flags & ~SHF.SHF_ALLOC, true);
       continue;

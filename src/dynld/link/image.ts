@@ -77,10 +77,20 @@ function link(files: readonly ModuleFile[], request: ImageRequest): ModuleImage 
     return { name, offset, size };
   });
   const bytes = new Uint8Array(end);
-  const [text, rodata, data] = segments.map(({ offset, size }) => bytes.subarray(offset, offset + size));
-  const [textAt = 0, rodataAt = 0, dataAt = 0] = segments.map(({ offset }) => first + offset);
-  if (text === undefined || rodata === undefined || data === undefined) throw new TypeError("segments");
-  plan.place({ text, rodata, data }, { text: textAt, rodata: rodataAt, data: dataAt });
+  const threadSize = plan.size.threads;
+  if (threadSize > 0) {
+    const what = `found ${threadSize} bytes of thread-local storage: only a loader gives each thread its own`;
+    throw linkError("DYNLD_UNSUPPORTED", files[0]?.name, undefined, undefined, what);
+  }
+  const [text, rodata, data, threads] = segments.map(({ offset, size }) =>
+    bytes.subarray(offset, offset + size),
+  );
+  const [textAt = 0, rodataAt = 0, dataAt = 0, threadsAt = 0] = segments.map(({ offset }) => first + offset);
+  if (text === undefined || rodata === undefined || data === undefined || threads === undefined) {
+    throw new TypeError("segments");
+  }
+  const at = { text: textAt, rodata: rodataAt, data: dataAt, threads: threadsAt };
+  plan.place({ text, rodata, data, threads }, at);
   const symbols = [...plan.placedSymbols()];
   return {
     base,

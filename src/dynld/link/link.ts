@@ -39,6 +39,14 @@ export interface PlacedSymbol {
   readonly visibility: number;
 }
 
+/** Where threads have their blocks. */
+export interface ThreadPlace {
+  /** Number of the blocks for `__tls_get_addr`. */
+  readonly module: bigint;
+  /** From the thread pointer to the block, where that is the same in all threads. */
+  readonly distance: number;
+}
+
 /** What a link is asked. */
 export interface LinkRequest {
   readonly imports: ImportSource;
@@ -59,6 +67,8 @@ export class ModuleLink {
   readonly imports: readonly FoundImport[];
   /** The module must lie in the lowest 2 GiB. */
   readonly isLow: boolean;
+  /** Its thread-local variables are reached from the thread pointer: their block must be at one distance in all threads. */
+  readonly isStatic: boolean;
   /** Addresses of imported data that must be within 2 GiB of the module. */
   readonly near: readonly bigint[];
   readonly #machine: LinkMachine;
@@ -90,6 +100,8 @@ export class ModuleLink {
     const made = this.#makeSymbols();
     this.imports = resolveImports(this.symbols, request.imports, (id) => needs.isUsed(id));
     const data = new Set(this.imports.filter(({ symbol }) => symbol.isData === true).map(({ id }) => id));
+    this.isStatic = needs.isStatic;
+    if (needs.isStatic) this.#checkStaticBlock();
     this.isLow = this.#machine.word === 8 && needs.isLow;
     this.near = this.imports
       .filter(({ id, symbol }) => symbol.isData === true && needs.isWantedNear(id))
@@ -126,24 +138,27 @@ export class ModuleLink {
    * @param bytes as long as {@link size} says each
    * @param at addresses that the bytes are made for
    * @param imported the address of each of {@link imports}; as they were found by default
+   * @param threads what the loader made of the threads' blocks
    * @throws DynldError DYNLD_OVERFLOW, DYNLD_BAD_RELOCATION
    */
   place(
     bytes: SegmentBytes,
     at: SegmentAddresses,
     imported: (found: FoundImport) => bigint = ({ symbol }) => symbol.address,
+    threads: ThreadPlace = { module: 0n, distance: 0 },
   ): void {
     this.#at = at;
     this.#address(at, imported);
     for (const piece of this.sections.pieces) {
-      if (piece.part !== "bss") bytes[piece.segment].set(piece.section.bytes(), piece.offset);
+      bytes[piece.segment].set(piece.section.bytes(), piece.offset);
     }
-    const placed = this.#placed(at);
-    this.#fillSlots(placed, bytes);
+    const placed = this.#placed(at, threads.distance);
+    this.#fillSlots(placed, bytes, threads.module);
     const views = {
       text: viewOf(bytes.text),
       rodata: viewOf(bytes.rodata),
       data: viewOf(bytes.data),
+      threads: viewOf(bytes.threads),
     };
     const problems: DynldError[] = [];
     for (const records of this.#records) {
@@ -197,6 +212,8 @@ export class ModuleLink {
       const origin = symbols.origin[id];
       if (origin !== ORIGIN.piece && origin !== ORIGIN.common) continue;
       const type = symbols.type[id] ?? 0;
+      // A name of many places, one a thread.
+      if (symbols.isThreadLocal(id)) continue;
       if (type === STT.STT_SECTION || type === STT.STT_FILE) continue;
       const name = symbols.nameOf(id);
       if (name === "") continue;
@@ -215,14 +232,35 @@ export class ModuleLink {
     return this.symbols.origin[id] === ORIGIN.piece && this.symbols.type[id] === STT.STT_GNU_IFUNC;
   }
 
-  #placed(at: SegmentAddresses): Placed {
+  #placed(at: SegmentAddresses, threadDistance: number): Placed {
     return {
       symbols: this.symbols,
       slots: this.#slots,
       machine: this.#machine,
+      threads: at.threads,
+      threadDistance,
       got: at.rodata,
       stubs: at.text + this.#stubs,
     };
+  }
+
+  /** What threads' blocks begin as, before anything is relocated. */
+  threadImage(): Uint8Array {
+    const image = new Uint8Array(this.size.threads);
+    for (const { segment, section, offset } of this.sections.pieces) {
+      if (segment === "threads") image.set(section.bytes(), offset);
+    }
+    return image;
+  }
+
+  /** Blocks at one distance are filled when the object is opened, in all threads: no address is known then. */
+  #checkStaticBlock(): void {
+    const records = this.#records.find(({ piece }) => piece.segment === "threads");
+    if (records === undefined) return;
+    const { input, section } = records.piece;
+    const what =
+      "thread-local data with addresses in it, reached from the thread pointer; -fPIC does it another way";
+    throw linkError("DYNLD_UNSUPPORTED", input.name, section.label, undefined, what);
   }
 
   /** Symbols that linkers define where nobody else does. */
@@ -278,8 +316,8 @@ export class ModuleLink {
   }
 
   #checkSize(maxsize: number): void {
-    const { text, rodata, data } = this.size;
-    const total = text + rodata + data;
+    const { text, rodata, data, threads } = this.size;
+    const total = text + rodata + data + threads;
     const limit = maxsize === 0 ? LIMIT : Math.min(maxsize, LIMIT);
     if (total < limit) return;
     const what = `found text, data and bss of ${total} bytes, expected fewer than ${limit}`;
@@ -313,8 +351,8 @@ export class ModuleLink {
     symbols.address = address;
   }
 
-  #fillSlots(placed: Placed, bytes: SegmentBytes): void {
-    const { entry, stubSymbol, stubEntry } = this.#slots;
+  #fillSlots(placed: Placed, bytes: SegmentBytes, module: bigint): void {
+    const { entry, pair, distance, block, stubSymbol, stubEntry } = this.#slots;
     const { word, stub: code } = this.#machine;
     const view = viewOf(bytes.rodata);
     const store = (index: number, address: number): void => {
@@ -324,6 +362,16 @@ export class ModuleLink {
     entry.forEach((index, id) => {
       if (index !== NO_SLOT) store(index, targetOf(placed, id));
     });
+    const inBlock = (id: number): number => (this.symbols.address[id] ?? 0) - placed.threads;
+    pair.forEach((index, id) => {
+      if (index === NO_SLOT) return;
+      store(index, Number(module));
+      store(index + 1, inBlock(id));
+    });
+    distance.forEach((index, id) => {
+      if (index !== NO_SLOT) store(index, inBlock(id) + placed.threadDistance);
+    });
+    if (block !== NO_SLOT) store(block, Number(module));
     const text = viewOf(bytes.text);
     stubSymbol.forEach((_, stub) => {
       const at = stubAddress(placed, stub);

@@ -83,7 +83,7 @@ export function checkRecord(records: PieceRecords, index: number): CodeRelocatio
     );
   }
   if (row.formula === "TLS") {
-    fail("DYNLD_UNSUPPORTED", `${table.typeName(index)}: thread-local storage is not in modules`);
+    fail("DYNLD_UNSUPPORTED", `${table.typeName(index)}: this way to thread-local storage is not known here`);
   }
   return row;
 }

@@ -14,7 +14,7 @@ import type { DynldError } from "../../errors.ts";
 import { linkError } from "./fault.ts";
 import type { LinkMachine } from "./machine.ts";
 import type { PieceRecords } from "./records.ts";
-import { NO_SLOT, type Slots, usesEntry } from "./slots.ts";
+import { isThreadFormula, NO_SLOT, type Slots, usesEntry } from "./slots.ts";
 import { type LinkSymbols, ORIGIN } from "./symbols.ts";
 
 /** Addresses that are known once all is placed. */
@@ -22,6 +22,9 @@ export interface Placed {
   readonly symbols: LinkSymbols;
   readonly slots: Slots;
   readonly machine: LinkMachine;
+  /** Of what threads' blocks begin as, and the distance of a block from the thread pointer. */
+  readonly threads: number;
+  readonly threadDistance: number;
   /** Of the global offset table, and of the first stub. */
   readonly got: number;
   readonly stubs: number;
@@ -70,8 +73,9 @@ export function applyRecords(
     const a = explicit
       ? high * 0x1_0000_0000 + (table.addendLow(i) >>> 0)
       : storedAddend(view, at, little, row);
-    const s = targetOf(placed, id);
-    const entry = slots.entry[id] ?? NO_SLOT;
+    const thread = isThreadFormula(row);
+    const s = thread ? distanceOf(placed, id, row) : targetOf(placed, id);
+    const entry = (thread ? threadEntry(slots, id, row) : slots.entry[id]) ?? NO_SLOT;
     const p = address + offset;
     if (entry === NO_SLOT && usesEntry(row)) {
       const relaxed = machine.relax(bytes, at);
@@ -99,6 +103,21 @@ export function targetOf(placed: Placed, id: number): number {
   const stub = slots.stub[id] ?? NO_SLOT;
   const isIndirect = symbols.type[id] === STT.STT_GNU_IFUNC && symbols.origin[id] === ORIGIN.piece;
   return isIndirect && stub !== NO_SLOT ? stubAddress(placed, stub) : (symbols.address[id] ?? 0);
+}
+
+/** Of a thread-local variable: how far it is from the start of the block, or from the thread pointer. */
+function distanceOf({ symbols, threads, threadDistance }: Placed, id: number, row: CodeRelocation): number {
+  const distance = (symbols.address[id] ?? 0) - threads;
+  return row.formula === "D + T + A" ? distance + threadDistance : distance;
+}
+
+function threadEntry(
+  { pair, distance, block }: Slots,
+  id: number,
+  { formula }: CodeRelocation,
+): number | undefined {
+  if (formula === "GD + A - P") return pair[id];
+  return formula === "IE + A - P" ? distance[id] : block;
 }
 
 export function stubAddress({ stubs, machine }: Placed, stub: number): number {

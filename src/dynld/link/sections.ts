@@ -4,12 +4,12 @@ import type { ElfSection } from "../../elf/section.ts";
 import { linkError } from "./fault.ts";
 import type { LinkInput } from "./input.ts";
 
-/** Segments of a module: what runs, what is only read, what is written to. */
-export const SEGMENTS = ["text", "rodata", "data"] as const;
+/** Segments of a module: what runs, what is only read, what is written to, and what each thread's own block begins as. */
+export const SEGMENTS = ["text", "rodata", "data", "threads"] as const;
 export type SegmentName = (typeof SEGMENTS)[number];
 
 /** Order of sections in their segments: frames come last in read-only data, zeros last in data. */
-const PARTS = ["text", "rodata", "frames", "data", "bss"] as const;
+const PARTS = ["text", "rodata", "frames", "data", "bss", "threads", "thread zeros"] as const;
 export type Part = (typeof PARTS)[number];
 
 const SEGMENT_OF: Readonly<Record<Part, SegmentName>> = {
@@ -18,6 +18,8 @@ const SEGMENT_OF: Readonly<Record<Part, SegmentName>> = {
   frames: "rodata",
   data: "data",
   bss: "data",
+  threads: "threads",
+  "thread zeros": "threads",
 };
 
 /** Sections of an input that are not in the module: never to be loaded, or of a group that another input has too. */
@@ -60,7 +62,8 @@ function partOf(input: LinkInput, section: ElfSection): Part | undefined {
   };
   if (section.hasFlags(SHF.SHF_TLS)) {
     // An empty one comes with many compilers' output for nothing.
-    return section.size === 0 ? undefined : refuse("thread-local storage (SHF_TLS): not in modules");
+    if (section.size === 0) return undefined;
+    return section.type === SHT.SHT_NOBITS ? "thread zeros" : "threads";
   }
   const writable = section.hasFlags(SHF.SHF_WRITE);
   if (section.hasFlags(SHF.SHF_EXECINSTR)) {
@@ -129,7 +132,7 @@ export function planSections(inputs: readonly LinkInput[]): SectionPlan {
       const part = gone?.has(section.index) === true ? undefined : partOf(input, section);
       if (part === undefined) continue;
       checkAlign(input, section);
-      const size = part === "bss" || section.type === SHT.SHT_NOBITS ? section.size : section.bytes().length;
+      const size = section.type === SHT.SHT_NOBITS ? section.size : section.bytes().length;
       byPart.get(part)?.push({ input, section, part, segment: SEGMENT_OF[part], offset: 0, size });
     }
   }
@@ -138,8 +141,8 @@ export function planSections(inputs: readonly LinkInput[]): SectionPlan {
     pieceOf: new Map(
       inputs.map((input) => [input, new Int32Array(input.sections.length).fill(NOT_LOADED)] as const),
     ),
-    size: { text: 0, rodata: 0, data: 0 },
-    align: { text: 16, rodata: 16, data: 16 },
+    size: { text: 0, rodata: 0, data: 0, threads: 0 },
+    align: { text: 16, rodata: 16, data: 16, threads: 1 },
     bss: 0,
     frames: 0,
   };

@@ -1,12 +1,13 @@
 /** Which symbols need an entry in the global offset table, and which a stub that jumps through one. */
 import { STT } from "../../elf/constants/symbol.ts";
 import type { CodeRelocation } from "../../elf/machine/relocate/row.ts";
+import { linkError } from "./fault.ts";
 import type { LinkMachine } from "./machine.ts";
 import { checkRecord, type PieceRecords } from "./records.ts";
 import { type LinkSymbols, ORIGIN } from "./symbols.ts";
 
 /** What relocations want of a symbol, as bits. */
-const NEED = { used: 1, entry: 2, near: 4 } as const;
+const NEED = { used: 1, entry: 2, near: 4, pair: 8, distance: 16 } as const;
 
 /** No entry, no stub. */
 export const NO_SLOT = -1;
@@ -16,6 +17,8 @@ export class Needs {
   readonly #bits: Uint8Array;
   readonly #symbols: LinkSymbols;
   #isLow = false;
+  #usesBlock = false;
+  #isStatic = false;
 
   /** @throws DynldError as {@link checkRecord} does */
   constructor(symbols: LinkSymbols, all: readonly PieceRecords[], machine: LinkMachine) {
@@ -33,6 +36,26 @@ export class Needs {
     return this.#isLow;
   }
 
+  /** Something wants the number of the module's thread blocks. */
+  get usesBlock(): boolean {
+    return this.#usesBlock;
+  }
+
+  /** Thread-local variables are reached from the thread pointer. */
+  get isStatic(): boolean {
+    return this.#isStatic;
+  }
+
+  /** An entry with the module and the distance in the block is wanted. */
+  wantsPair(id: number): boolean {
+    return ((this.#bits[id] ?? 0) & NEED.pair) !== 0;
+  }
+
+  /** An entry with the distance from the thread pointer is wanted. */
+  wantsDistance(id: number): boolean {
+    return ((this.#bits[id] ?? 0) & NEED.distance) !== 0;
+  }
+
   /** Its address is wanted from the table. */
   wantsEntry(id: number): boolean {
     return ((this.#bits[id] ?? 0) & NEED.entry) !== 0;
@@ -41,6 +64,18 @@ export class Needs {
   /** A field that holds no whole address refers to it. */
   isWantedNear(id: number): boolean {
     return ((this.#bits[id] ?? 0) & NEED.near) !== 0;
+  }
+
+  /** Variables of threads are the module's own: those of the program are where only its linker knew. */
+  #checkThread({ table, piece }: PieceRecords, index: number, id: number, row: CodeRelocation): void {
+    const symbols = this.#symbols;
+    const own = symbols.origin[id] === ORIGIN.piece && symbols.isThreadLocal(id);
+    if (own || row.formula === "LD + A - P") return;
+    const name = symbols.nameOf(id);
+    const what = `${table.typeName(index)}: found ${name}, expected a thread-local variable of the module itself`;
+    throw linkError("DYNLD_UNSUPPORTED", piece.input.name, piece.section.label, table.offset(index), what, {
+      symbol: name,
+    });
   }
 
   #scan(records: PieceRecords, machine: LinkMachine): void {
@@ -54,6 +89,12 @@ export class Needs {
         const inside = isInside(this.#symbols, id);
         const relaxed = inside && machine.canRelax(table.type(i), bytes, table.offset(i));
         if (!relaxed) bits |= NEED.entry;
+      } else if (isThreadFormula(row)) {
+        this.#checkThread(records, i, id, row);
+        if (row.formula === "GD + A - P") bits |= NEED.pair;
+        if (row.formula === "IE + A - P") bits |= NEED.distance;
+        if (row.formula === "LD + A - P") this.#usesBlock = true;
+        if (row.formula === "IE + A - P" || row.formula === "D + T + A") this.#isStatic = true;
       } else if (row.size < machine.word || row.formula === "L + A - P" || machine.word === 4) {
         bits |= NEED.near;
       }
@@ -62,6 +103,11 @@ export class Needs {
       this.#bits[id] = (this.#bits[id] ?? 0) | bits;
     }
   }
+}
+
+/** True for a formula of thread-local storage. */
+export function isThreadFormula({ formula }: CodeRelocation): boolean {
+  return formula.startsWith("D ") || /^(GD|LD|IE) /.test(formula);
 }
 
 /** True for a formula with `G`. */
@@ -81,6 +127,11 @@ export interface Slots {
   /** By symbol: its entry, and its stub; {@link NO_SLOT}. */
   readonly entry: Int32Array;
   readonly stub: Int32Array;
+  /** By symbol: its entry with module and distance, two words, and that with the distance from the thread pointer. */
+  readonly pair: Int32Array;
+  readonly distance: Int32Array;
+  /** The entry with the module, two words; {@link NO_SLOT}. */
+  readonly block: number;
   /** By stub: its symbol, and the entry that it jumps through. */
   readonly stubSymbol: readonly number[];
   readonly stubEntry: readonly number[];
@@ -97,12 +148,19 @@ export function assignSlots(
 ): Slots {
   const entry = new Int32Array(symbols.length).fill(NO_SLOT);
   const stub = new Int32Array(symbols.length).fill(NO_SLOT);
+  const pair = new Int32Array(symbols.length).fill(NO_SLOT);
+  const distance = new Int32Array(symbols.length).fill(NO_SLOT);
   const stubSymbol: number[] = [];
   const stubEntry: number[] = [];
   let entries = 0;
   for (let id = 0; id < symbols.length; id++) {
     if (!needs.isUsed(id)) continue;
     if (needs.wantsEntry(id)) entry[id] = entries++;
+    if (needs.wantsDistance(id)) distance[id] = entries++;
+    if (needs.wantsPair(id)) {
+      pair[id] = entries;
+      entries += 2;
+    }
     if (machine.stub === undefined) continue;
     const origin = symbols.origin[id];
     // A symbol whose address its resolver tells is its stub, whoever asks.
@@ -118,5 +176,7 @@ export function assignSlots(
       stubEntry.push(entry[id] ?? 0);
     }
   }
-  return { entry, stub, stubSymbol, stubEntry, entries };
+  const block = needs.usesBlock ? entries : NO_SLOT;
+  if (needs.usesBlock) entries += 2;
+  return { entry, stub, pair, distance, block, stubSymbol, stubEntry, entries };
 }

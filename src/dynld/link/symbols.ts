@@ -36,6 +36,7 @@ export const ORIGIN = {
 const EXACT = 2 ** 53;
 
 export class LinkSymbols {
+  readonly plan: SectionPlan;
   /** By input: the number of each of its symbols. */
   readonly ids = new Map<LinkInput, Int32Array>();
   /** Numbers by global name. */
@@ -60,12 +61,21 @@ export class LinkSymbols {
   /** Address, once all is placed. */
   address = new Float64Array(0);
 
+  constructor(plan: SectionPlan) {
+    this.plan = plan;
+  }
+
   get length(): number {
     return this.origin.length;
   }
 
   nameOf(id: number): string {
     return this.name[id] ?? this.input[id]?.symtab?.name(this.index[id] ?? 0) ?? "";
+  }
+
+  /** Each thread has one of its own. */
+  isThreadLocal(id: number): boolean {
+    return this.plan.pieces[this.piece[id] ?? NOT_LOADED]?.segment === "threads";
   }
 
   /** Gives a global name that nobody defines a place of the link's own. @returns its number, if somebody needs it */
@@ -96,7 +106,7 @@ export class LinkSymbols {
 
 /** Reads the symbols of all inputs and brings the global ones together. @throws DynldError DYNLD_DUPLICATE, DYNLD_BAD_VALUE */
 export function readSymbols(inputs: readonly LinkInput[], plan: SectionPlan): LinkSymbols {
-  const symbols = new LinkSymbols();
+  const symbols = new LinkSymbols(plan);
   const problems: DynldError[] = [];
   for (const input of inputs) {
     const { symtab } = input;

@@ -9,7 +9,7 @@
 /**
  * How the value comes about. `S` is the address of the symbol, `A` the addend, `P` the address of the place, `L` that of
  * an entry that leads to the symbol (the symbol itself where nothing needs to lead), `G` the address of the symbol's
- * entry in the global offset table, `GOT` that of the table, `Z` the symbol's size. `Page` clears the low 12 bits.
+ * entry in the global offset table (of any kind), `GOT` that of the table, `Z` the symbol's size. `Page` clears the low 12 bits.
  */
 export type CodeFormula =
   | "none"
@@ -27,7 +27,16 @@ export type CodeFormula =
   | "Page(S + A) - Page(P)"
   | "Page(G) - Page(P)"
   | "G - Page(GOT)"
-  /** Thread-local storage. */
+  /**
+   * Thread-local storage: `D` is the symbol's distance from the start of the thread's block, `T` that of the block from the
+   * thread pointer; `GD`, `LD` and `IE` are addresses of entries that hold a module and `D`, a module, and `D + T`.
+   */
+  | "D + A"
+  | "D + T + A"
+  | "GD + A - P"
+  | "LD + A - P"
+  | "IE + A - P"
+  /** Other ways to thread-local storage. */
   | "TLS";
 
 /** What is checked before a value is stored. `either`: it is right as a signed or as an unsigned number. */
@@ -86,7 +95,7 @@ export function bytes(formula: CodeFormula, size: 1 | 2 | 4 | 8, check: RangeChe
 /** Low bits of an address that `Page` clears. */
 const PAGE = 0x1000;
 
-/** Value of a formula. `TLS` and `none` have none: 0. */
+/** Value of a formula; `D`, `D + T` go in as `s`, entries of any kind as `g`. `TLS` and `none` have none: 0. */
 export function relocationValue(
   formula: CodeFormula,
   s: number,
@@ -99,6 +108,8 @@ export function relocationValue(
 ): number {
   switch (formula) {
     case "S + A":
+    case "D + A":
+    case "D + T + A":
       return s + a;
     case "S + A - P":
       return s + a - p;
@@ -113,6 +124,9 @@ export function relocationValue(
     case "GOT + A - P":
       return got + a - p;
     case "G + A - P":
+    case "GD + A - P":
+    case "LD + A - P":
+    case "IE + A - P":
       return g + a - p;
     case "G + A - GOT":
       return g + a - got;

@@ -2,7 +2,7 @@
 import { R_X86_64 } from "../x86_64.ts";
 import { bytes, type CodeRelocation, type CodeRelocations, NOTHING } from "./row.ts";
 
-/** No fields of their own here: what is done is to refuse them by name. */
+/** What no compiler writes without being asked to: refused by name. */
 const TLS: CodeRelocation = { ...NOTHING, formula: "TLS" };
 
 export const X86_64_CODE: CodeRelocations = new Map<number, CodeRelocation>([
@@ -31,14 +31,14 @@ export const X86_64_CODE: CodeRelocations = new Map<number, CodeRelocation>([
   [R_X86_64.R_X86_64_SIZE64, bytes("Z + A", 8, "none")],
   [R_X86_64.R_X86_64_GOTPCRELX, bytes("G + A - P", 4, "signed")],
   [R_X86_64.R_X86_64_REX_GOTPCRELX, bytes("G + A - P", 4, "signed")],
+  [R_X86_64.R_X86_64_TLSGD, bytes("GD + A - P", 4, "signed")],
+  [R_X86_64.R_X86_64_TLSLD, bytes("LD + A - P", 4, "signed")],
+  [R_X86_64.R_X86_64_DTPOFF64, bytes("D + A", 8, "none")],
+  [R_X86_64.R_X86_64_DTPOFF32, bytes("D + A", 4, "signed")],
+  [R_X86_64.R_X86_64_GOTTPOFF, bytes("IE + A - P", 4, "signed")],
+  [R_X86_64.R_X86_64_TPOFF64, bytes("D + T + A", 8, "none")],
+  [R_X86_64.R_X86_64_TPOFF32, bytes("D + T + A", 4, "signed")],
   [R_X86_64.R_X86_64_DTPMOD64, TLS],
-  [R_X86_64.R_X86_64_DTPOFF64, TLS],
-  [R_X86_64.R_X86_64_TPOFF64, TLS],
-  [R_X86_64.R_X86_64_TLSGD, TLS],
-  [R_X86_64.R_X86_64_TLSLD, TLS],
-  [R_X86_64.R_X86_64_DTPOFF32, TLS],
-  [R_X86_64.R_X86_64_GOTTPOFF, TLS],
-  [R_X86_64.R_X86_64_TPOFF32, TLS],
   [R_X86_64.R_X86_64_GOTPC32_TLSDESC, TLS],
   [R_X86_64.R_X86_64_TLSDESC_CALL, TLS],
   [R_X86_64.R_X86_64_TLSDESC, TLS],

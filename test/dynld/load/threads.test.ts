@@ -1,0 +1,80 @@
+/** Thread-local variables: one of each for every thread, whatever way the compiler takes to them. */
+import { describe, expect, it } from "vitest";
+import { ExportTable } from "../../../src/dynld/export-table.ts";
+import { NativeModule } from "../../../src/dynld/module.ts";
+import { type Compiler, compile } from "../support/compile.ts";
+
+const SOURCE = `
+  #include <pthread.h>
+  __thread int first = 5; static __thread long second[3] = {1, 2, 3}; __thread char zeros[100];
+  static __thread short aligned __attribute__((aligned(64))) = 9;
+  static int sum(void) { return first + second[0] + second[1] + second[2] + zeros[50] + aligned; }
+  int bump(int by) { first += by; second[2] += by; zeros[50] += by; return sum(); }
+  int is_aligned(void) { return ((long)&aligned & 63) == 0; }
+  static void *run(void *to) { *(int *)to = bump(100); return 0; }
+  int in_thread(void) { pthread_t t; int seen = -1; pthread_create(&t, 0, run, &seen); pthread_join(t, 0); return seen; }`;
+
+const CASES: readonly [Compiler, ...string[]][] = [
+  ["gcc", "-fPIC"],
+  ["gcc", "-fPIE"],
+  ["gcc", "-fPIC", "-O2", "-ftls-model=initial-exec"],
+  ["gcc", "-fPIC", "-O2", "-fno-plt"],
+  ["gcc", "-fPIC", "-mcmodel=large"],
+  ["clang", "-fPIC", "-O1"],
+  ["clang", "-fPIE"],
+];
+
+describe("thread-local variables", () => {
+  it.each(CASES)(
+    "of %s %s %s %s are each thread's own",
+    (...[compiler, ...flags]: [Compiler, ...string[]]) => {
+      const table = new ExportTable().addLibrary("libc.so.6");
+      const file = compile(SOURCE, compiler, flags);
+      for (let round = 0; round < 20; round++) {
+        using module = NativeModule.load(file, { name: "threaded", table });
+        expect(module.call("int bump(int)", 1)).toBe(23);
+        expect(module.call("int in_thread(void)")).toBe(320);
+        expect(module.call("int bump(int)", 1)).toBe(26);
+        expect(module.call("int is_aligned(void)")).toBe(1);
+      }
+    },
+  );
+
+  it("begin with the addresses that they are initialised with", () => {
+    const source = `
+      #include <pthread.h>
+      static int target = 7; static __thread int *pointer = &target;
+      static int *get(void) { return pointer; }
+      static void *run(void *to) { *(int *)to = *get(); return 0; }
+      int own(void) { return *get(); }
+      int in_thread(void) { pthread_t t; int seen = -1; pthread_create(&t, 0, run, &seen); pthread_join(t, 0); return seen; }`;
+    const table = new ExportTable().addLibrary("libc.so.6");
+    using module = NativeModule.load(compile(source, "gcc", ["-fPIC"]), { name: "pointing", table });
+    expect(module.call("int own(void)")).toBe(7);
+    expect(module.call("int in_thread(void)")).toBe(7);
+    expect(() => NativeModule.load(compile(source, "gcc", ["-fPIE"]), { name: "static", table })).toThrow(
+      /thread-local data with addresses in it/,
+    );
+  });
+
+  it("of C++ are made and destroyed with their threads", () => {
+    const source = `
+      #include <pthread.h>
+      struct Local { int value; Local() : value(3) {} ~Local() { *last = value; } static int *last; };
+      int *Local::last;
+      static thread_local Local local;
+      static void *run(void *to) { Local::last = (int *)to; local.value = 44; return 0; }
+      extern "C" int in_thread() { pthread_t t; int seen = -1; pthread_create(&t, 0, run, &seen); pthread_join(t, 0); return seen; }`;
+    const table = new ExportTable().addLibrary("libstdc++.so.6").addLibrary("libc.so.6");
+    using module = NativeModule.load(compile(source, "g++", ["-fPIC"]), { name: "locals", table });
+    expect(module.call("int in_thread()")).toBe(44);
+  });
+
+  it("of the program can't be reached, and that is said by name", () => {
+    const source = "extern __thread int other; int get(void) { return other; }";
+    const table = new ExportTable().add({ name: "other", sig: 0, addr: 0x1000 });
+    expect(() => NativeModule.load(compile(source, "gcc", ["-fPIC"]), { name: "other", table })).toThrow(
+      /R_X86_64_TLSGD: found other, expected a thread-local variable of the module itself/,
+    );
+  });
+});
