@@ -35,6 +35,7 @@ export function exportedSymbols(elf: ElfFile): ExportedSymbol[] {
   const table = isLibrary ? (dynamic ?? all) : (all ?? dynamic);
   if (table === undefined) return [];
   const marked = elf.header.type === ET.ET_REL ? kernelExports(table) : new Set<string>();
+  const places = new Places(all ?? table);
   const found = new Map<string, ExportedSymbol>();
   for (let index = 1; index < table.length; index++) {
     if (!isExported(table, index)) continue;
@@ -51,7 +52,7 @@ export function exportedSymbols(elf: ElfFile): ExportedSymbol[] {
       kind,
       address: isPlaced ? table.value(index) : undefined,
       isIndirect: type === STT.STT_GNU_IFUNC,
-      aliases: () => (isLabel ? [] : namesAt(all ?? table, table, index)),
+      aliases: () => (isLabel ? [] : places.namesOf(table, index)),
     });
   }
   return [...found.values()].sort((a, b) => compareNames(a.name, b.name));
@@ -107,13 +108,33 @@ function kernelExports(table: SymbolTable): Set<string> {
   return names;
 }
 
-function namesAt(names: SymbolTable, table: SymbolTable, index: number): string[] {
-  const value = table.value(index);
-  const section = table.storedSectionIndex(index);
-  const found: string[] = [];
-  for (let other = 1; other < names.length; other++) {
-    if (names.value(other) === value && names.storedSectionIndex(other) === section)
-      found.push(names.name(other));
+/** Names by place, made when the first is asked for. */
+class Places {
+  readonly #table: SymbolTable;
+  #names: Map<string, string[]> | undefined;
+
+  constructor(table: SymbolTable) {
+    this.#table = table;
   }
-  return found;
+
+  /** All names of the place of a symbol of a table of the same file. */
+  namesOf(table: SymbolTable, index: number): readonly string[] {
+    this.#names ??= this.#collect();
+    return this.#names.get(placeOf(table, index)) ?? [];
+  }
+
+  #collect(): Map<string, string[]> {
+    const names = new Map<string, string[]>();
+    for (let index = 1; index < this.#table.length; index++) {
+      const place = placeOf(this.#table, index);
+      const same = names.get(place);
+      if (same === undefined) names.set(place, [this.#table.name(index)]);
+      else same.push(this.#table.name(index));
+    }
+    return names;
+  }
+}
+
+function placeOf(table: SymbolTable, index: number): string {
+  return `${table.storedSectionIndex(index)}:${table.value(index)}`;
 }
