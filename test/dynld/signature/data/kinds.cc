@@ -44,5 +44,9 @@ space::Box<space::Point, 2> boxes;
 long sum(space::Box<long unsigned int, 3UL> *box, int (space::Square::*method)() const, decltype(nullptr) none) {
   return box->items[0];
 }
+template <typename F> struct Holder {
+  F *function;
+};
+int hold(Holder<int(const space::Point &, long unsigned int)> *holder) { return 0; }
 extern "C" int plain(int a, bool b, char16_t c, wchar_t d) { return a + b + c + d; }
 space::Square made(3);
