@@ -14,13 +14,32 @@ import { decodeXz, isXz } from "./xz.ts";
 /** Largest file that whole-file decompression may make, unless the caller says otherwise: 2 GiB. */
 const DEFAULT_LIMIT = 2 ** 31;
 
-/** A file on disk. Nothing is read until it is asked for; each read is one `pread`. */
+/** A file in memory as it is on disk. */
+export interface FileMap {
+  /** Valid until the process ends. */
+  readonly bytes: Uint8Array;
+  /** Whether the file became shorter meanwhile: what was behind its end is zeros then. */
+  readonly isCut: () => boolean;
+}
+
+/** Maps files; `undefined` for those that are better read. */
+export type FileMapper = (path: string, descriptor: number, size: number) => FileMap | undefined;
+
+let mapper: FileMapper | undefined;
+
+/** Has the files that are opened from here on mapped: see file-mapping.ts, which needs the FFI library. */
+export function useFileMapper(its: FileMapper): void {
+  mapper = its;
+}
+
+/** A file on disk. Nothing is read until it is asked for; each read is one `pread`, or a view if the file is mapped. */
 export class FileSource implements ByteSource {
   readonly name: string;
   /** Size when the file was opened. */
   readonly size: number;
   #descriptor: number | undefined;
   readonly #buffers: ReadBuffers | undefined;
+  readonly #map: FileMap | undefined;
   readonly #lent: Uint8Array<ArrayBuffer>[] = [];
 
   private constructor(path: string, descriptor: number, size: number, buffers: ReadBuffers | undefined) {
@@ -28,6 +47,7 @@ export class FileSource implements ByteSource {
     this.size = size;
     this.#descriptor = descriptor;
     this.#buffers = buffers;
+    this.#map = mapper?.(path, descriptor, size);
   }
 
   /**
@@ -55,23 +75,25 @@ export class FileSource implements ByteSource {
     if (descriptor === undefined) {
       throw new HostError("HOST_SYSCALL", "read", `${this.name}: found a closed file, expected an open one`);
     }
+    if (this.#map !== undefined) {
+      if (this.#map.isCut()) this.#failShort(offset, length);
+      return this.#map.bytes.subarray(offset, offset + length);
+    }
     const bytes = this.#buffers?.take(length) ?? new Uint8Array(length);
     if (this.#buffers !== undefined) this.#lent.push(bytes);
     for (let done = 0; done < length; ) {
       const count = syscall("read", this.name, () =>
         readSync(descriptor, bytes, done, length - done, offset + done),
       );
-      if (count === 0) {
-        const place = { file: this.name, offset: offset + done };
-        throw new ElfError(
-          "ELF_TRUNCATED",
-          place,
-          `the file shrank: expected ${length - done} bytes more from here`,
-        );
-      }
+      if (count === 0) this.#failShort(offset + done, length - done);
       done += count;
     }
     return bytes;
+  }
+
+  #failShort(offset: number, length: number): never {
+    const place = { file: this.name, offset };
+    throw new ElfError("ELF_TRUNCATED", place, `the file shrank: expected ${length} bytes more from here`);
   }
 
   /** Closes the file. Closing twice is harmless. */

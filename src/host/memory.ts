@@ -75,6 +75,13 @@ export function mapShared(fd: number, length: number): bigint {
   return address;
 }
 
+/** Maps `length` bytes of `fd` from its start, private and readable. The caller unmaps. */
+export function mapReadable(fd: number, length: number): bigint {
+  const address = toAddress(c.mmap(0, length, PROT_READ, MAP_PRIVATE, fd, 0));
+  if (address === MAP_FAILED) throw systemError("mmap", `${length} bytes`);
+  return address;
+}
+
 /** Maps `length` bytes of `fd` from its start, private, readable and executable. The caller unmaps. */
 export function mapExecutable(fd: number, length: number): bigint {
   const address = toAddress(c.mmap(0, length, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0));

@@ -1,6 +1,7 @@
 /** `bindery addr2line`: questions in, answers out, each as soon as it can be. */
 import type { SymbolizedFrame } from "../../dwfl/symbolize/place.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../help.ts";
+import { mapLarge } from "../mapped.ts";
 import { Output } from "../output.ts";
 import { inputLines } from "../stdin.ts";
 import { type Asked, parseAsked } from "./input.ts";
@@ -15,6 +16,7 @@ export async function showAddresses(
   addresses: readonly string[],
   options: Addr2lineOptions,
 ): Promise<number> {
+  const cutFiles = await mapLarge(options.exe);
   using target = openTarget(options);
   if (options.debuginfod === true) await target.fetch();
   const naming: Naming =
@@ -49,6 +51,7 @@ export async function showAddresses(
   }
   if (options.json === true) out.line(count === 0 ? "[]" : "\n]");
   out.flush();
+  for (const cut of cutFiles()) tell(cut);
   return status;
 }
 

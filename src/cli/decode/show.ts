@@ -7,6 +7,7 @@ import { Dwfl } from "../../dwfl/session.ts";
 import { type DecodedReference, TraceDecoder } from "../../dwfl/symbolize/decode.ts";
 import type { SymbolizedFrame } from "../../dwfl/symbolize/place.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../help.ts";
+import { mapLarge } from "../mapped.ts";
 import { Output } from "../output.ts";
 import { inputLines } from "../stdin.ts";
 import type { DecodeCommandOptions } from "./options.ts";
@@ -20,7 +21,7 @@ const INDENT = "        ";
 /** @returns the exit status */
 export async function showDecoded(options: DecodeCommandOptions): Promise<number> {
   using dwfl = new Dwfl();
-  reportKernel(dwfl, options);
+  const cutFiles = await mapLarge(reportKernel(dwfl, options));
   const decoder = new TraceDecoder(dwfl, options);
   const naming: Naming =
     options.demangle === true ? (await import("../../elf/demangle/index.ts")).demangle : (name) => name;
@@ -53,11 +54,15 @@ export async function showDecoded(options: DecodeCommandOptions): Promise<number
   }
   if (options.json === true) out.line(count === 0 ? "[]" : "\n]");
   out.flush();
+  for (const cut of cutFiles()) {
+    status = EXIT_FAILURE;
+    process.stderr.write(`bindery: ${cut}\n`);
+  }
   return status;
 }
 
-/** The kernel that is named; else, where nothing is, that of the release in the usual places. */
-function reportKernel(dwfl: Dwfl, options: DecodeCommandOptions): void {
+/** The kernel that is named; else, where nothing is, that of the release in the usual places. @returns its vmlinux */
+function reportKernel(dwfl: Dwfl, options: DecodeCommandOptions): string | undefined {
   const { sysroot = "/", release: version = release() } = options;
   const isNamed = options.vmlinux !== undefined || options.modules !== undefined;
   const usual = join(sysroot, "lib/modules", version);
@@ -67,6 +72,7 @@ function reportKernel(dwfl: Dwfl, options: DecodeCommandOptions): void {
     ...(vmlinux === undefined ? {} : { vmlinux }),
     ...(modules === undefined ? {} : { modules }),
   });
+  return vmlinux;
 }
 
 function frameText(
