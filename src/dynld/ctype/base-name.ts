@@ -79,6 +79,7 @@ export function templateName(name: string): string {
     })
     .replace(/\b(\d+)[uU]?[lL]{0,2}(?=[,>\s])/g, "$1")
     .replaceAll(/\s*,\s*/g, ", ")
-    .replaceAll(/\s+([>(])/g, "$1")
+    .replaceAll(/\s+>/g, ">")
+    .replaceAll(/(?<=[\w>*&])\s+\(/g, "(")
     .replaceAll(/\s+([*&])/g, "$1");
 }

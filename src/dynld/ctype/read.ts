@@ -35,6 +35,7 @@ import {
   type TypeParts,
 } from "./dwarf-types.ts";
 import { EntryFacts } from "./entry-facts.ts";
+import { EnumeratorNames } from "./enumerator-names.ts";
 import { readMembers } from "./members.ts";
 
 /** Dimensions of an array; what has more is damaged. */
@@ -53,6 +54,7 @@ export class CTypeReader implements TypeParts {
   readonly #types = new Map<FieldReader, Map<number, CType>>();
   readonly #isC = new Map<DwarfUnit, boolean>();
   readonly #spare: EntryFacts[] = [];
+  readonly #enumeratorNames = new Map<DwarfUnit, EnumeratorNames>();
 
   /** Reads nothing yet. */
   constructor(dwarf: Dwarf) {
@@ -266,7 +268,18 @@ export class CTypeReader implements TypeParts {
   #tag({ unit, offset }: CTypeEntry, name: string | undefined): string | undefined {
     if (this.#isUnitOfC(unit)) return name;
     const die = entryAt(unit, offset);
-    return die.name === undefined ? undefined : templateName(typeName(die, new TypeBudget()));
+    if (die.name === undefined) return undefined;
+    const tag = typeName(die, new TypeBudget());
+    return tag.includes("<") ? templateName(this.#enumerators(unit).numbered(tag)) : tag;
+  }
+
+  #enumerators(unit: DwarfUnit): EnumeratorNames {
+    let names = this.#enumeratorNames.get(unit);
+    if (names === undefined) {
+      names = new EnumeratorNames(unit, (die) => this.type(die));
+      this.#enumeratorNames.set(unit, names);
+    }
+    return names;
   }
 
   #isUnitOfC(unit: DwarfUnit): boolean {

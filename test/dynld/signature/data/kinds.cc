@@ -48,5 +48,10 @@ template <typename F> struct Holder {
   F *function;
 };
 int hold(Holder<int(const space::Point &, long unsigned int)> *holder) { return 0; }
+enum Policy { SINGLE, ATOMIC = 2 };
+template <Policy P, space::Level L, bool B> struct Chosen {
+  int value;
+};
+int choose(Chosen<ATOMIC, space::Level::HIGH, true> chosen) { return chosen.value; }
 extern "C" int plain(int a, bool b, char16_t c, wchar_t d) { return a + b + c + d; }
 space::Square made(3);
