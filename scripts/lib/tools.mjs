@@ -13,6 +13,12 @@ const TOOLS = [
   { commands: ["gcc"], packages: ["gcc"], why: "compiles helper libraries and programs" },
   { commands: ["g++"], packages: ["g++"], why: "C++ exceptions through generated frames" },
   { files: ["/usr/include/stdio.h"], packages: ["libc6-dev"], why: "C headers for the helpers" },
+  { commands: ["rustc"], packages: ["rustc"], why: "plug-ins in Rust, and its types" },
+  {
+    files: ["/usr/include/zlib.h", "/usr/lib/x86_64-*/libz.a"],
+    packages: ["zlib1g-dev"],
+    why: "a library of objects, loaded as a module",
+  },
   { commands: ["clang"], packages: ["clang"], why: "objects for machines that gcc here does not make" },
   { commands: ["ld.lld"], packages: ["lld"], why: "links those objects" },
   { commands: ["llvm-readelf", "llvm-dwarfdump"], packages: ["llvm"], why: "a reader to compare with" },
