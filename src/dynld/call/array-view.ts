@@ -147,7 +147,7 @@ const UNSIGNED: Readonly<Record<number, TypedArrayClass>> = {
 const FLOATS: Readonly<Record<number, TypedArrayClass>> = { 4: Float32Array, 8: Float64Array };
 
 /** The class of typed arrays that arrays of a type are; `undefined` if they are {@link ArrayView}. */
-function typedArrayFor(type: CType): TypedArrayClass | undefined {
+export function typedArrayFor(type: CType): TypedArrayClass | undefined {
   const value = valueKind(type);
   switch (value.kind) {
     case "boolean":

@@ -11,7 +11,7 @@ import { type CallableHandle, type CallableHost, makeCallable } from "./callable
 import { callbackForm } from "./callback.ts";
 import { functionAddress } from "./function-address.ts";
 import type { Memory } from "./memory.ts";
-import type { Access, CallbackForm, ValueModel } from "./model.ts";
+import type { Access, CallbackForm, RecordFields, ValueModel } from "./model.ts";
 import { numberAccess } from "./numbers.ts";
 import { isPointer, type PointerKind, pointerConvert, pointerReader } from "./pointers.ts";
 import { plainRecord, type RecordClass, type RecordView, recordClass, writeRecord } from "./record-view.ts";
@@ -68,6 +68,10 @@ export class CallTypes implements ValueModel, CallableHost {
 
   access(type: CType, isReadOnly: boolean): Access {
     return this.#access.get(type, isReadOnly, () => this.#makeAccess(type, isReadOnly));
+  }
+
+  layout(type: CRecord): RecordFields {
+    return this.#recordClass(type, false).layout;
   }
 
   record(type: CRecord, memory: Memory, isReadOnly: boolean): RecordView {

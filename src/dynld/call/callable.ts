@@ -142,10 +142,11 @@ function build(
       const where = `${name}: parameter ${index + 1}${own === undefined ? "" : `, ${own}`}`;
       return { where, transfer: outgoing(model, of, "call", where) };
     });
-    const result = incoming(model, type.result, `${name}: result`);
-    const signature = {
+    const result = incoming(model, type.result, `${name}: result`, true);
+    const shapes = parameters.map(({ transfer }) => transfer.shape);
+    const signature: NativeSignature = {
       result: result.shape,
-      parameters: parameters.map(({ transfer }) => transfer.shape),
+      parameters: result.form === "through memory" ? ["pointer", ...shapes] : shapes,
     };
     const wrapper = wrap({ name, parameters, result, scope }, functionAt(address, signature));
     return { ...wrapper, signature };

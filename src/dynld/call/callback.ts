@@ -4,11 +4,13 @@ import { DynldError } from "../../errors.ts";
 import type { NativeCallback } from "../../host/callback.ts";
 import { callbackFor, type NativeFunction } from "../../host/typed.ts";
 import { declaration } from "../ctype/declaration.ts";
+import { valueKind } from "../ctype/value-kind.ts";
 import type { CFunction } from "../ctype.ts";
 import { noteAddress } from "./function-address.ts";
 import type { CallbackForm, ValueModel } from "./model.ts";
 import { incoming, outgoing } from "./transfer.ts";
 import { unsupported } from "./unsupported.ts";
+import { callbackWrapper } from "./wrapper.ts";
 
 /**
  * A JavaScript function at an address. It stands for a pointer to a function wherever one is taken, and lives until it is
@@ -48,19 +50,13 @@ export function callbackForm(model: ValueModel, type: CFunction): CallbackForm {
   const name = declaration(type);
   if (type.isVariadic) throw unsupported("callback", type, "which takes more arguments than it declares");
   const parameters = type.parameters.map((parameter, index) =>
-    incoming(model, parameter.type, `callback: parameter ${index + 1}`),
+    incoming(model, parameter.type, `callback: parameter ${index + 1}`, false),
   );
   const where = `callback ${name}: result`;
-  const isVoid = incoming(model, type.result, where).shape === "void";
+  const isVoid = valueKind(type.result).kind === "void";
   const result = isVoid ? undefined : outgoing(model, type.result, "unknown", where);
   const wrapped = new WeakMap<object, NativeFunction>();
-  const wrap = (action: (...args: unknown[]) => unknown): NativeFunction => {
-    const take = parameters.map(({ form, convert }) => (form === "wide" ? toBigint : convert));
-    return (...args) => {
-      const value = action(...args.map((one, index) => take[index]?.(one)));
-      return result === undefined ? undefined : result.convert(value, where);
-    };
-  };
+  let wrap: ReturnType<typeof callbackWrapper> | undefined;
   return {
     signature: {
       result: result?.shape ?? "void",
@@ -69,7 +65,8 @@ export function callbackForm(model: ValueModel, type: CFunction): CallbackForm {
     wrap: (action) => {
       let native = wrapped.get(action);
       if (native === undefined) {
-        native = wrap(action as (...args: unknown[]) => unknown);
+        wrap ??= callbackWrapper({ parameters, result, where });
+        native = wrap(action);
         wrapped.set(action, native);
       }
       return native;
@@ -80,8 +77,4 @@ export function callbackForm(model: ValueModel, type: CFunction): CallbackForm {
 /** Makes a callback. @throws HostError when there are too many */
 export function makeCallback(form: CallbackForm, action: (...args: never[]) => unknown): Callback {
   return new Callback(callbackFor(form.wrap(action), form.signature));
-}
-
-function toBigint(raw: unknown): unknown {
-  return typeof raw === "number" ? BigInt(raw) : raw;
 }

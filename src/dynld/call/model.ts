@@ -19,6 +19,24 @@ export interface Access {
   write(memory: Memory, offset: number, value: unknown, where: string): void;
 }
 
+/** A member: one of a nameless structure or of a base class is a member of what that is in. */
+export interface Field {
+  readonly type: CType;
+  readonly access: Access;
+  /** Bytes from the start; of a bit-field 0, which knows where it is. */
+  readonly offset: number;
+  readonly isBitField: boolean;
+  readonly isReadOnly: boolean;
+}
+
+/** The members of a structure. */
+export interface RecordFields {
+  /** As C declares it. */
+  readonly name: string;
+  readonly record: CRecord;
+  readonly fields: ReadonlyMap<string, Field>;
+}
+
 /** How native code calls JavaScript functions of one type. */
 export interface CallbackForm {
   readonly signature: NativeSignature;
@@ -30,6 +48,8 @@ export interface CallbackForm {
 export interface ValueModel {
   /** @param isReadOnly whether the value is const for being in something that is */
   access(type: CType, isReadOnly: boolean): Access;
+  /** What is known of views of a complete structure. */
+  layout(type: CRecord): RecordFields;
   /** A view of a complete structure in memory. */
   record(type: CRecord, memory: Memory, isReadOnly: boolean): object;
   /** What a function at an address is. */

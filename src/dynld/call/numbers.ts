@@ -42,7 +42,10 @@ export function integerConvert(type: CType, form: IntegerForm): Convert {
     names ??= namesOf(found);
     return names.get(text);
   };
+  const [low, high] = [Number(least), Number(most)];
   return (given, where) => {
+    if (!isWide && typeof given === "number" && given >= low && given <= high && Number.isInteger(given))
+      return given;
     let value: bigint | undefined;
     if (typeof given === "bigint") value = given;
     else if (typeof given === "number" && Number.isSafeInteger(given)) value = BigInt(given);

@@ -8,7 +8,7 @@ import { ArrayView, formOf, isReadOnlyArray } from "./array-view.ts";
 import { functionAddress } from "./function-address.ts";
 import { MEMORY, Memory } from "./memory.ts";
 import type { ValueModel } from "./model.ts";
-import { layoutOf, RecordView } from "./record-view.ts";
+import { layoutOf, type RecordLayout, RecordView } from "./record-view.ts";
 import { sameRecord } from "./same-record.ts";
 
 /** Kinds of values that are pointers. */
@@ -65,7 +65,9 @@ export function pointerConvert(
   const isReference = (value.kind === "view" || value.kind === "address") && value.isReference;
   const isFixed = isConst(target);
   const text = declaration(type);
+  let accepted: RecordLayout | undefined;
   return (given, where, expected = text) => {
+    if (given instanceof RecordView && layoutOf(given) === accepted) return given[MEMORY].native;
     if (given === null) return isReference ? refuse(where, given, text) : null;
     if (typeof given === "bigint") {
       return given >= 0n && given <= MOST && !(isReference && given === 0n)
@@ -74,10 +76,12 @@ export function pointerConvert(
     }
     if (value.kind === "function") return functionAddress(given) ?? refuse(where, given, expected);
     if (given instanceof RecordView) {
-      const { record, isReadOnly, name } = layoutOf(given);
+      const layout = layoutOf(given);
+      const { record, isReadOnly, name } = layout;
       if (!pointsTo(target, record))
         throw new ArgumentError(where, `found a view of ${name}, expected ${text}`);
       if (isReadOnly && !isFixed) throw constant(where, text);
+      accepted = layout;
       return given[MEMORY].native;
     }
     if (given instanceof ArrayView) {

@@ -6,24 +6,12 @@ import { bare, type CMember, type CRecord, isRecord } from "../ctype.ts";
 import { ArgumentError, refuse } from "./argument-error.ts";
 import { bitFieldAccess } from "./bit-field.ts";
 import { type InMemory, MEMORY, Memory } from "./memory.ts";
-import type { Access, ValueModel } from "./model.ts";
+import type { Field, RecordFields, ValueModel } from "./model.ts";
 import { sameRecord } from "./same-record.ts";
 
-/** A member: one of a nameless structure or of a base class is a member of what that is in. */
-interface Field {
-  readonly access: Access;
-  /** Bytes from the start; of a bit-field 0, which knows where it is. */
-  readonly offset: number;
-  readonly isReadOnly: boolean;
-}
-
 /** What is known of all views of one type. */
-export interface RecordLayout {
-  /** As C declares it. */
-  readonly name: string;
-  readonly record: CRecord;
+export interface RecordLayout extends RecordFields {
   readonly isReadOnly: boolean;
-  readonly fields: ReadonlyMap<string, Field>;
 }
 
 const LAYOUT: unique symbol = Symbol("layout");
@@ -178,9 +166,9 @@ function addFields(
     const place = bits + bitOffset;
     const field =
       bitSize === undefined
-        ? { access: model.access(type, isFixed), offset: place / 8 }
-        : { access: bitFieldAccess(member, place, bitSize), offset: 0 };
-    fields.set(name, { ...field, isReadOnly: isFixed });
+        ? { access: model.access(type, isFixed), offset: place / 8, isBitField: false }
+        : { access: bitFieldAccess(member, place, bitSize), offset: 0, isBitField: true };
+    fields.set(name, { type, ...field, isReadOnly: isFixed });
   }
   if (depth >= DEEPEST) return;
   // A member of a derived class stands before one of a base class with the same name.

@@ -1,43 +1,20 @@
-/** How values of a type go into native code and come out of it. */
-import type { NativeRecord, NativeScalar, NativeShape } from "../../host/typed.ts";
+/** How values of any type go into native code and come out of it. */
 import { declaration } from "../ctype/declaration.ts";
 import { isConst, valueKind } from "../ctype/value-kind.ts";
-import type { CRecord, CType } from "../ctype.ts";
-import { ArgumentError, refuse } from "./argument-error.ts";
+import type { CType } from "../ctype.ts";
+import { refuse } from "./argument-error.ts";
+import { typedArrayFor } from "./array-view.ts";
 import { functionAddress } from "./function-address.ts";
-import { MEMORY, Memory } from "./memory.ts";
+import { Memory } from "./memory.ts";
 import type { ValueModel } from "./model.ts";
-import {
-  boolConvert,
-  type Convert,
-  floatConvert,
-  type IntegerForm,
-  integerConvert,
-  integerForm,
-} from "./numbers.ts";
+import { incomingNumber, outgoingNumber } from "./number-transfer.ts";
+import type { Convert } from "./numbers.ts";
 import { isPointer, type PointerKind, pointerConvert, pointerReader, targetOf } from "./pointers.ts";
-import { recordShape } from "./record-shape.ts";
-import { isPlain, layoutOf, type Pieces, piecesOf, RecordView } from "./record-view.ts";
+import { recordEncoder } from "./record-encoder.ts";
+import { incomingRecord, outgoingRecord } from "./record-transfer.ts";
+import { isPlain } from "./record-view.ts";
+import type { Incoming, Lifetime, Outgoing } from "./transfer-form.ts";
 import { unsupported } from "./unsupported.ts";
-
-/** How a value goes in. */
-export interface Outgoing {
-  readonly shape: NativeShape;
-  /** Code that is true of a value that can go as it is; `$` stands for it. None when all are to be converted. */
-  readonly test: string | undefined;
-  readonly convert: Convert;
-}
-
-/** How a value comes out. */
-export interface Incoming {
-  readonly shape: NativeShape;
-  /** `wide`: the number or bigint that stands for 64 bits becomes a bigint. */
-  readonly form: "as it is" | "wide" | "converted";
-  readonly convert: (raw: unknown) => unknown;
-}
-
-/** How long native code may use what a value leads to: for a call's duration, or longer than anyone knows. */
-export type Lifetime = "call" | "unknown";
 
 /**
  * How values of a type go in.
@@ -45,39 +22,26 @@ export type Lifetime = "call" | "unknown";
  * @throws DynldError DYNLD_UNSUPPORTED
  */
 export function outgoing(model: ValueModel, type: CType, lifetime: Lifetime, where: string): Outgoing {
+  const number = outgoingNumber(type);
+  if (number !== undefined) return number;
   const value = valueKind(type);
-  const form = integerForm(type);
-  if (form !== undefined) return outgoingInteger(type, form);
-  if (value.kind === "boolean") {
-    return { shape: "bool", test: 'typeof $ === "boolean"', convert: boolConvert(type) };
-  }
-  if (value.kind === "number") {
-    const shape = value.size === 4 ? "float" : "double";
-    return { shape, test: 'typeof $ === "number"', convert: floatConvert(type) };
-  }
-  if (value.kind === "record") return outgoingRecord(model, value.type, recordShape(value.type, where));
+  if (value.kind === "record") return outgoingRecord(model, value.type, where);
   if (isPointer(value)) return outgoingPointer(model, type, value, lifetime);
   throw unsupported(where, type);
 }
 
-/** How values of a type come out. @throws DynldError DYNLD_UNSUPPORTED */
-export function incoming(model: ValueModel, type: CType, where: string): Incoming {
+/**
+ * How values of a type come out.
+ * @param isResult whether it is what a call gives, and not what a callback is given
+ * @throws DynldError DYNLD_UNSUPPORTED
+ */
+export function incoming(model: ValueModel, type: CType, where: string, isResult: boolean): Incoming {
+  const number = incomingNumber(type);
+  if (number !== undefined) return number;
   const value = valueKind(type);
-  const same = (raw: unknown): unknown => raw;
-  const form = integerForm(type);
-  if (form !== undefined) {
-    return { shape: integerShape(form), form: form.isWide ? "wide" : "as it is", convert: same };
-  }
   if (value.kind === "void") return { shape: "void", form: "as it is", convert: same };
-  if (value.kind === "boolean") return { shape: "bool", form: "as it is", convert: same };
-  if (value.kind === "number") {
-    return { shape: value.size === 4 ? "float" : "double", form: "as it is", convert: same };
-  }
   if (value.kind === "string") return { shape: "string", form: "as it is", convert: same };
-  if (value.kind === "record") {
-    const shape = recordShape(value.type, where);
-    return { shape, form: "converted", convert: recordReader(model, value.type, shape) };
-  }
+  if (value.kind === "record") return incomingRecord(model, value.type, where, isResult);
   if (!isPointer(value)) throw unsupported(where, type);
   const read = pointerReader(model, type, value);
   return {
@@ -87,50 +51,45 @@ export function incoming(model: ValueModel, type: CType, where: string): Incomin
   };
 }
 
-function integerShape({ bits, isSigned }: IntegerForm): NativeScalar {
-  return `${isSigned ? "int" : "uint"}${bits}` as NativeScalar;
-}
-
-function outgoingInteger(type: CType, form: IntegerForm): Outgoing {
-  const { bits, isSigned, isWide } = form;
-  const clip = isWide
-    ? `BigInt.as${isSigned ? "Int" : "Uint"}N(64, $)`
-    : isSigned
-      ? bits === 32
-        ? "($ | 0)"
-        : `($ << ${32 - bits} >> ${32 - bits})`
-      : bits === 32
-        ? "($ >>> 0)"
-        : `($ & ${2 ** bits - 1})`;
-  const test = `typeof $ === "${isWide ? "bigint" : "number"}" && ${clip} === $`;
-  return { shape: integerShape(form), test, convert: integerConvert(type, form) };
+function same(raw: unknown): unknown {
+  return raw;
 }
 
 function outgoingPointer(model: ValueModel, type: CType, value: PointerKind, lifetime: Lifetime): Outgoing {
   const convert = pointerConvert(type, value);
-  const text = declaration(type);
-  if (lifetime === "unknown") {
-    return { shape: "pointer", test: undefined, convert: (given, where) => convert(given, where) };
+  const plain: Outgoing = { shape: "pointer", convert: (given, where) => convert(given, where) };
+  if (lifetime === "unknown") return plain;
+  switch (value.kind) {
+    case "string": {
+      const expected = `a string or ${declaration(type)}`;
+      return {
+        shape: "string",
+        test: 'typeof $ === "string"',
+        convert: (given, where) => convert(given, where, expected),
+      };
+    }
+    case "function":
+      return outgoingFunction(model, type, value, convert);
+    case "address": {
+      const accepts = typedArrayFor(value.target);
+      return accepts === undefined ? plain : { ...plain, accepts };
+    }
+    case "view": {
+      if (!isConst(targetOf(type))) return plain;
+      const { type: record } = value;
+      let encode: ReturnType<typeof recordEncoder> | undefined;
+      return {
+        shape: "pointer",
+        convert: (given, where) => {
+          if (!isPlain(given)) return convert(given, where);
+          const memory = Memory.allocateSmall(record.size ?? 0);
+          encode ??= recordEncoder(model.layout(record));
+          encode(given, memory, where);
+          return memory.view;
+        },
+      };
+    }
   }
-  if (value.kind === "string") {
-    const orText = `a string or ${text}`;
-    return {
-      shape: "pointer",
-      test: 'typeof $ === "string"',
-      convert: (given, where) => convert(given, where, orText),
-    };
-  }
-  if (value.kind === "function") return outgoingFunction(model, type, value, convert);
-  if (value.kind === "view" && isConst(targetOf(type))) {
-    const { type: record } = value;
-    return {
-      shape: "pointer",
-      test: undefined,
-      convert: (given, where) =>
-        isPlain(given) ? temporary(model, record, given, where) : convert(given, where),
-    };
-  }
-  return { shape: "pointer", test: undefined, convert: (given, where) => convert(given, where) };
 }
 
 /** A function of JavaScript's lives for the call; one that is to live longer is made a callback first. */
@@ -147,69 +106,23 @@ function outgoingFunction(
     const why = cause instanceof Error ? cause.message : String(cause);
     return {
       shape: "pointer",
-      test: undefined,
       convert: (given, where) =>
         typeof given === "function" && functionAddress(given) === undefined
           ? refuse(where, given, `the address of a ${declaration(type)}, since ${why}`)
           : convert(given, where),
     };
   }
+  let last: unknown;
+  let lastNative: unknown;
   return {
     shape: form.signature,
-    test: undefined,
-    convert: (given, where) =>
-      typeof given === "function" && functionAddress(given) === undefined
-        ? form.wrap(given as (...args: never[]) => unknown)
-        : convert(given, where),
-  };
-}
-
-function outgoingRecord(model: ValueModel, record: CRecord, shape: NativeRecord): Outgoing {
-  const split = (memory: Memory): Pieces => {
-    const { buffer, byteOffset } = memory.view;
-    return Object.fromEntries(
-      shape.pieces.map(({ offset, size }, index) => [
-        `p${index}`,
-        new Uint8Array(buffer, byteOffset + offset, size),
-      ]),
-    );
-  };
-  const access = model.access(record, false);
-  return {
-    shape,
-    test: undefined,
     convert: (given, where) => {
-      if (given instanceof RecordView && layoutOf(given).record === record) return piecesOf(given, split);
-      const memory = Memory.allocate(shape.size);
-      access.write(memory, 0, given, where);
-      return split(memory);
+      // Most calls are given the function that the one before was.
+      if (given === last && given !== undefined) return lastNative;
+      if (typeof given !== "function" || functionAddress(given) !== undefined) return convert(given, where);
+      last = given;
+      lastNative = form.wrap(given as (...args: never[]) => unknown);
+      return lastNative;
     },
   };
-}
-
-function recordReader(model: ValueModel, record: CRecord, shape: NativeRecord): (raw: unknown) => unknown {
-  const { size, pieces } = shape;
-  return (raw) => {
-    const parts = Object.values(raw as Record<string, ArrayBufferView<ArrayBuffer>>);
-    const [first] = parts;
-    if (first !== undefined && first.byteLength === size) {
-      return model.record(record, Memory.of(first.buffer, first.byteOffset, size), false);
-    }
-    const memory = Memory.allocate(size);
-    const { bytes } = memory;
-    parts.forEach(({ buffer, byteOffset, byteLength }, index) => {
-      bytes.set(new Uint8Array(buffer, byteOffset, byteLength), pieces[index]?.offset ?? 0);
-    });
-    return model.record(record, memory, false);
-  };
-}
-
-/** A structure that lives for a call. */
-function temporary(model: ValueModel, record: CRecord, given: object, where: string): DataView {
-  const { size } = record;
-  if (size === undefined) throw new ArgumentError(where, "found an object, expected a view");
-  const memory = Memory.allocate(size);
-  model.access(record, false).write(memory, 0, given, where);
-  const view = model.record(record, memory, false);
-  return (view as RecordView)[MEMORY].view;
 }

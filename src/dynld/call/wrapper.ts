@@ -1,6 +1,6 @@
 /**
  * Makes the function that stands before a native one: it counts and checks the arguments, converts what must be converted,
- * and calls.
+ * and calls. And that which native code calls before a JavaScript one.
  *
  * Its code is written for each function by itself, so that a call walks no types and the machine inlines every check.
  * Nothing that a file says gets into that code: names and types are values that it refers to.
@@ -8,7 +8,8 @@
 import { compileFunction } from "node:vm";
 import type { NativeFunction } from "../../host/typed.ts";
 import { ArgumentError } from "./argument-error.ts";
-import type { Incoming, Outgoing } from "./transfer.ts";
+import { Memory } from "./memory.ts";
+import type { Incoming, Outgoing } from "./transfer-form.ts";
 
 /** Counts calls that have not returned. */
 export interface CallScope {
@@ -40,6 +41,8 @@ export function wrap(plan: WrapperPlan, native: NativeFunction): Wrapper {
     words,
     wide: new BigInt64Array(words.buffer),
     converts: parameters.map(({ transfer }) => transfer.convert),
+    classes: parameters.map(({ transfer }) => transfer.accepts),
+    allocate: () => Memory.allocateSmall(result.size ?? 0),
     places: parameters.map(({ where }) => where),
     result: result.convert,
     miscounted: (count) => {
@@ -50,6 +53,40 @@ export function wrap(plan: WrapperPlan, native: NativeFunction): Wrapper {
   return make(environment);
 }
 
+/** What a JavaScript function is wrapped in for native code to call it. */
+export interface CallbackPlan {
+  readonly parameters: readonly Incoming[];
+  /** `undefined` of one that gives nothing. */
+  readonly result: Outgoing | undefined;
+  readonly where: string;
+}
+
+/** What native code calls: `action` with converted arguments, whose result it checks and converts. */
+export function callbackWrapper({
+  parameters,
+  result,
+  where,
+}: CallbackPlan): (action: Action) => NativeFunction {
+  const names = parameters.map((_, index) => `a${index}`);
+  const code = [
+    '"use strict";',
+    "const { converts, convert, where } = environment;",
+    ...parameters.map((_, index) => `const c${index} = converts[${index}];`),
+    `return (action) => (${names.join(", ")}) => {`,
+    ...parameters.map(({ form }, index) => {
+      if (form === "wide") return `  if (typeof a${index} === "number") a${index} = BigInt(a${index});`;
+      return form === "converted" ? `  a${index} = c${index}(a${index});` : "";
+    }),
+    `  ${result === undefined ? "" : "const $ = "}action(${names.join(", ")});`,
+    result === undefined ? "" : `  return ${result.test ?? "false"} ? $ : convert($, where);`,
+    "};",
+  ];
+  const environment = { converts: parameters.map(({ convert }) => convert), convert: result?.convert, where };
+  return compileFunction(code.join("\n"), ["environment"])(environment) as (action: Action) => NativeFunction;
+}
+
+type Action = (...args: never[]) => unknown;
+
 interface Environment {
   readonly native: NativeFunction;
   readonly scope: CallScope;
@@ -57,7 +94,9 @@ interface Environment {
   /** The same 8 bytes as `words`. */
   readonly wide: BigInt64Array;
   readonly converts: readonly Outgoing["convert"][];
+  readonly classes: readonly Outgoing["accepts"][];
   readonly places: readonly string[];
+  readonly allocate: () => Memory;
   readonly result: Incoming["convert"];
   readonly miscounted: (count: number) => never;
 }
@@ -66,20 +105,19 @@ function codeOf(parameters: WrapperPlan["parameters"], result: Incoming): string
   const names = parameters.map((_, index) => `a${index}`);
   const lines = [
     '"use strict";',
-    "const { scope, words, wide, converts, places, result, miscounted } = environment;",
+    "const { scope, words, wide, converts, classes, places, result, allocate, miscounted } = environment;",
     "let { native } = environment;",
-    ...names.map((_, index) => `const c${index} = converts[${index}], p${index} = places[${index}];`),
+    ...names.map((_, i) => `const c${i} = converts[${i}], p${i} = places[${i}], k${i} = classes[${i}];`),
     `function call(${names.join(", ")}) {`,
     `  if (arguments.length !== ${names.length}) miscounted(arguments.length);`,
-    ...parameters.map(({ transfer: { test } }, index) => {
-      const convert = `a${index} = c${index}(a${index}, p${index});`;
-      return test === undefined
-        ? `  ${convert}`
-        : `  if (!(${test.replaceAll("$", `a${index}`)})) ${convert}`;
+    ...parameters.map(({ transfer: { test, accepts } }, i) => {
+      const convert = `a${i} = c${i}(a${i}, p${i});`;
+      const isGood = accepts === undefined ? test?.replaceAll("$", `a${i}`) : `a${i} instanceof k${i}`;
+      return isGood === undefined ? `  ${convert}` : `  if (!(${isGood})) ${convert}`;
     }),
     "  scope.active++;",
     "  try {",
-    `    ${RESULTS[result.form](`native(${names.join(", ")})`)}`,
+    `    ${RESULTS[result.form](names.join(", "))}`,
     "  } finally {",
     "    scope.active--;",
     "  }",
@@ -89,13 +127,19 @@ function codeOf(parameters: WrapperPlan["parameters"], result: Incoming): string
   return lines.join("\n");
 }
 
-const RESULTS: Readonly<Record<Incoming["form"], (call: string) => string>> = {
-  "as it is": (call) => `return ${call};`,
-  converted: (call) => `return result(${call});`,
-  // Through memory a number becomes a bigint in a third of the time that BigInt() takes.
-  wide: (call) =>
+const RESULTS: Readonly<Record<Incoming["form"], (names: string) => string>> = {
+  "as it is": (names) => `return native(${names});`,
+  converted: (names) => `return result(native(${names}));`,
+  "through memory": (names) =>
     [
-      `const raw = ${call};`,
+      "const memory = allocate();",
+      `native(${names === "" ? "memory.native" : `memory.native, ${names}`});`,
+      "return result(memory);",
+    ].join("\n    "),
+  // Through memory a number becomes a bigint in a third of the time that BigInt() takes.
+  wide: (names) =>
+    [
+      `const raw = native(${names});`,
       'if (typeof raw !== "number") return raw;',
       "words[0] = raw;",
       "words[1] = Math.floor(raw / 4294967296);",
