@@ -112,8 +112,8 @@ export class Instance {
       for (const { name } of link.imports) uses.push(useOf(request.table, name));
       return new Instance(request, link, object, uses, types);
     } catch (error) {
-      object?.delete();
-      for (const use of uses) use.release();
+      // What the loader keeps may run yet, and call what it uses.
+      if (object === undefined || isDiscarded(object)) for (const use of uses) use.release();
       if (!(error instanceof DlbindError || error instanceof HostError)) throw error;
       throw new DynldError("DYNLD_NO_MEMORY", { file: request.name }, error.message, { cause: error });
     }
@@ -222,6 +222,17 @@ function isCode(link: ModuleLink, at: SegmentAddresses): (address: number) => bo
   const inText = isInText(link.sections, at);
   const imported = new Set(link.imports.map(({ id }) => link.symbols.address[id] ?? 0));
   return (address) => inText(address) || imported.has(address);
+}
+
+/** Deletes the object of a module that could not be loaded. False when the loader keeps it: the reason is told elsewhere. */
+function isDiscarded(object: LiveObject): boolean {
+  try {
+    object.delete();
+    return true;
+  } catch (error) {
+    if (error instanceof DlbindError) return false;
+    throw error;
+  }
 }
 
 /** What finds a thread's block, of which compilers know that every program has it. */

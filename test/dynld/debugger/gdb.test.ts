@@ -1,41 +1,8 @@
 /** gdb on a process with modules: source lines, variables, frames. */
-import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { Gdb } from "../../support/gdb.ts";
-import { Session } from "../../support/session.ts";
 import { type Compiler, compileTo } from "../support/compile.ts";
-
-class Target {
-  readonly #session: Session;
-
-  constructor(session: Session) {
-    this.#session = session;
-  }
-
-  static async start(): Promise<{ target: Target; pid: number }> {
-    const script = join(import.meta.dirname, "target.mjs");
-    const session = new Session("target", process.execPath, [script]);
-    const pid = await session.take("its process id", (text) => {
-      const found = /\{"pid":(\d+)\}\n/.exec(text);
-      return found === null ? undefined : { value: Number(found[1]), used: found.index + found[0].length };
-    });
-    return { target: new Target(session), pid };
-  }
-
-  async ask(command: string, ...args: unknown[]): Promise<unknown> {
-    this.#session.send(JSON.stringify([command, ...args]));
-    const answer = JSON.parse(await this.#session.line(`the answer to ${command}`)) as {
-      value?: unknown;
-      error?: string;
-    };
-    if (answer.error !== undefined) throw new Error(answer.error);
-    return answer.value;
-  }
-
-  async close(): Promise<void> {
-    await this.#session.close();
-  }
-}
+import { Target } from "./target.ts";
 
 async function play(
   act: (target: Target, gdb: Gdb) => Promise<void>,
