@@ -276,9 +276,12 @@ function checkTypes(request: InstanceRequest, link: ModuleLink, types: ModuleTyp
     }
     const wanted = types.symbol(name);
     const found = offered.type?.();
-    const why = wanted === undefined || found === undefined ? undefined : explainMismatch(wanted, found);
+    const { completions = false } = request;
+    const areKnown = wanted !== undefined && found !== undefined;
+    const why = areKnown ? explainMismatch(wanted, found, { completions }) : undefined;
+    if (areKnown && completions && why === undefined) continue;
     const what = why?.message ?? `signature mismatch: ${name}: ${pair}`;
-    problems.push(new DynldError("DYNLD_SIGNATURE_MISMATCH", place, what, { symbol: name }));
+    problems.push(new DynldError("DYNLD_SIGNATURE_MISMATCH", place, what, { symbol: name, cause: why }));
   }
   throwAll(problems);
 }

@@ -270,7 +270,7 @@ export class NativeModule<E extends ExportsShape = AnyExports> implements Dynobj
 
   #load(files: readonly ModuleFile[]): Instance {
     const { maxsize = 0, run = true, global = false } = this.#options;
-    const { policy, exceptions } = this.#options;
+    const { policy, exceptions, completions = false } = this.#options;
     return Instance.load({
       name: this.name,
       files,
@@ -278,6 +278,7 @@ export class NativeModule<E extends ExportsShape = AnyExports> implements Dynobj
       maxsize,
       run,
       global,
+      completions,
       ...(policy === undefined ? {} : { policy }),
       ...(exceptions === undefined ? {} : { exceptions }),
     });
@@ -292,12 +293,17 @@ export class NativeModule<E extends ExportsShape = AnyExports> implements Dynobj
       }
       if (sig === 0n || found.sig === 0n || sig === found.sig) continue;
       const [expected, has] = [old.types.symbol(name), next.types.symbol(name)];
-      const words = { expects: "old version has", provides: "new version has" };
-      const why =
-        expected === undefined || has === undefined ? undefined : explainMismatch(expected, has, words);
+      const { completions = false } = this.#options;
+      const words = { expects: "old version has", provides: "new version has", completions };
+      const areKnown = expected !== undefined && has !== undefined;
+      const why = areKnown ? explainMismatch(expected, has, words) : undefined;
+      if (areKnown && completions && why === undefined) continue;
       const plain = `${name}: old version has ${signatureText(sig)}, new version has ${signatureText(found.sig)}`;
       const what = `reload: ${why?.message ?? plain}`;
-      throw new DynldError("DYNLD_SIGNATURE_MISMATCH", { file: this.name }, what, { symbol: name });
+      throw new DynldError("DYNLD_SIGNATURE_MISMATCH", { file: this.name }, what, {
+        symbol: name,
+        cause: why,
+      });
     }
   }
 

@@ -13,6 +13,11 @@ export interface SignatureRules {
   readonly policy?: SignaturePolicy;
   /** Rules of single symbols; `unchecked` compares nothing. */
   readonly exceptions?: ReadonlyMap<string, SignaturePolicy | "unchecked">;
+  /**
+   * Takes a structure, union or enumeration that one side only declares for any of its tag: where signatures differ, the
+   * types are compared so, if both are known. False when left out; of ELF modules alone.
+   */
+  readonly completions?: boolean;
 }
 
 /** What a check came to: it fits, the two differ, or one is 0 and the policy is strict. */

@@ -64,6 +64,35 @@ describe("a module's imports", () => {
   });
 });
 
+describe("a structure that a module only declares", () => {
+  const OPAQUE =
+    "struct dev; long dev_count(struct dev *d); long ask(struct dev *d) { return dev_count(d); }";
+
+  it("is another than that of the program, unless completions are let pass", () => {
+    using owner = NativeModule.load(compile(OWNER, "gcc", ["-g"]), { name: "owner" });
+    const table = new ExportTable().addModule(owner);
+    const file = compile(OPAQUE, "gcc", ["-g", "-O1"]);
+    const error = refusal(() => NativeModule.load(file, { name: "user", table }));
+    expect(error.code).toBe("DYNLD_SIGNATURE_MISMATCH");
+    expect(error.cause).toMatchObject({
+      symbol: "dev_count",
+      difference: { kind: "completion", path: ["parameter 1", "struct dev"] },
+    });
+    NativeModule.load(file, { name: "user", table, completions: true, policy: "strict" }).unload();
+    const other = compile(
+      OPAQUE.replace(
+        "struct dev; long dev_count(struct dev *d)",
+        "struct dev; long dev_count(const struct dev *d)",
+      ),
+      "gcc",
+      ["-g", "-O1"],
+    );
+    expect(refusal(() => NativeModule.load(other, { name: "user", table, completions: true })).code).toBe(
+      "DYNLD_SIGNATURE_MISMATCH",
+    );
+  });
+});
+
 describe("a new version", () => {
   it("must have the old one's exports with the same types", () => {
     using module = NativeModule.load(compile("long get(int x) { return x; }", "gcc", ["-g"]), {
