@@ -7,6 +7,8 @@ import { SHT } from "../../../src/elf/constants/section.ts";
 import { ElfFile } from "../../../src/elf/file.ts";
 import { compileTo, pathOf, tool } from "../support/compile.ts";
 
+type Hosts = Readonly<Record<string, number>>;
+
 function assemble(target: string, source: string): string {
   const stem = pathOf(`asm${Math.abs(hash(target + source))}`);
   writeFileSync(`${stem}.s`, source);
@@ -19,7 +21,7 @@ function hash(text: string): number {
 }
 
 /** What ld.lld makes: each section where the image has it, the table of entries where the image has its own. */
-function linked(path: string, image: ModuleImage, hosts: Readonly<Record<string, number>>): ElfFile {
+function linked(path: string, image: ModuleImage, hosts: Hosts, relax: boolean): ElfFile {
   const got = image.base + BigInt(image.segments[1]?.offset ?? 0);
   const places = image.sections
     .filter(({ size }) => size > 0)
@@ -36,7 +38,7 @@ function linked(path: string, image: ModuleImage, hosts: Readonly<Record<string,
     "ld.lld",
     "-static",
     "-O0",
-    "--no-relax",
+    ...(relax ? [] : ["--no-relax"]),
     "--noinhibit-exec",
     "--no-check-sections",
     "-T",
@@ -49,7 +51,7 @@ function linked(path: string, image: ModuleImage, hosts: Readonly<Record<string,
   return ElfFile.open(readFileSync(out));
 }
 
-function compare(path: string, hosts: Readonly<Record<string, number>>, base = 0x4000_0000n): ModuleImage {
+function compare(path: string, hosts: Hosts, base = 0x4000_0000n, relax = false): ModuleImage {
   const imports: ImportSource = {
     find: (name) => {
       const address = hosts[name];
@@ -58,7 +60,7 @@ function compare(path: string, hosts: Readonly<Record<string, number>>, base = 0
     names: () => Object.keys(hosts),
   };
   const image = linkImage([{ name: path, bytes: readFileSync(path) }], { base, imports });
-  const oracle = linked(path, image, hosts);
+  const oracle = linked(path, image, hosts, relax);
   let compared = 0;
   for (const { name, address, size } of image.sections) {
     const other = oracle.sections.find((section) => section.name === name && section.addr === address);
@@ -200,6 +202,27 @@ describe("an image is what ld.lld makes", () => {
 
   it("of x86-64 instructions and data", () => {
     compare(assemble("x86_64-linux-gnu", X86_64), { ...HOSTS, small: 0x7abc, lowbyte: 0x55 });
+  });
+
+  it("of loads from the table that can do without it", () => {
+    const source = `
+      .text
+      .globl start, inside, data
+    start:
+      mov data@GOTPCREL(%rip), %rdx
+      movq data@GOTPCREL(%rip), %r9
+      call *inside@GOTPCREL(%rip)
+      jmp *inside@GOTPCREL(%rip)
+    inside:
+      ret
+      .data
+    data: .quad 0
+    `;
+    const image = compare(assemble("x86_64-linux-gnu", source), {}, 0x4000_0000n, true);
+    // lea, lea, addr32 call, jmp and nop
+    expect([0, 1, 7, 8, 14, 15, 20, 25].map((at) => image.bytes[at])).toEqual([
+      0x48, 0x8d, 0x4c, 0x8d, 0x67, 0xe8, 0xe9, 0x90,
+    ]);
   });
 
   it.each([
