@@ -81,8 +81,10 @@ export class DebugSections {
     const relocatable = elf.header.type === ET.ET_REL;
     const sources = relocatable ? relocationSections(elf) : new Map<number, ElfSection[]>();
     for (const section of elf.sections) {
+      // More than half of the sections of a kernel module: their names need not be looked at.
+      if (NO_DEBUG_TYPES.has(section.type)) continue;
       const name = debugName(section.name);
-      if (name === undefined || section.type === SHT.SHT_NOBITS) continue;
+      if (name === undefined) continue;
       const made = new DebugSection(elf, section, sources.get(section.index) ?? [], this.placement);
       const same = this.#byName.get(name);
       if (same === undefined) this.#byName.set(name, [made]);
@@ -118,6 +120,16 @@ export class DebugSections {
     return this.#byName.get(name)?.[0];
   }
 }
+
+/** Types of sections that have no debug information, whatever they are called. */
+const NO_DEBUG_TYPES: ReadonlySet<number> = new Set([
+  SHT.SHT_NULL,
+  SHT.SHT_NOBITS,
+  SHT.SHT_REL,
+  SHT.SHT_RELA,
+  SHT.SHT_SYMTAB,
+  SHT.SHT_STRTAB,
+]);
 
 /** What names of sections mean, those met so far: all files have much the same. */
 const debugNames = new Map<string, string | undefined>();

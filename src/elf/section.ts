@@ -16,10 +16,6 @@ export class ElfSection {
   readonly type: number;
   /** Low 32 bits of `sh_flags`, unsigned; all `SHF_` values are there. */
   readonly flags: number;
-  /** High 32 bits of `sh_flags`; no specification gives them a meaning. */
-  readonly flagsHigh: number;
-  /** `sh_addr`: the address in memory, 0 if the section is not loaded. */
-  readonly addr: bigint;
   /** `sh_offset`: where the contents are in the file. */
   readonly offset: number;
   /** `sh_size`: bytes in the file, compressed where the section is; of a `SHT_NOBITS` section, bytes in memory. */
@@ -28,13 +24,12 @@ export class ElfSection {
   readonly link: number;
   /** `sh_info`: a number whose meaning depends on the type. */
   readonly info: number;
-  /** `sh_addralign`; 0 and 1 both mean none. */
-  readonly addralign: number;
-  /** `sh_entsize`: bytes of an entry, 0 if the section is not a table. */
-  readonly entsize: number;
 
   readonly #image: ElfImage;
   readonly #names: SectionNames;
+  /** The header: what is seldom asked for is decoded when it is. */
+  readonly #table: Uint8Array;
+  readonly #at: number;
   #name: string | undefined;
   #raw: Uint8Array | undefined;
   #bytes: Uint8Array | undefined;
@@ -43,30 +38,55 @@ export class ElfSection {
     const { is64, little } = image;
     this.#image = image;
     this.#names = names;
+    this.#table = table;
+    this.#at = at;
     this.index = index;
     this.nameOffset = readU32(table, at, little);
     this.type = readU32(table, at + 4, little);
     if (is64) {
       this.flags = readU32(table, little ? at + 8 : at + 12, little);
-      this.flagsHigh = readU32(table, little ? at + 12 : at + 8, little);
-      this.addr = readU64(table, at + 16, little);
       this.offset = readSize64(table, at + 24, little);
       this.size = readSize64(table, at + 32, little);
       this.link = readU32(table, at + 40, little);
       this.info = readU32(table, at + 44, little);
-      this.addralign = readSize64(table, at + 48, little);
-      this.entsize = readSize64(table, at + 56, little);
     } else {
       this.flags = readU32(table, at + 8, little);
-      this.flagsHigh = 0;
-      this.addr = BigInt(readU32(table, at + 12, little));
       this.offset = readU32(table, at + 16, little);
       this.size = readU32(table, at + 20, little);
       this.link = readU32(table, at + 24, little);
       this.info = readU32(table, at + 28, little);
-      this.addralign = readU32(table, at + 32, little);
-      this.entsize = readU32(table, at + 36, little);
     }
+  }
+
+  /** High 32 bits of `sh_flags`; no specification gives them a meaning. */
+  get flagsHigh(): number {
+    const { is64, little } = this.#image;
+    return is64 ? readU32(this.#table, little ? this.#at + 12 : this.#at + 8, little) : 0;
+  }
+
+  /** `sh_addr`: the address in memory, 0 if the section is not loaded. */
+  get addr(): bigint {
+    const { is64, little } = this.#image;
+    return is64
+      ? readU64(this.#table, this.#at + 16, little)
+      : BigInt(readU32(this.#table, this.#at + 12, little));
+  }
+
+  /** `sh_addralign`; 0 and 1 both mean none. */
+  get addralign(): number {
+    return this.#size(48, 32);
+  }
+
+  /** `sh_entsize`: bytes of an entry, 0 if the section is not a table. */
+  get entsize(): number {
+    return this.#size(56, 36);
+  }
+
+  #size(at64: number, at32: number): number {
+    const { is64, little } = this.#image;
+    return is64
+      ? readSize64(this.#table, this.#at + at64, little)
+      : readU32(this.#table, this.#at + at32, little);
   }
 
   /**

@@ -14,6 +14,9 @@ import { decodeXz, isXz } from "./xz.ts";
 /** Largest file that whole-file decompression may make, unless the caller says otherwise: 2 GiB. */
 const DEFAULT_LIMIT = 2 ** 31;
 
+/** Bytes at the beginning of a file that are read at once. */
+const HEAD = 1024;
+
 /** A file in memory as it is on disk. */
 export interface FileMap {
   /** Valid until the process ends. */
@@ -40,6 +43,7 @@ export class FileSource implements ByteSource {
   #descriptor: number | undefined;
   readonly #buffers: ReadBuffers | undefined;
   readonly #map: FileMap | undefined;
+  #head: Uint8Array | undefined;
   readonly #lent: Uint8Array<ArrayBuffer>[] = [];
 
   private constructor(path: string, descriptor: number, size: number, buffers: ReadBuffers | undefined) {
@@ -68,7 +72,7 @@ export class FileSource implements ByteSource {
     }
   }
 
-  /** See {@link ByteSource.read}. Each call gives bytes of its own. */
+  /** See {@link ByteSource.read}. */
   read(offset: number, length: number): Uint8Array {
     checkRange(this.name, this.size, offset, length);
     const descriptor = this.#descriptor;
@@ -79,6 +83,13 @@ export class FileSource implements ByteSource {
       if (this.#map.isCut()) this.#failShort(offset, length);
       return this.#map.bytes.subarray(offset, offset + length);
     }
+    // Magic numbers and headers are looked at one after the other.
+    if (offset + length > HEAD) return this.#readAt(descriptor, offset, length);
+    this.#head ??= this.#readAt(descriptor, 0, Math.min(HEAD, this.size));
+    return this.#head.subarray(offset, offset + length);
+  }
+
+  #readAt(descriptor: number, offset: number, length: number): Uint8Array {
     const bytes = this.#buffers?.take(length) ?? new Uint8Array(length);
     if (this.#buffers !== undefined) this.#lent.push(bytes);
     for (let done = 0; done < length; ) {

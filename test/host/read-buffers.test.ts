@@ -35,5 +35,5 @@ test("each file is read right, into what the one before it was read into", () =>
   expect(new Set([a, b, c, d, e, f]).size).toBe(2);
   expect(a).not.toBe(b);
   // What is small has memory of its own.
-  expect(small.map((buffer) => buffer.byteLength)).toEqual([200, 200]);
+  expect(small.map((buffer) => buffer.byteLength)).toEqual([400, 400]);
 });
