@@ -16,5 +16,6 @@ int many(int a, unsigned b, short c, unsigned char d, double e, float f, int g, 
 int first(const char *text) { return *text; }
 int area(struct point p) { return p.x * p.y; }
 int area_at(const struct point *p) { return p->x * p->y; }
+int first_of(const int *values) { return *values; }
 struct vector vector(double x) { return (struct vector){x, x, x}; }
 int apply(int (*f)(int, int), int a, int b) { return f(a, b); }

@@ -64,12 +64,13 @@ export class Bindings<E extends ExportsShape = AnyExports> {
   }
 
   /**
-   * A type that something exported is made of, by its name in C: `struct point`, `point_t`, `unsigned long`, `char *`.
+   * A type that something exported is made of, by its name in C: `struct point`, `point_t`, `unsigned long`, `char *`. Of what has no name, as a
+   * function that is a parameter, the type itself.
    * @throws ArgumentError when there is none
    */
-  type(name: string): NativeType {
+  type(type: string | CType): NativeType {
     if (this.#ended !== undefined) throw this.#ended;
-    return new NativeType(this.#types, this.#types.typeNamed(name));
+    return new NativeType(this.#types, typeof type === "string" ? this.#types.typeNamed(type) : type);
   }
 
   /**

@@ -47,11 +47,12 @@ export class Library<E extends ExportsShape = AnyExports> implements Disposable 
   }
 
   /**
-   * A type that something exported is made of, by its name in C: `struct point`, `point_t`, `unsigned long`, `char *`.
+   * A type that something exported is made of, by its name in C: `struct point`, `point_t`, `unsigned long`, `char *`. Of what has no name, as a
+   * function that is a parameter, the type itself.
    * @throws ArgumentError when there is none
    */
-  type(name: string): NativeType {
-    return this.#bindings.type(name);
+  type(type: string | CType): NativeType {
+    return this.#bindings.type(type);
   }
 
   /**

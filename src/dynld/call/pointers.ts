@@ -65,6 +65,7 @@ export function pointerConvert(
   const isReference = (value.kind === "view" || value.kind === "address") && value.isReference;
   const isFixed = isConst(target);
   const text = declaration(type);
+  const holds = bufferCheck(target);
   let accepted: RecordLayout | undefined;
   return (given, where, expected = text) => {
     if (given instanceof RecordView && layoutOf(given) === accepted) return given[MEMORY].native;
@@ -89,7 +90,7 @@ export function pointerConvert(
       if (isReadOnlyArray(given) && !isFixed) throw constant(where, text);
       return given[MEMORY].native;
     }
-    return isBuffer(given) && holds(given, target) ? given : refuse(where, given, expected);
+    return isBuffer(given) && holds(given) ? given : refuse(where, given, expected);
   };
 }
 
@@ -113,21 +114,20 @@ function pointsTo(target: CType, other: CType): boolean {
   return a !== undefined && a.size === b?.size && a.isFloat === b.isFloat;
 }
 
-/** Whether a buffer may be where a pointer to a type points: its elements are alike, or it has none. */
-function holds(buffer: ArrayBuffer | ArrayBufferView, target: CType): boolean {
+/** Tells whether a buffer may be where a pointer to a type points: its elements are alike, or it has none. */
+function bufferCheck(target: CType): (buffer: ArrayBuffer | ArrayBufferView) => boolean {
   const to = bare(target);
-  if (to.kind === "void") return true;
+  if (to.kind === "void") return () => true;
   const { size = 0 } = to;
-  if (isRecord(to)) return buffer.byteLength >= size;
-  if (to.kind === "array") return holds(buffer, to.element);
-  if (buffer instanceof DataView || !ArrayBuffer.isView(buffer)) return buffer.byteLength >= size;
+  if (isRecord(to)) return (buffer) => buffer.byteLength >= size;
+  if (to.kind === "array") return bufferCheck(to.element);
   const form = formAt(target);
-  const isFloat = buffer instanceof Float32Array || buffer instanceof Float64Array;
-  return (
-    form !== undefined &&
-    isFloat === form.isFloat &&
-    (buffer as ArrayBufferView & { BYTES_PER_ELEMENT: number }).BYTES_PER_ELEMENT === form.size
-  );
+  return (buffer) => {
+    if (buffer instanceof DataView || !ArrayBuffer.isView(buffer)) return buffer.byteLength >= size;
+    const isFloat = buffer instanceof Float32Array || buffer instanceof Float64Array;
+    const width = (buffer as ArrayBufferView & { BYTES_PER_ELEMENT: number }).BYTES_PER_ELEMENT;
+    return isFloat === form?.isFloat && width === form.size;
+  };
 }
 
 /** How a number or pointer lies in memory. */
