@@ -5,19 +5,19 @@ import { join } from "node:path";
 import { root, run } from "./run.mjs";
 
 /** Where packages are unpacked, a folder each, and kept from run to run. */
-const CACHE = process.env.BINDERY_CACHE ?? join(root, "node_modules/.cache/bindery");
+export const PACKAGE_CACHE = process.env.BINDERY_CACHE ?? join(root, "node_modules/.cache/bindery");
 
 /**
  * The unpacked tree of a package, fetched with `apt-get download` if it is not there yet.
  * @throws Error when it can't be fetched or unpacked; no half tree is left then
  */
 export function unpackedPackage(name) {
-  const tree = join(CACHE, name);
+  const tree = join(PACKAGE_CACHE, name);
   if (existsSync(tree)) return tree;
-  mkdirSync(CACHE, { recursive: true });
+  mkdirSync(PACKAGE_CACHE, { recursive: true });
   // apt gives up its privileges to download, and then needs a folder that others may enter.
   const download = mkdtempSync(join(tmpdir(), "bindery-package-"));
-  const unpacked = mkdtempSync(join(CACHE, "unpacking-"));
+  const unpacked = mkdtempSync(join(PACKAGE_CACHE, "unpacking-"));
   try {
     console.log(`fetching ${name}`);
     const quiet = ["-q", "-o", "APT::Sandbox::User=root"];

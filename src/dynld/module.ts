@@ -8,7 +8,7 @@ import { type Callable, callableAt } from "../host/call.ts";
 import { dlsym } from "../host/dl.ts";
 import { type AnyExports, Bindings, type BoundSymbol, type ExportsShape } from "./call/bindings.ts";
 import type { NativeType } from "./call/native-type.ts";
-import type { CSymbol } from "./ctype.ts";
+import type { CSymbol, CType } from "./ctype.ts";
 import { type Dynobj, dynimport } from "./dynobj.ts";
 import { type Dynsym, type DynsymLike, dynfindsym } from "./dynsym.ts";
 import { ExportTable } from "./export-table.ts";
@@ -158,11 +158,12 @@ export class NativeModule<E extends ExportsShape = AnyExports> implements Dynobj
   }
 
   /**
-   * A type that something exported is made of, by its name in C: `struct point`, `unsigned long`, `char *`.
+   * A type that something exported is made of, by its name in C: `struct point`, `unsigned long`, `char *`;
+   * or a type that has no name, as functions that are parameters, from {@link typeOf}.
    * @throws ArgumentError when there is none
    */
-  type(name: string): NativeType {
-    return this.#bound().type(name);
+  type(type: string | CType): NativeType {
+    return this.#bound().type(type);
   }
 
   /**

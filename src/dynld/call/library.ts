@@ -47,8 +47,8 @@ export class Library<E extends ExportsShape = AnyExports> implements Disposable 
   }
 
   /**
-   * A type that something exported is made of, by its name in C: `struct point`, `point_t`, `unsigned long`, `char *`. Of what has no name, as a
-   * function that is a parameter, the type itself.
+   * A type that something exported is made of, by its name in C: `struct point`, `point_t`, `unsigned long`, `char *`;
+   * or a type that has no name, as functions that are parameters.
    * @throws ArgumentError when there is none
    */
   type(type: string | CType): NativeType {
