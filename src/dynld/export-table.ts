@@ -1,4 +1,5 @@
 /** The table of symbols that a program offers to the modules that it loads. */
+import { STT } from "../elf/constants/symbol.ts";
 import { DynldError } from "../errors.ts";
 import { type NativeCallback, nativeCallback } from "../host/callback.ts";
 import type { CSymbol } from "./ctype.ts";
@@ -9,6 +10,8 @@ import { LibrarySymbols } from "./library-symbols.ts";
 export interface ExportOwner {
   readonly name: string;
   readonly export: readonly Dynsym[];
+  /** Where its symbols are, with their `STT_` types. */
+  readonly object: { symbol(name: string): { readonly type: number } | undefined };
   /** The type of an export, where it is known. */
   typeOf(name: string): CSymbol | undefined;
   /** Notes a user. @returns what ends the use */
@@ -28,7 +31,8 @@ export interface OfferedSymbol {
   readonly sig: bigint;
   /** Address; of a JavaScript function 0 until somebody uses it. */
   readonly address: bigint;
-  readonly isData: boolean;
+  /** Whether it is data and no function; `undefined` where that is not known. */
+  readonly isData: boolean | undefined;
   /** Its type, where it is known: what a mismatch of signatures is explained by. */
   readonly type?: () => CSymbol | undefined;
   /** Takes it in use, if that means something. @returns its address, and what ends the use */
@@ -37,7 +41,10 @@ export interface OfferedSymbol {
 
 /** A symbol with an address of the caller's. */
 export interface AddressSymbol extends DynsymLike {
-  /** It is no function: it can't be reached by way of a stub. False by default. */
+  /**
+   * Whether it is data, which code must reach, or a function, which a stub may stand for. Without this it may be either, and
+   * what is farther than 2 GiB is called through a stub, and not reached otherwise.
+   */
   readonly isData?: boolean;
 }
 
@@ -53,7 +60,7 @@ export class ExportTable {
   }[] = [];
 
   /** Adds a symbol by address. @throws DynldError DYNLD_DUPLICATE */
-  add({ name, sig, addr, isData = false }: AddressSymbol): this {
+  add({ name, sig, addr, isData }: AddressSymbol): this {
     return this.#put({ name, sig: BigInt(sig), address: BigInt.asUintN(64, BigInt(addr)), isData });
   }
 
@@ -106,7 +113,7 @@ export class ExportTable {
           return sig();
         },
         address: addr,
-        isData: false,
+        isData: module.object.symbol(name)?.type === STT.STT_OBJECT,
         type: () => module.typeOf(name),
         acquire: () => ({ address: addr, release: module.use() }),
       });

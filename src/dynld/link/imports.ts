@@ -8,8 +8,8 @@ import { type LinkSymbols, ORIGIN } from "./symbols.ts";
 /** What a name outside stands for. */
 export interface ImportedSymbol {
   readonly address: bigint;
-  /** Functions may be reached by way of a stub; data may not. By default a function. */
-  readonly isData?: boolean;
+  /** Functions may be reached by way of a stub; data may not. Where it is not known, only calls go through a stub. */
+  readonly isData?: boolean | undefined;
 }
 
 /** Where a module's undefined symbols are looked up. */

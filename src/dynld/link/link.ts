@@ -99,14 +99,16 @@ export class ModuleLink {
     const needs = new Needs(this.symbols, this.#records, this.#machine);
     const made = this.#makeSymbols();
     this.imports = resolveImports(this.symbols, request.imports, (id) => needs.isUsed(id));
-    const data = new Set(this.imports.filter(({ symbol }) => symbol.isData === true).map(({ id }) => id));
+    const functions = new Set(
+      this.imports.filter(({ symbol }) => symbol.isData === false).map(({ id }) => id),
+    );
     this.isStatic = needs.isStatic;
     if (needs.isStatic) this.#checkStaticBlock();
     this.isLow = this.#machine.word === 8 && needs.isLow;
     this.near = this.imports
-      .filter(({ id, symbol }) => symbol.isData === true && needs.isWantedNear(id))
+      .filter(({ id, symbol }) => symbol.isData !== false && needs.isWantedNear(id))
       .map(({ symbol }) => symbol.address);
-    this.#slots = assignSlots(this.symbols, needs, this.#machine, (id) => !data.has(id));
+    this.#slots = assignSlots(this.symbols, needs, this.#machine, (id) => functions.has(id));
     const { size } = this.sections;
     size.rodata = this.#slots.entries * this.#machine.word;
     placeSections(this.sections);

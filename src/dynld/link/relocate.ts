@@ -14,7 +14,7 @@ import type { DynldError } from "../../errors.ts";
 import { linkError } from "./fault.ts";
 import type { LinkMachine } from "./machine.ts";
 import type { PieceRecords } from "./records.ts";
-import { isThreadFormula, NO_SLOT, type Slots, usesEntry } from "./slots.ts";
+import { isCall, isThreadFormula, NO_SLOT, type Slots, usesEntry } from "./slots.ts";
 import { type LinkSymbols, ORIGIN } from "./symbols.ts";
 
 /** Addresses that are known once all is placed. */
@@ -88,7 +88,8 @@ export function applyRecords(
     if (machine.word === 4) value = value | 0;
     if (!fitsField(row, value)) {
       const stub = slots.stub[id] ?? NO_SLOT;
-      const near = stub === NO_SLOT ? s : stubAddress(placed, stub);
+      const isReached = stub !== NO_SLOT && (slots.standsFor[id] === 1 || isCall(row));
+      const near = isReached ? stubAddress(placed, stub) : s;
       value = relocationValue(row.formula, near, a, p, near, g, got, z);
       if (!fitsField(row, value)) return overflow(records, i, row, value, placed, id);
     }

@@ -7,7 +7,7 @@ import { checkRecord, type PieceRecords } from "./records.ts";
 import { type LinkSymbols, ORIGIN } from "./symbols.ts";
 
 /** What relocations want of a symbol, as bits. */
-const NEED = { used: 1, entry: 2, near: 4, pair: 8, distance: 16 } as const;
+const NEED = { used: 1, entry: 2, near: 4, pair: 8, distance: 16, call: 32 } as const;
 
 /** No entry, no stub. */
 export const NO_SLOT = -1;
@@ -61,7 +61,12 @@ export class Needs {
     return ((this.#bits[id] ?? 0) & NEED.entry) !== 0;
   }
 
-  /** A field that holds no whole address refers to it. */
+  /** It is called, or jumped to. */
+  isCalled(id: number): boolean {
+    return ((this.#bits[id] ?? 0) & NEED.call) !== 0;
+  }
+
+  /** A field that holds no whole address refers to it, and does not call it. */
   isWantedNear(id: number): boolean {
     return ((this.#bits[id] ?? 0) & NEED.near) !== 0;
   }
@@ -96,13 +101,18 @@ export class Needs {
         if (row.formula === "LD + A - P") this.#usesBlock = true;
         if (row.formula === "IE + A - P" || row.formula === "D + T + A") this.#isStatic = true;
       } else if (row.size < machine.word || row.formula === "L + A - P" || machine.word === 4) {
-        bits |= NEED.near;
+        bits |= isCall(row) ? NEED.call : NEED.near;
       }
       if (row.formula === "S + A" && row.size === 4 && this.#symbols.origin[id] === ORIGIN.piece)
         this.#isLow = true;
       this.#bits[id] = (this.#bits[id] ?? 0) | bits;
     }
   }
+}
+
+/** True for a formula with `L`: what is called. */
+export function isCall({ formula }: CodeRelocation): boolean {
+  return formula.startsWith("L ");
 }
 
 /** True for a formula of thread-local storage. */
@@ -127,6 +137,8 @@ export interface Slots {
   /** By symbol: its entry, and its stub; {@link NO_SLOT}. */
   readonly entry: Int32Array;
   readonly stub: Int32Array;
+  /** By symbol: 1 where the stub's address may stand for its own, as that of a function may. */
+  readonly standsFor: Uint8Array;
   /** By symbol: its entry with module and distance, two words, and that with the distance from the thread pointer. */
   readonly pair: Int32Array;
   readonly distance: Int32Array;
@@ -139,7 +151,7 @@ export interface Slots {
   readonly entries: number;
 }
 
-/** @param isFunction whether an imported symbol may be reached through a stub */
+/** @param isFunction whether an imported symbol is known to be one: what is not may be called through a stub, and no more */
 export function assignSlots(
   symbols: LinkSymbols,
   needs: Needs,
@@ -150,6 +162,7 @@ export function assignSlots(
   const stub = new Int32Array(symbols.length).fill(NO_SLOT);
   const pair = new Int32Array(symbols.length).fill(NO_SLOT);
   const distance = new Int32Array(symbols.length).fill(NO_SLOT);
+  const standsFor = new Uint8Array(symbols.length);
   const stubSymbol: number[] = [];
   const stubEntry: number[] = [];
   let entries = 0;
@@ -165,9 +178,12 @@ export function assignSlots(
     const origin = symbols.origin[id];
     // A symbol whose address its resolver tells is its stub, whoever asks.
     const indirect = origin === ORIGIN.piece && symbols.type[id] === STT.STT_GNU_IFUNC;
-    const far = origin === ORIGIN.imported && isFunction(id);
-    const missing = origin === ORIGIN.undefined;
-    if (!indirect && !(needs.isWantedNear(id) && (far || missing))) continue;
+    // A weak symbol that is not there has the address 0, which no stub may stand for; its calls lead to 0.
+    const isOutside = origin === ORIGIN.imported || origin === ORIGIN.undefined;
+    const known = origin === ORIGIN.imported && isFunction(id);
+    const isReached = isOutside && (needs.isCalled(id) || (known && needs.isWantedNear(id)));
+    if (known) standsFor[id] = 1;
+    if (!indirect && !isReached) continue;
     stub[id] = stubSymbol.length;
     stubSymbol.push(id);
     if (indirect) stubEntry.push(entries++);
@@ -178,5 +194,5 @@ export function assignSlots(
   }
   const block = needs.usesBlock ? entries : NO_SLOT;
   if (needs.usesBlock) entries += 2;
-  return { entry, stub, pair, distance, block, stubSymbol, stubEntry, entries };
+  return { entry, stub, standsFor, pair, distance, block, stubSymbol, stubEntry, entries };
 }

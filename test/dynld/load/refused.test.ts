@@ -65,6 +65,19 @@ describe("a module is refused", () => {
     expect(error.message).toContain("-fPIC");
   });
 
+  it("rather than have code read a stub for data", () => {
+    const source =
+      "extern int far; int get(void) { return far; } int call(void) { extern int f(void); return f(); }";
+    const table = new ExportTable()
+      .add({ name: "far", sig: 0, addr: 0x1000 })
+      .add({ name: "f", sig: 0, addr: 0x1000 })
+      .add({ name: "high", sig: 0, addr: 0x7fff_0000_0000, isData: true });
+    const high = "extern int high; int other(void) { return high; }";
+    const error = refusal(compile(source + high, "gcc", ["-fPIE"]), { table });
+    expect([error, ...error.also].map(({ symbol }) => symbol)).not.toContain("f");
+    expect(error.code).toBe("DYNLD_OVERFLOW");
+  });
+
   it("for its size, before memory is taken", () => {
     const large = compile("char large[3 << 20]; int get(void) { return large[5]; }");
     const error = refusal(large, { maxsize: 3 << 20 });
