@@ -7,7 +7,11 @@ import { join } from "node:path";
 import { rolldown } from "rolldown";
 
 /** Files that are started by name: the command, and what threads run. */
-const ENTRIES = { main: "main.js", "count-worker": "dwarf/count-worker.js" };
+const ENTRIES = {
+  main: "main.js",
+  "count-worker": "dwarf/count-worker.js",
+  "guard-main": "../rtld/guard/guard-main.js",
+};
 
 /** Replaces the modules in `dist/cli` by bundles without comments. Packages are not bundled. */
 export async function bundleCommand(dist) {

@@ -70,6 +70,16 @@ const COMMANDS: readonly CommandEntry[] = [
     define: async () => (await import("./exporttab.ts")).defineExporttab,
   },
   {
+    name: "trace",
+    summary: "follow what a process loads and unloads",
+    define: async () => (await import("./trace.ts")).defineTrace,
+  },
+  {
+    name: "maps",
+    summary: "show what a process has loaded",
+    define: async () => (await import("./maps.ts")).defineMaps,
+  },
+  {
     name: "live",
     summary: "make a library that grows while it runs",
     define: async () => (await import("./live.ts")).defineLive,

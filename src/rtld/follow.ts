@@ -4,7 +4,7 @@ import { RtldAgent } from "./agent.ts";
 import type { rd_event_e, rd_state_e } from "./constants.ts";
 import type { LoadObject } from "./load-object.ts";
 import { LiveProcess } from "./proc/live.ts";
-import type { Target, TargetEvent } from "./target/target.ts";
+import type { ControlledProcess, TargetEvent } from "./target/controlled.ts";
 
 /** What happened in a process that is followed. The thread that it is about waits until the listener returns. */
 export interface LinkerEvent {
@@ -14,7 +14,7 @@ export interface LinkerEvent {
   /** When it was noticed: milliseconds as `performance.now` counts them. */
   readonly time: number;
   /**
-   * What the run-time linker tells; or `attach`, with what was loaded before; `exec` of another program; `exit`; or `error`:
+   * What the run-time linker tells; or `exec` of a program; `attach` to a process or a new child, with what is loaded already; `exit`; or `error`:
    * of this program nothing can be told, and it runs on.
    */
   readonly event: Exclude<rd_event_e, "RD_NONE"> | "attach" | "exec" | "exit" | "error";
@@ -40,15 +40,15 @@ const NO_CHANGES = { added: [], removed: [] } as const;
 const NOTHING = { state: "RD_NOSTATE", ...NO_CHANGES } as const;
 
 /**
- * Follows a process whose threads are stopped, as {@link Target.spawn} and {@link Target.attach} leave it, until it ends or
+ * Follows a process whose threads are stopped, as starting and attaching leave it, until it ends or
  * is let go of; and its children, if the target takes them under control. Takes all events of the target.
  *
  * @returns when all that is followed ended
  */
-export async function followLinker(target: Target, listener: LinkerListener): Promise<void> {
+export async function followLinker(target: ControlledProcess, listener: LinkerListener): Promise<void> {
   const follower = new Follower(target, listener);
   const children: Promise<void>[] = [];
-  follower.begin("attach");
+  follower.begin(target.origin === "spawn" ? "exec" : "attach");
   target.continue();
   for (;;) {
     const event = await target.next();
@@ -62,12 +62,12 @@ export async function followLinker(target: Target, listener: LinkerListener): Pr
 
 /** Follows one process. */
 class Follower {
-  readonly #target: Target;
+  readonly #target: ControlledProcess;
   readonly #process: LiveProcess;
   readonly #listener: LinkerListener;
   #agent: RtldAgent | undefined;
 
-  constructor(target: Target, listener: LinkerListener) {
+  constructor(target: ControlledProcess, listener: LinkerListener) {
     this.#target = target;
     this.#process = new LiveProcess(target);
     this.#listener = listener;

@@ -17,6 +17,7 @@ export {
   rd_state_e,
 } from "./constants.ts";
 export { followLinker, type LinkerEvent, type LinkerListener } from "./follow.ts";
+export { GuardedTarget } from "./guard/target.ts";
 export type { LinkMapChange } from "./link-maps.ts";
 export type { LoadObject } from "./load-object.ts";
 export { CoreProcess } from "./proc/core.ts";
@@ -24,5 +25,6 @@ export { LiveProcess } from "./proc/live.ts";
 export { ObservedProcess } from "./proc/observed.ts";
 export type { LogListener, ProcService } from "./proc/service.ts";
 export { type RegisterName, Registers } from "./registers.ts";
+export type { ControlledProcess, Origin, TargetEvent } from "./target/controlled.ts";
 export type { ProcessEvent } from "./target/event.ts";
-export { Target, type TargetEvent, type TargetOptions, type TargetSpawnOptions } from "./target/target.ts";
+export { Target, type TargetOptions, type TargetSpawnOptions } from "./target/target.ts";

@@ -38,20 +38,26 @@ export class LinkMaps {
    * @throws RtldError `RD_ERR` if a list leads back into itself or out of memory; what was known stays then
    */
   update(namespaces: readonly Namespace[], onlyAdded: boolean): LinkMapChange {
-    const lists = namespaces.map(({ lmid, map }) => {
+    const lists: LoadObject[][] = [];
+    const added: LoadObject[] = [];
+    const removed = this.#known.slice(namespaces.length).flat();
+    for (const { lmid, map } of namespaces) {
       const known = this.#known[lmid] ?? [];
       const last = known.at(-1);
-      return onlyAdded && last !== undefined && known[0]?.linkMap === map
-        ? [...known, ...this.#read(lmid, this.#next(last.linkMap), known)]
-        : this.#read(lmid, map, []);
-    });
-    const before = new Set(this.objects);
-    const after = new Set(lists.flat());
+      if (onlyAdded && last !== undefined && known[0]?.linkMap === map) {
+        const more = this.#read(lmid, this.#next(last.linkMap), known);
+        lists.push(more.length === 0 ? known : [...known, ...more]);
+        added.push(...more);
+      } else {
+        const list = this.#read(lmid, map, []);
+        const [before, after] = [new Set(known), new Set(list)];
+        lists.push(list);
+        added.push(...list.filter((one) => !before.has(one)));
+        removed.push(...known.filter((one) => !after.has(one)));
+      }
+    }
     this.#known.splice(0, Number.POSITIVE_INFINITY, ...lists);
-    return {
-      added: [...after].filter((one) => !before.has(one)),
-      removed: [...before].filter((one) => !after.has(one)),
-    };
+    return { added, removed };
   }
 
   #next(at: bigint): bigint {
@@ -59,6 +65,7 @@ export class LinkMaps {
   }
 
   #read(lmid: number, first: bigint, before: readonly LoadObject[]): LoadObject[] {
+    if (first === 0n) return [];
     const known = new Map((this.#known[lmid] ?? []).map((one) => [one.linkMap, one]));
     const seen = new Set(before.map((one) => one.linkMap));
     const objects: LoadObject[] = [];

@@ -99,8 +99,23 @@ export class LoadObject {
 
   /** `rl_refname`: of a filter, the object that it stands for; otherwise empty. */
   get refName(): string {
-    const table = this.#dynamicText(DT.DT_FILTER) ?? this.#dynamicText(DT.DT_AUXILIARY);
-    return table ?? "";
+    return this.#texts(DT.DT_FILTER)[0] ?? this.#texts(DT.DT_AUXILIARY)[0] ?? "";
+  }
+
+  /** `DT_SONAME`: the name by which others need it; empty if it has none. */
+  get soname(): string {
+    return this.#texts(DT.DT_SONAME)[0] ?? "";
+  }
+
+  /** `DT_NEEDED`: names of the libraries that it needs, in order. */
+  get needed(): readonly string[] {
+    return this.#texts(DT.DT_NEEDED);
+  }
+
+  /** How many relocations it has for the run-time linker. */
+  get relocationCount(): number {
+    const tables = this.#read((elf) => elf.dynamicRelocations().map((one) => one.length));
+    return (tables ?? []).reduce((sum, length) => sum + length, 0);
   }
 
   /** `rl_plt_base`: address of the procedure linkage table, by the section headers of the file; 0 if it has none. */
@@ -192,11 +207,20 @@ export class LoadObject {
     }
   }
 
-  #dynamicText(tag: number): string | undefined {
+  #texts(tag: number): string[] {
+    const found = this.#read((elf) => {
+      const table = elf.dynamic();
+      const entries = table?.entries.filter((one) => one.tag === tag) ?? [];
+      return entries.map((one) => table?.stringOf(one) ?? "");
+    });
+    return found ?? [];
+  }
+
+  /** What can be had of the file in memory; `undefined` if that is damaged. */
+  #read<T>(get: (elf: ElfFile) => T): T | undefined {
+    const { elf } = this.#memory;
     try {
-      const table = this.#memory.elf?.dynamic();
-      const entry = table?.entries.find((one) => one.tag === tag);
-      return entry === undefined ? undefined : table?.stringOf(entry);
+      return elf === undefined ? undefined : get(elf);
     } catch (error) {
       if (error instanceof BinderyError) return undefined;
       throw error;

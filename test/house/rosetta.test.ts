@@ -3,8 +3,8 @@ import { resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import { Allocation } from "../../src/dlbind/allocation.ts";
 import * as dlbind from "../../src/dlbind/index.ts";
-import { FieldReader } from "../../src/dwarf/relocation/field.ts";
 import * as dwarf from "../../src/dwarf/index.ts";
+import { FieldReader } from "../../src/dwarf/relocation/field.ts";
 import * as dwfl from "../../src/dwfl/index.ts";
 import * as dynld from "../../src/dynld/index.ts";
 import { InfernoImage } from "../../src/dynld/inferno/image.ts";
@@ -12,6 +12,8 @@ import * as elf from "../../src/elf/index.ts";
 import { RelocationTable } from "../../src/elf/relocation.ts";
 import { ElfSection } from "../../src/elf/section.ts";
 import { DynldError } from "../../src/errors.ts";
+import * as rtld from "../../src/rtld/index.ts";
+import { LoadObject } from "../../src/rtld/load-object.ts";
 
 const text = readFileSync(resolve(import.meta.dirname, "../../docs/rosetta.md"), "utf8");
 
@@ -24,7 +26,7 @@ const SEEDS = {
   dynld:
     "Dynsym Dynobj _exporttab signof dynloadfd dynloadgen dynimport dynfindsym dyntabsize dynfreeimport dynobjfree",
   librtld_db:
-    "rd_agent_t rd_err_e psaddr_t lwpid_t rd_event_enable rd_event_addr rd_event_getmsg rd_plt_resolution rd_event_e RD_NONE RD_PREINIT RD_POSTINIT RD_DLACTIVITY rd_notify_e rd_notify_t RD_NOTIFY_BPT RD_NOTIFY_AUTOBPT RD_NOTIFY_SYSCALL rd_event_msg_t rd_state_e RD_NOSTATE RD_CONSISTENT RD_ADD RD_DELETE rd_skip_e RD_RESOLVE_NONE RD_RESOLVE_STEP RD_RESOLVE_TARGET RD_RESOLVE_TARGET_STEP rd_plt_info_t pi_skip_method pi_nstep pi_target pi_baddr pi_flags RD_FLG_PI_PLTBOUND",
+    "rd_agent_t rd_err_e psaddr_t lwpid_t rd_event_enable rd_event_addr rd_event_getmsg rd_plt_resolution rd_init rd_new rd_delete rd_reset rd_errstr rd_log rd_loadobj_iter rd_loadobj_t rd_objpad_enable rd_event_e RD_NONE RD_PREINIT RD_POSTINIT RD_DLACTIVITY rd_notify_e rd_notify_t RD_NOTIFY_BPT RD_NOTIFY_AUTOBPT RD_NOTIFY_SYSCALL rd_event_msg_t rd_state_e RD_NOSTATE RD_CONSISTENT RD_ADD RD_DELETE rd_skip_e RD_RESOLVE_NONE RD_RESOLVE_STEP RD_RESOLVE_TARGET RD_RESOLVE_TARGET_STEP rd_plt_info_t pi_skip_method pi_nstep pi_target pi_baddr pi_flags RD_FLG_PI_PLTBOUND",
 };
 
 const rows = text
@@ -47,9 +49,9 @@ describe("docs/rosetta.md", () => {
 
   it("names only what exists", () => {
     const publicNames = new Map<string, unknown>([
-      ...Object.entries({ ...dlbind, ...elf, ...dwarf, ...dwfl, ...dynld, DynldError }),
+      ...Object.entries({ ...dlbind, ...elf, ...dwarf, ...dwfl, ...dynld, ...rtld, DynldError }),
       // Public as types: only other objects make them.
-      ...Object.entries({ Allocation, ElfSection, FieldReader, InfernoImage, RelocationTable }),
+      ...Object.entries({ Allocation, ElfSection, FieldReader, InfernoImage, LoadObject, RelocationTable }),
     ]);
     const types = new Set([
       "bigint",
@@ -60,6 +62,10 @@ describe("docs/rosetta.md", () => {
       "Dynobj",
       "Dynsym",
       "InfernoOpenOptions",
+      "ProcService",
+      "RdEventMsg",
+      "RdNotify",
+      "RdPltInfo",
     ]);
     const checked: string[] = [];
     for (const name of rows.flatMap(here)) {

@@ -136,7 +136,7 @@ describe.each(["program", "fixed"] as const)("%s", (which) => {
     const own = events.filter((one) => one.pid === target.pid).map(summary);
     const plugin = basename(files.plugin);
     expect(own).toEqual([
-      "attach",
+      "exec",
       ...start(which),
       "RD_DLACTIVITY RD_ADD",
       `RD_DLACTIVITY RD_CONSISTENT +${plugin}`,
@@ -191,6 +191,44 @@ function readlinkOf(path: string): string {
     return path;
   }
 }
+
+describe("musl's run-time linker", () => {
+  it("tells of what it loads, and of the start, before it runs initializers", async () => {
+    const source = `
+#include <dlfcn.h>
+#include <stdio.h>
+__attribute__((constructor)) static void begin(void) { puts("begin"); fflush(stdout); }
+int main(int argc, char **argv) { return dlopen(argv[1], RTLD_NOW) == 0 ? 1 : 4; }
+`;
+    const program = workshop.compileBy("musl-gcc", "musl", source);
+    const plugin = workshop.compileBy(
+      "musl-gcc",
+      "musl.so",
+      "int plugin(void) { return 1; }",
+      "-shared",
+      "-fPIC",
+    );
+    const out = workshop.output();
+    const fd = openSync(out.path, "w");
+    const target = workshop.spawn(program, [plugin], { stdio: [0, fd, 2] });
+    closeSync(fd);
+    const said: string[] = [];
+    await followLinker(target, (event) => {
+      said.push(summary(event));
+      if (event.event === "RD_POSTINIT") expect(out.read()).toBe("");
+    });
+    expect(said).toEqual([
+      "exec",
+      // The kernel's own library has no name there.
+      "RD_PREINIT +musl +ld-musl-x86_64.so.1 +",
+      "RD_POSTINIT",
+      "RD_DLACTIVITY RD_ADD",
+      "RD_DLACTIVITY RD_CONSISTENT +musl.so",
+      "exit code 4",
+    ]);
+    expect(out.read()).toBe("begin\n");
+  });
+});
 
 describe("programs without run-time linker", () => {
   it.each(["static", "staticPie"] as const)("%s is RD_NODYNAM, and runs", async (which) => {

@@ -4,6 +4,7 @@ import { closeSync, openSync, readFileSync, readSync } from "node:fs";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { HostError, type Target, type TargetEvent } from "../../src/rtld/index.ts";
+import { BUSY, PLUGIN } from "./programs.ts";
 import { RtldWorkshop } from "./workshop.ts";
 
 /** Threads that come to one function while alarms go off, and children by fork and vfork that come there, too. */
@@ -57,38 +58,6 @@ int main(int argc, char **argv) {
 }
 `;
 
-/** Opens and closes a library in several threads until it is told to end by a signal. */
-const BUSY = `
-#include <dlfcn.h>
-#include <pthread.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-static volatile int over;
-static void on_term(int s) { over = 1; }
-static void *work(void *name) {
-  long done = 0;
-  while (!over) {
-    void *h = dlopen(name, RTLD_NOW);
-    int (*f)(int) = (int (*)(int))dlsym(h, "plugin");
-    if (f == 0 || f(20) != 21) exit(9);
-    dlclose(h);
-    done++;
-  }
-  return (void *)done;
-}
-int main(int argc, char **argv) {
-  signal(SIGTERM, on_term);
-  pthread_t threads[3];
-  printf("begins\\n"); fflush(stdout);
-  for (int i = 0; i < 3; i++) pthread_create(threads + i, 0, work, argv[1]);
-  for (int i = 0; i < 3; i++) { void *r; pthread_join(threads[i], &r); if (r == 0) return 8; }
-  printf("right\\n");
-  return 7;
-}
-`;
-
 const workshop = new RtldWorkshop();
 const programs = { crowd: "", steps: "", talk: "", busy: "", plugin: "" };
 beforeAll(() => {
@@ -96,7 +65,7 @@ beforeAll(() => {
   programs.steps = workshop.compile("steps", STEPS, "-no-pie");
   programs.talk = workshop.compile("talk", TALK);
   programs.busy = workshop.compile("busy", BUSY, "-pthread");
-  programs.plugin = workshop.compile("plugin.so", "int plugin(int x) { return x + 1; }", "-shared", "-fPIC");
+  programs.plugin = workshop.compile("plugin.so", PLUGIN, "-shared", "-fPIC");
 });
 afterAll(() => workshop.remove());
 

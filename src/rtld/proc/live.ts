@@ -3,19 +3,19 @@ import type { AuxVector } from "../../dwfl/process/auxv.ts";
 import type { MachineLayout } from "../../dwfl/process/link-map.ts";
 import { REGISTERS_SIZE } from "../../host/ptrace.ts";
 import { Registers } from "../registers.ts";
-import type { Target } from "../target/target.ts";
+import type { ControlledProcess } from "../target/controlled.ts";
 import { auxvOfProcess, fileOfProcess, layoutOfProcess, lookupInProcess } from "./observed.ts";
 import type { LogListener, ProcService } from "./service.ts";
 
-/** Serves an agent from a {@link Target}, which stays its owner's. */
+/** Serves an agent from a process under control, which stays its owner's. */
 export class LiveProcess implements ProcService {
   readonly name: string;
-  readonly target: Target;
+  readonly target: ControlledProcess;
   /** The thread whose event is being looked at; who takes events from the target sets it. */
   lwp: number | undefined;
   readonly #log: LogListener;
 
-  constructor(target: Target, log: LogListener = () => {}) {
+  constructor(target: ControlledProcess, log: LogListener = () => {}) {
     this.name = `process ${target.pid}`;
     this.target = target;
     this.#log = log;

@@ -1,8 +1,5 @@
 /**
- * A process under control: its threads, breakpoints, registers and memory [ptrace(2)].
- *
- * Each thread stops and runs by itself: an event leaves the thread that it is about stopped and the others as they are.
- * Signals are passed on as they come. Only to pass a breakpoint whose instruction can't be carried out otherwise, all
+ * A process that this one controls itself [ptrace(2)]. Only to pass a breakpoint whose instruction can't be carried out otherwise, all
  * threads are stopped for the time of one instruction.
  */
 import { readdirSync } from "node:fs";
@@ -21,14 +18,9 @@ import { kill, pollThread, threadWatch } from "../../host/wait.ts";
 import { Registers } from "../registers.ts";
 import { Breakpoints } from "./breakpoints.ts";
 import { ThreadControl } from "./control.ts";
-import { EventQueue, type ProcessEvent } from "./event.ts";
+import type { ControlledProcess, Origin, TargetEvent } from "./controlled.ts";
+import { EventQueue } from "./event.ts";
 import type { Thread } from "./thread.ts";
-
-/** What happens to a process under control, told apart by `kind`. */
-export type TargetEvent =
-  | ProcessEvent
-  /** A child was made that is under control, too, and is stopped; after vfork(2), once it executes a program. */
-  | { readonly kind: "fork"; readonly pid: number; readonly child: Target };
 
 /** How to control a process. */
 export interface TargetOptions {
@@ -47,10 +39,13 @@ const TRACE =
   PTRACE_O.PTRACE_O_TRACEEXEC;
 const SIGKILL = 9;
 
-/** A process that this one controls until it ends, or {@link Target.detach}. Made on the main thread. */
-export class Target implements Disposable {
-  /** Process id. */
+/**
+ * A process that this one controls itself until that ends, or {@link Target.detach}. Made on the main thread. If this process
+ * is killed meanwhile, what it started ends; what it attached to keeps its breakpoints: see `GuardedTarget`.
+ */
+export class Target implements ControlledProcess {
   readonly pid: number;
+  readonly origin: Origin;
   readonly #memory: ProcessMemory;
   readonly #breakpoints: Breakpoints;
   readonly #control: ThreadControl;
@@ -62,8 +57,9 @@ export class Target implements Disposable {
   #ended = false;
   #isLeaving = false;
 
-  private constructor(pid: number, options: TargetOptions) {
+  private constructor(pid: number, options: TargetOptions, origin: Origin) {
     this.pid = pid;
+    this.origin = origin;
     this.#options = options;
     this.#memory = new ProcessMemory(pid, "write");
     this.#breakpoints = new Breakpoints(this.#memory);
@@ -87,7 +83,7 @@ export class Target implements Disposable {
    */
   static spawn(program: string, args: readonly string[] = [], options: TargetSpawnOptions = {}): Target {
     const pid = spawnStopped(program, args, options, TRACE);
-    const target = new Target(pid, options);
+    const target = new Target(pid, options, "spawn");
     target.#control.add(pid, "stopped", "stop");
     return target;
   }
@@ -103,7 +99,7 @@ export class Target implements Disposable {
       const what = `process ${pid}: found a child of this process, which Node waits for, expected that of another`;
       throw new HostError("HOST_UNSUPPORTED", "ptrace", what);
     }
-    const target = new Target(pid, options);
+    const target = new Target(pid, options, "attach");
     try {
       target.#seizeAll();
       return target;
@@ -113,36 +109,30 @@ export class Target implements Disposable {
     }
   }
 
-  /** Whether it ended, or was let go of. */
   get hasEnded(): boolean {
     return this.#ended;
   }
 
-  /** Ids of its threads. */
   get threads(): readonly number[] {
     return this.#own().map((one) => one.tid);
   }
 
-  /** Ids of the threads that are stopped. */
   get stoppedThreads(): readonly number[] {
     return this.#own()
       .filter((one) => one.state === "stopped")
       .map((one) => one.tid);
   }
 
-  /** What happens next. What was not taken yet is kept, in order; one call waits at a time. */
   next(): Promise<TargetEvent> {
     return this.#events.next();
   }
 
-  /** Memory as the program has it, without breakpoints; `undefined` if one of the bytes is not mapped. */
   read(address: bigint, length: number): Uint8Array | undefined {
     const bytes = this.#ended ? undefined : this.#memory.read(address, length);
     if (bytes !== undefined) this.#breakpoints.hide(address, bytes);
     return bytes;
   }
 
-  /** Writes memory, also code; breakpoints stay. @returns false if nothing is mapped there */
   write(address: bigint, bytes: Uint8Array): boolean {
     if (this.#ended) return false;
     const under = Uint8Array.from(bytes);
@@ -150,65 +140,46 @@ export class Target implements Disposable {
     return this.#memory.write(address, under);
   }
 
-  /** Registers of a stopped thread; `undefined` if it runs, or there is none. */
   registers(tid: number): Registers | undefined {
     if (this.#control.threads.get(tid)?.state !== "stopped") return undefined;
     const bytes = ptraceGetRegisters(tid);
     return bytes === undefined ? undefined : new Registers(bytes);
   }
 
-  /** Changes the registers of a stopped thread. @returns false if it runs, or there is none */
   setRegisters(tid: number, registers: Registers): boolean {
     return this.#control.threads.get(tid)?.state === "stopped" && ptraceSetRegisters(tid, registers.bytes);
   }
 
-  /** Addresses with a breakpoint. */
   get breakpoints(): readonly bigint[] {
     return this.#breakpoints.addresses;
   }
 
-  /**
-   * Puts a breakpoint at an instruction; of all threads, each that comes there stops before it. Once for each address.
-   *
-   * @throws HostError if nothing is mapped there
-   */
   insertBreakpoint(address: bigint): void {
     this.#breakpoints.insert(address);
   }
 
-  /** Takes a breakpoint away. Where there is none, nothing happens. */
   removeBreakpoint(address: bigint): void {
     this.#breakpoints.remove(address);
   }
 
-  /** Lets a stopped thread run, or all of them. Those that run go on. */
   continue(tid?: number): void {
     this.#control.run(tid === undefined ? this.#own() : this.#threadsOf(tid));
   }
 
-  /** Lets a stopped thread execute one instruction; the event `step` tells that it did. */
   step(tid: number): void {
     const threads = this.#threadsOf(tid);
     for (const thread of threads) thread.stepping = true;
     this.#control.run(threads);
   }
 
-  /** Stops all threads. Done when this returns. @throws HostError if one can't be stopped */
   stop(): void {
     this.#control.stop();
   }
 
-  /** Ends the process by force; the event `exit` tells that it did. */
   kill(): void {
     if (!this.#ended) kill(this.pid, SIGKILL);
   }
 
-  /**
-   * Lets go of the process, which runs on as if nothing had been: without breakpoints, with the signals that it was about
-   * to get, and stopped only if a signal had stopped it. Also done when this process ends by itself. Twice is harmless.
-   *
-   * @throws HostError if one of its threads can't be stopped for that
-   */
   detach(): void {
     if (this.#ended) return;
     this.#isLeaving = true;
@@ -291,7 +262,7 @@ export class Target implements Disposable {
       ptraceDetach(child, 0);
       return;
     }
-    const target = new Target(child, this.#options);
+    const target = new Target(child, this.#options, "fork");
     target.#control.add(child, "stopped", "stop");
     this.#emit({ kind: "fork", pid: parent, child: target });
   }

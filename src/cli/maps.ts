@@ -1,0 +1,51 @@
+/** `bindery maps`: its options and help. The rest is in maps/, loaded when the command runs. */
+import type { Command } from "commander";
+import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, helpText } from "./help.ts";
+import type { MapsOptions } from "./maps/show.ts";
+import { parseWholeNumber } from "./number.ts";
+
+/** Describes the command. */
+export function defineMaps(command: Command): void {
+  command
+    .description(
+      "Shows what a process has loaded, as its run-time linker knows it: all namespaces, in the order of its link maps. " +
+        "The process is neither stopped nor changed.",
+    )
+    .usage("-p PID | --core FILE [--exe FILE]")
+    .option("-p, --pid <pid>", "a process", parseWholeNumber)
+    .option("--core <file>", "a core file")
+    .option("--exe <file>", "the program that left the core file, if it is not where it was")
+    .option("--tree", "by what needs what")
+    .option("--json", "one JSON document instead of text");
+  command.addHelpText(
+    "after",
+    helpText({
+      Columns:
+        "LMID is the namespace, 0 for the program's own; TLS the number of the object's thread-local storage; PLT where\n" +
+        "its linkage table is, if its file can be read.",
+      JSON:
+        'An array with an object for each: "name", "lmid", "base", "end", "dataBase", "dynamic", "linkMap", "pltBase"\n' +
+        '(addresses as "0x…"), "pltSize", "tlsModId", "flags", "needed".',
+      Examples: [
+        ["bindery maps -p $$", "what the shell has loaded"],
+        ["bindery maps -p 1 --tree", "which library needs which"],
+        ["bindery maps --core core.4711 --exe ./a.out", "after a crash"],
+      ],
+      "Exit status": [
+        [String(EXIT_OK), "the link maps were read"],
+        [
+          String(EXIT_FAILURE),
+          "there are none, as in a program that is linked statically, or they are damaged",
+        ],
+        [String(EXIT_USAGE), "the command line makes no sense"],
+      ],
+    }),
+  );
+  command.action(async (options: MapsOptions) => {
+    if ((options.pid === undefined) === (options.core === undefined)) {
+      command.error("error: expected one of -p and --core", { exitCode: EXIT_USAGE });
+    }
+    const { showMaps } = await import("./maps/show.ts");
+    await showMaps(options);
+  });
+}

@@ -1,0 +1,68 @@
+/** `bindery trace`: its options and help. The rest is in trace/, loaded when the command runs. */
+import { type Command, InvalidArgumentError } from "commander";
+import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, helpText } from "./help.ts";
+import { parseWholeNumber } from "./number.ts";
+import type { TraceOptions } from "./trace/run.ts";
+
+/** Describes the command. */
+export function defineTrace(command: Command): void {
+  command
+    .description(
+      "Follows what the run-time linker of a process does: which objects it loads and unloads, where and when. A program " +
+        "is started, with its arguments, or a running process is attached to, and let go of when the command is interrupted.",
+    )
+    .usage("[OPTION]... (-p PID | -- PROGRAM [ARG]...)")
+    .argument("[program...]", "program to start, and its arguments")
+    .option("-p, --pid <pid>", "a running process", parseProcess)
+    .option("-f, --follow", "children, too")
+    .option(
+      "-o, --output <file>",
+      "write there instead of to standard output, which the program uses as well",
+    )
+    .option("--wait <name>", "let go once a library of that name is loaded")
+    .option("--json", "one JSON object a line")
+    .passThroughOptions();
+  command.addHelpText(
+    "after",
+    helpText({
+      Events:
+        "RD_PREINIT: all is loaded and relocated, no initializer has run. RD_POSTINIT: the libraries' initializers have\n" +
+        "run, the program begins. RD_DLACTIVITY: something is loaded (RD_ADD) or unloaded (RD_DELETE), or that is done\n" +
+        "(RD_CONSISTENT). The first column is seconds since the start.",
+      JSON:
+        'Each has "t" (seconds), "pid", "event", "state", "added" and "removed", each of these with "name", "base" and\n' +
+        '"lmid". Besides those above, events are attach, exec, error (with "message") and exit (with "code" or "signal").',
+      Examples: [
+        ["bindery trace -- ls -l", "what ls loads"],
+        ["bindery trace -f --json -o log -- make", "and all that it starts"],
+        ["bindery trace -p 4711", "a running process, until Ctrl-C"],
+        ["bindery trace --wait libssl.so.3 -p 4711", "until it loads that library"],
+      ],
+      "Exit status": [
+        [
+          "",
+          "that of the program, if it was started and ran to its end; of one that a signal ended, 128 and its number",
+        ],
+        [String(EXIT_OK), "the process was let go of, or ended"],
+        [
+          String(EXIT_FAILURE),
+          "the process could not be followed, or ended before what was waited for was loaded",
+        ],
+        [String(EXIT_USAGE), "the command line makes no sense"],
+      ],
+    }),
+  );
+  command.action(async (program: string[], options: TraceOptions) => {
+    if ((options.pid === undefined) === (program.length === 0)) {
+      command.error("error: expected one of -p and a program", { exitCode: EXIT_USAGE });
+    }
+    const { trace } = await import("./trace/run.ts");
+    process.exitCode = await trace(program, options);
+  });
+}
+
+function parseProcess(text: string): number {
+  const value = parseWholeNumber(text);
+  if (value === 0) throw new InvalidArgumentError("expected the number of a process");
+  return value;
+}

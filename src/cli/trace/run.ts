@@ -1,0 +1,78 @@
+/** Runs `bindery trace`. */
+import { closeSync, openSync, writeSync } from "node:fs";
+import { basename } from "node:path";
+import { followLinker, GuardedTarget, type LinkerEvent, Target } from "../../rtld/index.ts";
+import { EXIT_FAILURE, EXIT_OK } from "../help.ts";
+import { Output } from "../output.ts";
+import { eventLines, jsonLine } from "./lines.ts";
+import { Summary } from "./summary.ts";
+
+/** Options of `bindery trace`. */
+export interface TraceOptions {
+  readonly pid?: number;
+  readonly follow?: boolean;
+  readonly output?: string;
+  readonly wait?: string;
+  readonly json?: boolean;
+}
+
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/** Traces a process to its end, or until the command is interrupted. @returns the exit status of the command */
+export async function trace(program: readonly string[], options: TraceOptions): Promise<number> {
+  const { pid, follow = false, wait } = options;
+  using sink = openSink(options.output);
+  const [name = "", ...args] = program;
+  const start = performance.now();
+  const settings = { followChildren: follow };
+  using target = pid === undefined ? Target.spawn(name, args, settings) : GuardedTarget.attach(pid, settings);
+  const summary = new Summary(start);
+  let last: LinkerEvent | undefined;
+  let isFound = false;
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (pid !== undefined) target.detach();
+    // A terminal sends its interrupt to the program, too.
+    else if (signal !== "SIGINT") process.kill(target.pid, signal);
+  };
+  for (const signal of SIGNALS) process.on(signal, onSignal);
+  try {
+    await followLinker(target, (event) => {
+      if (options.json === true) sink.line(jsonLine(event, start));
+      else for (const line of eventLines(event, start, follow)) sink.line(line);
+      summary.add(event);
+      if (event.pid === target.pid && event.event === "exit") last = event;
+      if (wait !== undefined && !isFound && event.added.some((one) => basename(one.name) === wait)) {
+        isFound = true;
+        // The thread of this event is let run by who calls here, so not before that.
+        setImmediate(() => target.detach());
+      }
+    });
+  } finally {
+    for (const signal of SIGNALS) process.off(signal, onSignal);
+  }
+  if (options.json !== true) for (const line of summary.lines()) sink.line(line);
+  if (wait !== undefined) return isFound ? EXIT_OK : EXIT_FAILURE;
+  if (pid !== undefined || last === undefined) return EXIT_OK;
+  return last.signal === undefined ? (last.code ?? EXIT_OK) : 128 + last.signal;
+}
+
+interface Sink extends Disposable {
+  line(text: string): void;
+}
+
+/** Writes each line at once: what a program prints comes in between where it does. */
+function openSink(path: string | undefined): Sink {
+  if (path === undefined) {
+    const output = new Output();
+    const line = (text: string) => {
+      output.line(text);
+      output.flush();
+    };
+    return { line, [Symbol.dispose]: () => {} };
+  }
+  const descriptor = openSync(path, "w");
+  return {
+    line: (text) => writeSync(descriptor, `${text}\n`),
+    [Symbol.dispose]: () => closeSync(descriptor),
+  };
+}
