@@ -2,6 +2,7 @@
 import { DynldError } from "../../errors.ts";
 import { detach, viewOf } from "../../host/memory.ts";
 import { addressOfBuffer } from "../../host/typed.ts";
+import { refuse } from "./argument-error.ts";
 
 /** What JavaScript's memory is aligned to already: that of its allocator. */
 const ALLOCATED = 8;
@@ -143,9 +144,12 @@ function isInMemory(value: unknown): value is InMemory {
 }
 
 /**
- * The address of what a view looks at, or a typed array holds. Of memory that is JavaScript's own,
- * it is good only while something refers to the view.
+ * The address of what a view looks at, or a typed array holds. Of memory that is JavaScript's own, it is good only while
+ * something refers to the view.
+ * @throws ArgumentError of what is neither
  */
-export function addressOf(value: InMemory | ArrayBuffer | ArrayBufferView): bigint {
-  return isInMemory(value) ? value[MEMORY].address : addressOfBuffer(value);
+export function addressOf(value: object): bigint {
+  if (isInMemory(value)) return value[MEMORY].address;
+  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return addressOfBuffer(value);
+  return refuse("addressOf", value, "a view, an array or a buffer");
 }

@@ -99,7 +99,7 @@ function constant(where: string, text: string): ArgumentError {
 }
 
 function isBuffer(value: unknown): value is ArrayBuffer | ArrayBufferView {
-  return ArrayBuffer.isView(value) || value instanceof ArrayBuffer || value instanceof SharedArrayBuffer;
+  return ArrayBuffer.isView(value) || value instanceof ArrayBuffer;
 }
 
 /** Whether a pointer to one type may be a pointer to another. */

@@ -78,8 +78,12 @@ export function layoutOf(view: RecordView): RecordLayout {
   return view[LAYOUT];
 }
 
-/** The members of a structure at this moment, as a plain object. Pointers in it are addresses, or `null`. */
-export function snapshot(view: RecordView): Record<string, unknown> {
+/**
+ * The members of a view's structure at this moment, as a plain object. Pointers in it are addresses, or `null`.
+ * @throws ArgumentError of what is no view
+ */
+export function snapshot(view: object): Record<string, unknown> {
+  if (!(view instanceof RecordView)) refuse("snapshot", view, "a view of a structure");
   return plainRecord(view[LAYOUT], view[MEMORY], 0);
 }
 

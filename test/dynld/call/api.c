@@ -86,6 +86,23 @@ long spill(long a, long b, long c, long d, long e, struct longs s, long f) {
 double spill_floats(vec3 v, double a, double b, double c, double d, double e, double f, double g, struct floats s, float h) {
   return v.x + v.y + v.z + a + b * 2 + c * 3 + d * 4 + e * 5 + f * 6 + g * 7 + s.a * 8 + s.b * 9 + s.c * 10 + h * 11;
 }
+struct one { char c; };
+struct two { short s; };
+struct four { int i; };
+struct six { short a, b, c; };
+struct fi { float f; int i; };
+struct di { double d; int i; };
+struct df { double d; float f; };
+struct deep { struct { struct point p; float w; } inner; char tail; };
+struct one one(struct one v) { v.c++; return v; }
+struct two two(struct two v) { v.s++; return v; }
+struct four four(struct four v) { v.i++; return v; }
+struct six six(struct six v) { return (struct six){v.c, v.a, v.b}; }
+struct fi fi(struct fi v) { return (struct fi){v.i, (int)v.f}; }
+struct di di(struct di v) { return (struct di){v.i, (int)v.d}; }
+struct df df(struct df v) { return (struct df){v.f, (float)v.d}; }
+struct deep deep(struct deep v) { v.inner.p.x += v.tail; v.inner.w *= 2; return v; }
+vec3 unit_vec(void) { return (vec3){1, 1, 1}; }
 struct nan_bits keep(struct nan_bits n) { return n; }
 int tiny_by_value(struct tiny t) { return t.i; }
 double tight_by_value(struct tight t) { return t.c + t.i + t.d; }

@@ -8,7 +8,7 @@ import { COMPILERS, compileApi, openApi } from "./open.ts";
 /** A view, as tests use one. */
 type View = RecordView & Record<string, unknown>;
 
-const plain = (view: unknown): unknown => snapshot(view as RecordView);
+const plain = (view: unknown): unknown => snapshot(view as object);
 
 describe.each(COMPILERS)("structures in typed calls, %s %s", async (compiler, dwarf) => {
   const { fn, lib } = await openApi(compileApi(compiler, dwarf));
@@ -37,6 +37,27 @@ describe.each(COMPILERS)("structures in typed calls, %s %s", async (compiler, dw
       e: 2n,
     });
     expect(fn.packed_sum?.({ c: 1, l: 2n, m: 3n })).toBe(6n);
+  });
+
+  it("passes and returns them of all small sizes and mixtures", () => {
+    const cases: [string, Record<string, unknown>, Record<string, unknown>][] = [
+      ["one", { c: 127 }, { c: -128 }],
+      ["two", { s: -2 }, { s: -1 }],
+      ["four", { i: -1 }, { i: 0 }],
+      ["six", { a: 1, b: -2, c: 3 }, { a: 3, b: 1, c: -2 }],
+      ["fi", { f: 2.5, i: -7 }, { f: -7, i: 2 }],
+      ["di", { d: 1e9, i: -7 }, { d: -7, i: 1e9 }],
+      ["df", { d: 0.5, f: 0.25 }, { d: 0.25, f: 0.5 }],
+    ];
+    for (const [name, given, expected] of cases) {
+      expect(plain(fn[name]?.(given)), name).toEqual(expected);
+      const view = lib.type(`struct ${name}`).create(given);
+      expect(plain(fn[name]?.(view)), `${name} as a view`).toEqual(expected);
+      expect(plain(view), `${name} passed by value`).toEqual(given);
+    }
+    const deep = { inner: { p: { x: 1, y: 2 }, w: 1.5 }, tail: 9 };
+    expect(plain(fn.deep?.(deep))).toEqual({ inner: { p: { x: 10, y: 2 }, w: 3 }, tail: 9 });
+    expect(plain(fn.unit_vec?.())).toEqual({ x: 1, y: 1, z: 1 });
   });
 
   it("passes them on the stack when registers run out", () => {
