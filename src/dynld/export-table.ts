@@ -1,4 +1,5 @@
 /** The table of symbols that a program offers to the modules that it loads. */
+import type { LiveObject } from "../dlbind/index.ts";
 import { STT } from "../elf/constants/symbol.ts";
 import { DynldError } from "../errors.ts";
 import { type NativeCallback, nativeCallback } from "../host/callback.ts";
@@ -10,8 +11,8 @@ import { LibrarySymbols } from "./library-symbols.ts";
 export interface ExportOwner {
   readonly name: string;
   readonly export: readonly Dynsym[];
-  /** Where its symbols are, with their `STT_` types. */
-  readonly object: { symbol(name: string): { readonly type: number } | undefined };
+  /** The live object that it lies in. */
+  readonly object: Pick<LiveObject, "symbol">;
   /** The type of an export, where it is known. */
   typeOf(name: string): CSymbol | undefined;
   /** Notes a user. @returns what ends the use */
