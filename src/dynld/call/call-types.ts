@@ -48,6 +48,8 @@ export class CallTypes implements ValueModel, CallableHost {
   #pointed = new Map<CFunction, Map<bigint, unknown>>();
   #pointedCount = 0;
   readonly #open = new Set<WeakRef<CallableHandle>>();
+  /** How many functions there are before those that are gone are looked for. */
+  #crowded = MOST_POINTED;
   #depth = 0;
 
   constructor(names: TypeNames) {
@@ -63,6 +65,10 @@ export class CallTypes implements ValueModel, CallableHost {
   }
 
   opened(handle: CallableHandle): void {
+    if (this.#open.size >= this.#crowded) {
+      for (const one of this.#open) if (one.deref() === undefined) this.#open.delete(one);
+      this.#crowded = 2 * this.#open.size + MOST_POINTED;
+    }
     this.#open.add(new WeakRef(handle));
   }
 

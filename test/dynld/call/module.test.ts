@@ -1,5 +1,6 @@
 /** Typed calls of loaded modules: into them, after they were reloaded, when they are gone. */
 import { describe, expect, it } from "vitest";
+import { snapshot } from "../../../src/dynld/call/record-view.ts";
 import { ExportTable } from "../../../src/dynld/export-table.ts";
 import { NativeModule } from "../../../src/dynld/module.ts";
 import { compile } from "../support/compile.ts";
@@ -100,5 +101,29 @@ describe("a module's functions and variables", () => {
     );
     expect(() => fn.by_value?.(square)).toThrow(expect.objectContaining({ code: "DYNLD_UNSUPPORTED" }));
     expect(fn.level?.("LOW")).toBe(250);
+  });
+
+  it("are those of Rust that are made for C", () => {
+    const source = `
+      #[repr(C)] pub struct Point { pub x: i32, pub y: f64 }
+      #[repr(u8)] pub enum Level { Low = 1, High = 250 }
+      #[no_mangle] pub static mut ORIGIN: Point = Point { x: 1, y: 0.5 };
+      #[no_mangle] pub extern "C" fn scale(p: Point, by: f64) -> Point { Point { x: p.x + 1, y: p.y * by } }
+      #[no_mangle] pub extern "C" fn raise(p: &mut Point, level: Level) -> u64 {
+        p.x = level as i32;
+        u64::MAX - p.x as u64
+      }
+      #[no_mangle] pub extern "C" fn each(f: extern "C" fn(i32) -> bool) -> i32 { (0..5).filter(|i| f(*i)).count() as i32 }`;
+    const flags = ["-g", "-Cpanic=abort", "-Copt-level=1", "-Coverflow-checks=off"];
+    using module = NativeModule.load(compile(source, "rustc", flags), {
+      name: "rusty",
+      table: new ExportTable().addLibrary("libc.so.6"),
+    });
+    const fn = module.fn as unknown as Callables;
+    expect(snapshot(fn.scale?.({ x: 1, y: 2 }, 1.5) as object)).toEqual({ x: 2, y: 3 });
+    const origin = module.variables.ORIGIN as { x: number };
+    expect(fn.raise?.(origin, "High")).toBe(2n ** 64n - 251n);
+    expect(origin.x).toBe(250);
+    expect(fn.each?.((value: number) => value % 2 === 0)).toBe(3);
   });
 });
