@@ -2,7 +2,9 @@
 import { describe, expect, it } from "vitest";
 import { snapshot } from "../../../src/dynld/call/record-view.ts";
 import { ExportTable } from "../../../src/dynld/export-table.ts";
+import { makeModule } from "../../../src/dynld/mkmod/mkmod.ts";
 import { NativeModule } from "../../../src/dynld/module.ts";
+import { ElfFile } from "../../../src/elf/file.ts";
 import { compile } from "../support/compile.ts";
 import type { Callables } from "./open.ts";
 
@@ -62,6 +64,20 @@ describe("a module's functions and variables", () => {
       return 1;
     });
     module.unload();
+  });
+
+  it("are typed from the texts that mkmod leaves in a module without debug information", () => {
+    const { bytes } = makeModule([compile(PLUGIN(3), "gcc", ["-g", "-O1"])], { debug: false });
+    expect(ElfFile.open(bytes).sectionsNamed(".debug_info")).toEqual([]);
+    using module = NativeModule.load({ name: "made", bytes });
+    const fn = module.fn as unknown as Callables;
+    expect(fn.next?.()).toBe(3);
+    const seen = fn.visit_with?.((state: object, text: string) => {
+      expect(snapshot(state)).toEqual({ count: 3, total: 0.5 });
+      return text.length;
+    });
+    expect(seen).toBe(4);
+    expect(() => fn.area?.(6, "7")).toThrow('area: parameter 2: found "7", expected int');
   });
 
   it("without debug information say so when they are called", () => {
