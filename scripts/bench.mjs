@@ -4,7 +4,10 @@ import { ensureInstalled } from "./lib/prepare.mjs";
 import { must, root, run } from "./lib/run.mjs";
 
 /** What a bench needs beside the sources. The path that it gives goes to the bench as BINDERY_BENCH. */
-const PREPARATIONS = { dwarf: async () => (await import("./lib/bench-dwarf.mjs")).prepare() };
+const PREPARATIONS = {
+  dwarf: async () => (await import("./lib/bench-dwarf.mjs")).prepare(),
+  dynld: async () => (await import("./lib/bench-dynld.mjs")).prepare(),
+};
 
 const [name, ...args] = process.argv.slice(2);
 if (name === undefined) {
