@@ -6,8 +6,8 @@ import koffi from "koffi";
 import { openLibrary } from "../../src/dynld/index.ts";
 import { median, printColumns } from "../table.ts";
 
-const CALLS = 100_000;
-const ROUNDS = 21;
+const CALLS = 20_000;
+const ROUNDS = 101;
 
 /** One call made by both, as often. */
 interface Pair {
@@ -106,7 +106,7 @@ function measure(
   const call = `f(${args})`;
   const runs = [loop(call, own, ours), loop(result?.(call) ?? call, peer, peers)] as const;
   const times: [number[], number[]] = [[], []];
-  for (let round = -2; round < ROUNDS; round++) {
+  for (let round = -10; round < ROUNDS; round++) {
     // Each is the first as often as the other.
     for (const index of round % 2 === 0 ? ([0, 1] as const) : ([1, 0] as const)) {
       const start = performance.now();
