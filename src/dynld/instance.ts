@@ -51,6 +51,13 @@ interface Use {
   readonly release: () => void;
 }
 
+/** What a module exports: names and addresses side by side, and which of them are functions. */
+interface Exported {
+  readonly names: string[];
+  readonly addresses: number[];
+  readonly functions: Set<string>;
+}
+
 /** What live objects allocate in. */
 const GRANULE = 16;
 /** Bytes of a name's terminator and padding in a live object, at most. */
@@ -72,15 +79,15 @@ const FUNCTION = "void f(int argc, uintptr_t argv, uintptr_t envp)";
 export class Instance {
   readonly name: string;
   readonly object: LiveObject;
-  readonly exports: readonly Dynsym[];
   readonly types: ModuleTypes;
-  /** By name of an export: whether it is a function. */
-  readonly functions: ReadonlySet<string>;
   readonly imports: readonly OfferedSymbol[];
   /** Bytes: code and what is only read, data, and zeros. */
   readonly text: number;
   readonly data: number;
   readonly bss: number;
+  readonly #exported: Exported;
+  /** Made when it is first looked at. */
+  #exports: readonly Dynsym[] | undefined;
   readonly #uses: readonly Use[];
   readonly #handle: bigint;
   readonly #finalisers: readonly number[];
@@ -167,15 +174,23 @@ export class Instance {
       records.map(({ record }) => address + record - base),
     );
     const functions = moduleFunctions(link.sections, bytes, isCode(link, at));
-    const { exports, names } = bindSymbols(object, link, at, types);
-    this.exports = exports;
-    this.functions = names;
+    this.#exported = bindSymbols(object, link, at);
     object.describe(link.inputs.map((input) => debugObject(link, input, bytes, at)));
     object.publish();
     this.#handle = BigInt(link.handle);
     this.#finalisers = request.run ? functions.finalisers : [];
     this.#finished = !request.run;
     if (request.run) this.#start(link, bytes, functions);
+  }
+
+  get exports(): readonly Dynsym[] {
+    this.#exports ??= tableOf(this.#exported, this.types);
+    return this.#exports;
+  }
+
+  /** Those of the exports that are functions. */
+  get functions(): ReadonlySet<string> {
+    return this.#exported.functions;
   }
 
   /** Runs finalisers, once: what C++ and atexit registered for the module, then its own array. */
@@ -330,40 +345,35 @@ function addressFor(link: ModuleLink, size: number): bigint | undefined {
   return freeRange(size, low, high, OBJECT_ALIGN);
 }
 
-/** Names for the loader, and of them those that the module exports. */
-function bindSymbols(
-  object: LiveObject,
-  link: ModuleLink,
-  at: SegmentAddresses,
-  types: ModuleTypes,
-): { exports: Dynsym[]; names: Set<string> } {
-  const exports: Dynsym[] = [];
-  const names = new Set<string>();
+/** Names for the loader. @returns of them those that the module exports */
+function bindSymbols(object: LiveObject, link: ModuleLink, at: SegmentAddresses): Exported {
+  const exported: Exported = { names: [], addresses: [], functions: new Set() };
   const ends = [at.text + link.size.text, at.rodata + link.size.rodata, at.data + link.size.data];
   for (const symbol of link.placedSymbols()) {
+    const { name, address, size, type, visibility } = symbol;
     // A name for the end of something lies in nothing.
-    if (ends.includes(symbol.address)) continue;
-    const exported = isExported(symbol);
-    const address = BigInt(symbol.address);
-    object.bind(symbol.name, address, {
-      size: symbol.size,
-      type: typeOf(symbol),
-      binding: exported ? bindingOf(symbol) : STB.STB_LOCAL,
-      visibility: symbol.visibility,
-    });
-    if (!exported) continue;
-    const { name } = symbol;
-    exports.push({
-      name,
-      addr: address,
-      get sig() {
-        return types.signature(name);
-      },
-    });
-    if (symbol.type === STT.STT_FUNC || symbol.type === STT.STT_GNU_IFUNC) names.add(symbol.name);
+    if (ends.includes(address)) continue;
+    const isOffered = isExported(symbol);
+    const binding = isOffered ? bindingOf(symbol) : STB.STB_LOCAL;
+    object.bind(name, BigInt(address), { size, type: typeOf(symbol), binding, visibility });
+    if (!isOffered) continue;
+    exported.names.push(name);
+    exported.addresses.push(address);
+    if (type === STT.STT_FUNC || type === STT.STT_GNU_IFUNC) exported.functions.add(name);
   }
-  exports.sort((a, b) => compareNames(a.name, b.name));
-  return { exports, names };
+  return exported;
+}
+
+/** The table of exports: sorted, with signatures that are made of debug information when they are asked for. */
+function tableOf({ names, addresses }: Exported, types: ModuleTypes): readonly Dynsym[] {
+  const entries = names.map((name, index) => ({
+    name,
+    addr: BigInt(addresses[index] ?? 0),
+    get sig() {
+      return types.signature(name);
+    },
+  }));
+  return entries.sort((a, b) => compareNames(a.name, b.name));
 }
 
 /** `STB_GNU_UNIQUE` is one of the module like any other. */
