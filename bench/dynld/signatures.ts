@@ -21,6 +21,9 @@ const PAHOLE: Tool = {
   command: (path, output) => ["pahole", `--btf_encode_detached=${output}`, path],
 };
 
+/** Every tenth of the kernel's modules: all of them take minutes. */
+const STRIDE = 10;
+
 interface Counted {
   readonly functions: number;
   readonly signed: number;
@@ -40,10 +43,11 @@ export function measureSignatures(
     "-DSQLITE_THREADSAFE=0",
     "-DSQLITE_OMIT_LOAD_EXTENSION",
   ]).shared;
+  const some = modules.filter((_, index) => index % STRIDE === 0);
   // libabigail does not read modules whose relocations are in place still.
   const rows = [
     rowOf("SQLite's shared object", [library], [ABIDW, PAHOLE], scratch, rounds),
-    rowOf(`${modules.length.toLocaleString("en")} kernel modules`, modules, [PAHOLE], scratch, 1),
+    rowOf(`${some.length} kernel modules`, some, [PAHOLE], scratch, 1),
   ];
   printColumns(["Signing", "functions", "signed", "seconds", "a second", ABIDW.name, PAHOLE.name], rows);
 }
