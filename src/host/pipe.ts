@@ -1,5 +1,4 @@
 /** Pipes that block, for questions whose answer is waited for. */
-import { closeSync } from "node:fs";
 import { nativeFunction, systemError } from "./ffi.ts";
 
 const O_CLOEXEC = 0o2000000;
@@ -18,10 +17,4 @@ export function openPipe(): Pipe {
   const ends = new Int32Array(2);
   if (pipe2(ends, O_CLOEXEC) !== 0) throw systemError("pipe2");
   return { read: ends[0] ?? -1, write: ends[1] ?? -1 };
-}
-
-/** Closes both ends. */
-export function closePipe({ read, write }: Pipe): void {
-  closeSync(read);
-  closeSync(write);
 }

@@ -1,5 +1,5 @@
 /** Memory of another process through `/proc/PID/mem` [proc(5)], past the protection of its pages. */
-import { closeSync, openSync, readSync, writeSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readSync, writeSync } from "node:fs";
 import { HostError } from "../errors.ts";
 
 /** Opened once: it stays that of the program that runs now, until {@link ProcessMemory.reopen}. */
@@ -47,7 +47,7 @@ export class ProcessMemory implements Disposable {
   reopen(): void {
     this.close();
     try {
-      this.#descriptor = openSync(`/proc/${this.#pid}/mem`, this.#mode);
+      this.#descriptor = inProcess(this.#pid, "mem", (path) => openSync(path, this.#mode));
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);
       throw new HostError("HOST_SYSCALL", "open", `process ${this.#pid}: ${why}`);
@@ -68,5 +68,32 @@ export class ProcessMemory implements Disposable {
   #open(): number {
     if (this.#descriptor !== undefined) return this.#descriptor;
     throw new HostError("HOST_SYSCALL", "read", `${this.name}: found it closed, expected it open`);
+  }
+}
+
+/**
+ * Does something with one of the process's files in `/proc`; of a process whose first thread ended before the others, with
+ * that of another thread, for there it has none. Throws what the first thread's throws if that of none is there.
+ */
+export function inProcess<T>(pid: number, name: string, action: (path: string) => T): T {
+  try {
+    return action(`/proc/${pid}/${name}`);
+  } catch (error) {
+    for (const tid of tasksOf(pid)) {
+      try {
+        return action(`/proc/${pid}/task/${tid}/${name}`);
+      } catch {
+        // That one is ending, too.
+      }
+    }
+    throw error;
+  }
+}
+
+function tasksOf(pid: number): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`);
+  } catch {
+    return [];
   }
 }

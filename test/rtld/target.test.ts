@@ -1,10 +1,11 @@
 /** Control of processes, checked by what they print of themselves, by their exit codes and by /proc. */
 import { execFile } from "node:child_process";
-import { closeSync, openSync, readFileSync, readSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readFileSync, readSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { HostError, type Target, type TargetEvent } from "../../src/rtld/index.ts";
-import { BUSY, PLUGIN } from "./programs.ts";
+import { BUSY, CHURN, HEADLESS, PLUGIN } from "./programs.ts";
 import { RtldWorkshop } from "./workshop.ts";
 
 /** Threads that come to one function while alarms go off, and children by fork and vfork that come there, too. */
@@ -59,12 +60,14 @@ int main(int argc, char **argv) {
 `;
 
 const workshop = new RtldWorkshop();
-const programs = { crowd: "", steps: "", talk: "", busy: "", plugin: "" };
+const programs = { crowd: "", steps: "", talk: "", busy: "", plugin: "", churn: "", headless: "" };
 beforeAll(() => {
   programs.crowd = workshop.compile("crowd", CROWD, "-no-pie", "-pthread");
   programs.steps = workshop.compile("steps", STEPS, "-no-pie");
   programs.talk = workshop.compile("talk", TALK);
   programs.busy = workshop.compile("busy", BUSY, "-pthread");
+  programs.churn = workshop.compile("churn", CHURN, "-pthread");
+  programs.headless = workshop.compile("headless", HEADLESS, "-pthread");
   programs.plugin = workshop.compile("plugin.so", PLUGIN, "-shared", "-fPIC");
 });
 afterAll(() => workshop.remove());
@@ -215,11 +218,67 @@ describe("attaching", () => {
     expect(await ended).toEqual({ output: "begins\nright\n", code: 7 });
   });
 
+  it("while threads come and go leaves none of them behind", async () => {
+    const { pid, ended } = await workshop.start(programs.churn);
+    for (let i = 0; i < 30; i++) {
+      const target = workshop.attach(pid);
+      expect(target.stoppedThreads).toEqual(target.threads);
+      target.continue();
+      if (i % 3 === 0) await sleep(2);
+      target.detach();
+    }
+    process.kill(pid, "SIGTERM");
+    expect(await ended).toEqual({ output: "begins\nright\n", code: 7 });
+  });
+
+  it("keeps a process stopped that a signal stopped, until it is continued", async () => {
+    const { pid, ended } = await workshop.start(programs.churn);
+    const target = workshop.attach(pid);
+    target.continue();
+    process.kill(pid, "SIGSTOP");
+    for (let event = await target.next(); event.kind !== "signal" || event.signal !== 19; )
+      event = await target.next();
+    target.detach();
+    // Each thread on its own comes to its stop.
+    while (states(pid) !== "T") await sleep(1);
+    const again = workshop.attach(pid);
+    again.continue();
+    again.detach();
+    while (states(pid) !== "T") await sleep(1);
+    const third = workshop.attach(pid);
+    third.continue();
+    process.kill(pid, "SIGCONT");
+    process.kill(pid, "SIGTERM");
+    expect(await runToEnd(third)).toMatchObject({ code: 7 });
+    expect(await ended).toMatchObject({ code: 7 });
+  });
+
+  it("to a process whose first thread ended, and of which another executes a program", async () => {
+    const { pid, ended } = await workshop.start(programs.headless);
+    while (!/^State:\s*Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"))) await sleep(1);
+    const target = workshop.attach(pid);
+    target.continue();
+    process.kill(pid, "SIGUSR1");
+    const kinds: string[] = [];
+    expect(await runToEnd(target, ({ kind }) => kinds.push(kind))).toMatchObject({ code: 6 });
+    expect(kinds).toContain("exec");
+    expect(await ended).toMatchObject({ code: 6 });
+  });
+
   it("is refused where it can't be", () => {
     expect(() => workshop.attach(2 ** 22 - 1)).toThrow(HostError);
     expect(() => workshop.attach(process.pid)).toThrow(HostError);
   });
 });
+
+/** The states of all threads of a process, each once. */
+function states(pid: number): string {
+  const all = readdirSync(`/proc/${pid}/task`).map((tid) => {
+    const text = readFileSync(`/proc/${pid}/task/${tid}/status`, "utf8");
+    return /^State:\s*(\w)/m.exec(text)?.[1] ?? "";
+  });
+  return [...new Set(all)].sort().join("");
+}
 
 /** Where the run-time linker of a process stops for debuggers, by nm(1) and /proc/PID/maps. */
 function debugState(pid: number): bigint {

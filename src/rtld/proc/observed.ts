@@ -7,7 +7,7 @@ import type { MachineLayout } from "../../dwfl/process/link-map.ts";
 import { Dwfl } from "../../dwfl/session.ts";
 import { AT } from "../../elf/constants/note.ts";
 import { HostError } from "../../errors.ts";
-import { ProcessMemory } from "../../host/process-memory.ts";
+import { inProcess, ProcessMemory } from "../../host/process-memory.ts";
 import type { LogListener, ProcService } from "./service.ts";
 
 /** Looks at a running process, or at this one. Link maps that it changes meanwhile are told by the agent. */
@@ -95,7 +95,12 @@ export class ObservedProcess implements ProcService, Disposable {
 /** What the kernel told a program. @throws HostError if its process is gone */
 export function auxvOfProcess(pid: number): AuxVector {
   try {
-    return readAuxVector(readFileSync(`/proc/${pid}/auxv`), HOST_LITTLE);
+    const bytes = inProcess(pid, "auxv", (path) => {
+      const read = readFileSync(path);
+      if (read.length === 0) throw new HostError("HOST_SYSCALL", "read", `${path}: found nothing`);
+      return read;
+    });
+    return readAuxVector(bytes, HOST_LITTLE);
   } catch {
     throw new HostError("HOST_SYSCALL", "open", `/proc/${pid}/auxv: found no process to look at`);
   }

@@ -89,6 +89,7 @@ export class ThreadControl {
   /** Lets threads run. */
   run(threads: Iterable<Thread>): void {
     for (const thread of threads) {
+      if (thread.hasEnded) continue;
       thread.wanted = "run";
       if (thread.state === "stopped") this.#ready.add(thread);
     }
@@ -153,11 +154,18 @@ export class ThreadControl {
     if (thread.isShadow) return;
     if (thread.tid !== this.pid) {
       this.#host.emit({ kind: "thread-end", tid: thread.tid });
+      const rest = [...this.threads.values()].filter((one) => !one.isShadow);
+      // How a process ended whose first thread was never under control only its parent is told.
+      if (rest.every((one) => one.hasEnded)) this.#endProcess(undefined, undefined);
       return;
     }
-    for (const other of [...this.threads.values()]) if (!other.isShadow) this.drop(other);
     const code = status.kind === "exited" ? status.code : undefined;
-    this.#host.emit({ kind: "exit", code, signal: status.kind === "killed" ? status.signal : undefined });
+    this.#endProcess(code, status.kind === "killed" ? status.signal : undefined);
+  }
+
+  #endProcess(code: number | undefined, signal: number | undefined): void {
+    for (const other of [...this.threads.values()]) if (!other.isShadow) this.drop(other);
+    this.#host.emit({ kind: "exit", code, signal });
   }
 
   #onStop(thread: Thread, signal: number, event: number): void {
@@ -221,6 +229,7 @@ export class ThreadControl {
     for (const other of [...this.threads.values()]) if (other !== thread) this.drop(other);
     this.#over = undefined;
     this.#queue.length = 0;
+    thread.hasEnded = false;
     thread.at = undefined;
     thread.silent = undefined;
     thread.stepping = false;

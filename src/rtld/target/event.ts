@@ -16,7 +16,7 @@ export type ProcessEvent =
   | { readonly kind: "thread-end"; readonly tid: number }
   /** The process was let go of. */
   | { readonly kind: "detach" }
-  /** The process ended: by itself with a code, or by a signal. */
+  /** The process ended: by itself with a code, or by a signal; of one whose first thread had ended before, neither is known. */
   | { readonly kind: "exit"; readonly code: number | undefined; readonly signal: number | undefined };
 
 /** What happened and was not taken yet, in order. */

@@ -200,7 +200,7 @@ export class Target implements ControlledProcess {
   }
 
   #own(): Thread[] {
-    return [...this.#control.threads.values()].filter((one) => !one.isShadow);
+    return [...this.#control.threads.values()].filter((one) => !one.isShadow && !one.hasEnded);
   }
 
   #threadsOf(tid: number): Thread[] {
@@ -229,12 +229,27 @@ export class Target implements ControlledProcess {
       found = false;
       // New ones may come while it goes on, from threads that are not seized yet.
       for (const tid of tasksOf(this.pid)) {
-        if (this.#control.threads.has(tid) || !ptraceSeize(tid, TRACE)) continue;
+        if (this.#control.threads.has(tid) || !this.#seize(tid)) continue;
         this.#control.add(tid, "running", "run");
         found = true;
       }
     }
+    if (!this.#control.threads.has(this.pid)) {
+      this.#control.add(this.pid, "stopped", "stop").hasEnded = true;
+    }
     this.#control.stop();
+  }
+
+  /** @returns false for a thread that is ending, or that came under control with the one that made it */
+  #seize(tid: number): boolean {
+    try {
+      return ptraceSeize(tid, TRACE);
+    } catch (error) {
+      const text = readTextIfAny(`/proc/${this.pid}/task/${tid}/status`) ?? "";
+      const isOver = text === "" || /^State:\s*[XZ]/m.test(text);
+      if (isOver || text.includes(`\nTracerPid:\t${process.pid}\n`)) return false;
+      throw error;
+    }
   }
 
   /** A child with a copy of the memory: once it stopped, its breakpoints go, and so does it, or it comes under control. */

@@ -24,6 +24,8 @@ export class Thread {
   readonly isShadow: boolean;
   /** It waits in vfork(2) for such a child, and can't be stopped. */
   inVfork = false;
+  /** A first thread that had ended before control began; one that executes a program takes its place. */
+  hasEnded = false;
   /** A signal stopped the whole process. */
   inGroupStop = false;
 
