@@ -55,11 +55,13 @@ function addonsAfterImport(entry: string): string[] {
 
 describe("the package as packed", () => {
   it("holds what is built and what explains it, and no sources or tests", () => {
-    for (const file of ["README.md", "LICENSE", "CHANGELOG.md", "docs/rosetta.md", "dist/cli/main.js"]) {
+    // The tour compiles an example.
+    const wanted = ["README.md", "LICENSE", "CHANGELOG.md", "docs/rosetta.md", "examples/plugin.c", "dist/cli/main.js"];
+    for (const file of [...wanted, "examples/plugin.c"]) {
       expect(packed).toContain(file);
     }
     expect(
-      packed.filter((file) => !/^(dist\/|docs\/|[A-Z]+\.md$|LICENSE$|package\.json$)/.test(file)),
+      packed.filter((file) => !/^(dist\/|docs\/|examples\/|examples\/|[A-Z]+\.md$|LICENSE$|package\.json$)/.test(file)),
     ).toEqual([]);
     expect(packed.filter((file) => /^docs\/api\/|\.tsbuildinfo$/.test(file))).toEqual([]);
   });
@@ -89,7 +91,7 @@ describe("the package as packed", () => {
   });
 
   it("loads native code for what acts on the process, and none for the others", () => {
-    const acting = ["bindery/dlbind", "bindery/dynld"];
+    const acting = ["bindery/dlbind", "bindery/dynld", "bindery/rtld"];
     for (const entry of acting) expect(addonsAfterImport(entry)).toContain("koffi.node");
     for (const entry of entries.filter((name) => !acting.includes(name))) {
       expect(addonsAfterImport(entry)).toEqual([]);
