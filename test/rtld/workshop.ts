@@ -17,7 +17,6 @@ export class RtldWorkshop {
   readonly directory = realpathSync(mkdtempSync(join(tmpdir(), "bindery-rtld-")));
   readonly #targets: Target[] = [];
   readonly #children: ChildProcess[] = [];
-  readonly #pids: number[] = [];
   #count = 0;
 
   path(name: string): string {
@@ -74,6 +73,8 @@ export class RtldWorkshop {
     const child = spawn("sh", ["-c", script, "sh", out.path, program, ...args], {
       cwd: this.directory,
       stdio: "ignore",
+      // A group of its own, which ends as a whole.
+      detached: true,
     });
     this.#children.push(child);
     const ended = new Promise<{ output: string; code: number }>((resolve) => {
@@ -89,14 +90,12 @@ export class RtldWorkshop {
       await sleep(2);
     }
     const pid = Number(readFileSync(number, "utf8"));
-    this.#pids.push(pid);
     return { pid, ended };
   }
 
   remove(): void {
     for (const target of this.#targets) target.kill();
-    for (const pid of this.#pids) if (existsSync(`/proc/${pid}/exe`)) killIfAny(pid);
-    for (const child of this.#children) child.kill("SIGKILL");
+    for (const { pid } of this.#children) if (pid !== undefined) killIfAny(-pid);
     rmSync(this.directory, { recursive: true });
   }
 }
