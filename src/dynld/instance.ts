@@ -42,6 +42,8 @@ export interface InstanceRequest extends SignatureRules {
   /** Whether initialisers run now and finalisers at the end. */
   readonly run: boolean;
   readonly global: boolean;
+  /** Called when all is in place and nothing of it has run; what it throws refuses the module. */
+  readonly accept?: (instance: Instance) => void;
 }
 
 /** An import of a module, in use while the module is there. */
@@ -147,8 +149,8 @@ export class Instance {
       rodata: object.alloc(Math.max(1, rodata), 0, { align: link.align.rodata }),
       data: object.alloc(Math.max(1, data), SHF.SHF_WRITE, { align: link.align.data }),
     };
-    // Text that is lent out would be compared with what runs, all of it, for every name that is bound.
     const { threads } = object;
+    // Text that is lent out would be compared with what runs, all of it, for every name that is bound.
     const bytes = {
       text: new Uint8Array(text),
       rodata: blocks.rodata.bytes,
@@ -180,6 +182,7 @@ export class Instance {
     this.#handle = BigInt(link.handle);
     this.#finalisers = request.run ? functions.finalisers : [];
     this.#finished = !request.run;
+    request.accept?.(this);
     if (request.run) this.#start(link, bytes, functions);
   }
 

@@ -243,16 +243,15 @@ export class NativeModule<E extends ExportsShape = AnyExports> implements Dynobj
 
   /**
    * Loads a new version, hands the state over, and unloads the old one. Callables go to the new version from then on.
-   * @throws DynldError if it can't be loaded, or lacks an export of the old one or has it with another signature; the
-   *   old version goes on then
+   * @throws DynldError if it can't be loaded, or lacks an export of the old one or has it with another signature; nothing
+   *   of it has run, and the old version goes on then
    */
   reload(files: ModuleFile | readonly ModuleFile[], options: ReloadOptions = {}): void {
     this.#checkLoaded();
     if (options.force !== true) this.#checkIdle("reload");
     const old = this.#instance;
-    const next = this.#load(listOf(files));
+    const next = this.#load(listOf(files), (one) => this.#checkFits(old, one));
     try {
-      this.#checkFits(old, next);
       if (options.state !== undefined) handOver(old, next, options.state);
     } catch (error) {
       next.finish();
@@ -269,7 +268,7 @@ export class NativeModule<E extends ExportsShape = AnyExports> implements Dynobj
     old.close();
   }
 
-  #load(files: readonly ModuleFile[]): Instance {
+  #load(files: readonly ModuleFile[], accept?: (instance: Instance) => void): Instance {
     const { maxsize = 0, run = true, global = false } = this.#options;
     const { policy, exceptions, completions = false } = this.#options;
     return Instance.load({
@@ -280,6 +279,7 @@ export class NativeModule<E extends ExportsShape = AnyExports> implements Dynobj
       run,
       global,
       completions,
+      ...(accept === undefined ? {} : { accept }),
       ...(policy === undefined ? {} : { policy }),
       ...(exceptions === undefined ? {} : { exceptions }),
     });

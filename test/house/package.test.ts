@@ -56,12 +56,21 @@ function addonsAfterImport(entry: string): string[] {
 describe("the package as packed", () => {
   it("holds what is built and what explains it, and no sources or tests", () => {
     // The tour compiles an example.
-    const wanted = ["README.md", "LICENSE", "CHANGELOG.md", "docs/rosetta.md", "examples/plugin.c", "dist/cli/main.js"];
+    const wanted = [
+      "README.md",
+      "LICENSE",
+      "CHANGELOG.md",
+      "docs/rosetta.md",
+      "examples/plugin.c",
+      "dist/cli/main.js",
+    ];
     for (const file of [...wanted, "examples/plugin.c"]) {
       expect(packed).toContain(file);
     }
     expect(
-      packed.filter((file) => !/^(dist\/|docs\/|examples\/|examples\/|[A-Z]+\.md$|LICENSE$|package\.json$)/.test(file)),
+      packed.filter(
+        (file) => !/^(dist\/|docs\/|examples\/|examples\/|[A-Z]+\.md$|LICENSE$|package\.json$)/.test(file),
+      ),
     ).toEqual([]);
     expect(packed.filter((file) => /^docs\/api\/|\.tsbuildinfo$/.test(file))).toEqual([]);
   });

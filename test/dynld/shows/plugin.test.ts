@@ -116,7 +116,7 @@ describe("a plug-in in C", () => {
     expect(linkMaps().filter(({ name }) => name.includes("plugin"))).toHaveLength(1);
   });
 
-  it("refuses a version whose types have changed, says which member, and goes on", () => {
+  it("refuses a version whose types have changed, says which member, runs nothing of it, and goes on", () => {
     using plugin = load();
     plugin.fn.take({ sensor: "inlet", value: 1 });
     const other = edited(["  double value;\n", "  float value;\n  long when;\n"]);
@@ -125,6 +125,8 @@ describe("a plug-in in C", () => {
     );
     const fewer = edited(["struct summary summarize(void)", "static struct summary summarize(void)"]);
     expect(() => plugin.reload(fewer)).toThrow("the new version does not export summarize");
+    expect(lines).toEqual(["plug-in: here"]);
+    expect(mappings().filter((line) => line.includes("r-xp"))).toHaveLength(1);
     expect(plugin.fn.take({ sensor: "inlet", value: 2 })).toBe(2);
   });
 
