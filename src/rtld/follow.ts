@@ -1,5 +1,5 @@
 /** Follows the run-time linker of a process from event to event, through the programs and children that it executes. */
-import { RtldError } from "../errors.ts";
+import { HostError, RtldError } from "../errors.ts";
 import { RtldAgent } from "./agent.ts";
 import type { rd_event_e, rd_state_e } from "./constants.ts";
 import type { LoadObject } from "./load-object.ts";
@@ -53,8 +53,12 @@ export async function followLinker(target: ControlledProcess, listener: LinkerLi
   for (;;) {
     const event = await target.next();
     if (event.kind === "detach") break;
-    if (event.kind === "fork") children.push(followLinker(event.child, listener));
-    else follower.on(event);
+    if (event.kind === "fork") {
+      const child = followLinker(event.child, listener);
+      // Who waits for all of them is told.
+      child.catch(() => {});
+      children.push(child);
+    } else follower.on(event);
     if (event.kind === "exit") break;
   }
   await Promise.all(children);
@@ -84,9 +88,8 @@ class Follower {
       }
       this.#tell(pid, { ...NOTHING, event, ...this.#changes() });
     } catch (error) {
-      if (!(error instanceof RtldError)) throw error;
       this.#agent = undefined;
-      this.#tell(pid, { ...NOTHING, event: "error", error });
+      this.#fail(pid, error);
     }
   }
 
@@ -116,8 +119,7 @@ class Follower {
       }
       this.#tell(tid, { event: type, state, ...this.#changes() });
     } catch (error) {
-      if (!(error instanceof RtldError)) throw error;
-      this.#tell(tid, { ...NOTHING, event: "error", error });
+      this.#fail(tid, error);
     } finally {
       this.#process.lwp = undefined;
     }
@@ -131,6 +133,14 @@ class Follower {
       if (error instanceof RtldError && error.code === "RD_NOMAPS") return NO_CHANGES;
       throw error;
     }
+  }
+
+  /** What can't be done to a process, which may have been killed meanwhile, is its debugger's failure. */
+  #fail(tid: number, cause: unknown): void {
+    if (!(cause instanceof RtldError || cause instanceof HostError)) throw cause;
+    const error =
+      cause instanceof RtldError ? cause : new RtldError("RD_DBERR", this.#process.name, cause.message);
+    this.#tell(tid, { ...NOTHING, event: "error", error });
   }
 
   #tell(tid: number, event: Omit<LinkerEvent, "pid" | "tid" | "time" | "process">): void {

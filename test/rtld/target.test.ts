@@ -4,7 +4,7 @@ import { closeSync, openSync, readdirSync, readFileSync, readSync } from "node:f
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { HostError, type Target, type TargetEvent } from "../../src/rtld/index.ts";
+import { type ControlledProcess, HostError, type TargetEvent } from "../../src/rtld/index.ts";
 import { BUSY, CHURN, HEADLESS, PLUGIN } from "./programs.ts";
 import { RtldWorkshop } from "./workshop.ts";
 
@@ -60,6 +60,7 @@ int main(int argc, char **argv) {
 `;
 
 const workshop = new RtldWorkshop();
+const devNull = openSync("/dev/null", "w");
 const programs = { crowd: "", steps: "", talk: "", busy: "", plugin: "", churn: "", headless: "" };
 beforeAll(() => {
   programs.crowd = workshop.compile("crowd", CROWD, "-no-pie", "-pthread");
@@ -70,10 +71,16 @@ beforeAll(() => {
   programs.headless = workshop.compile("headless", HEADLESS, "-pthread");
   programs.plugin = workshop.compile("plugin.so", PLUGIN, "-shared", "-fPIC");
 });
-afterAll(() => workshop.remove());
+afterAll(() => {
+  closeSync(devNull);
+  workshop.remove();
+});
 
 /** All events up to the end, with each stopped thread let run after `each` saw it. */
-async function runToEnd(target: Target, each: (event: TargetEvent) => void = () => {}): Promise<TargetEvent> {
+async function runToEnd(
+  target: ControlledProcess,
+  each: (event: TargetEvent) => void = () => {},
+): Promise<TargetEvent> {
   for (;;) {
     const event = await target.next();
     each(event);
@@ -122,6 +129,32 @@ describe("a program started under control", () => {
     expect(() => workshop.spawn("/nowhere/to/be/found")).toThrow(/execve: .*ENOENT/);
     expect(() => workshop.spawn("/etc/passwd")).toThrow(/execve: .*EACCES/);
     expect(() => workshop.spawn("true", [], { cwd: "/nowhere" })).toThrow(HostError);
+  });
+
+  it("brings its children with it, where that is wanted: stopped, and without breakpoints", async () => {
+    const target = workshop.spawn(programs.crowd, [], { followChildren: true, stdio: [0, devNull, 2] });
+    const address = workshop.symbol(programs.crowd, "visit");
+    target.insertBreakpoint(address);
+    target.continue();
+    const ends: Promise<TargetEvent>[] = [];
+    const seen: string[] = [];
+    const end = await runToEnd(target, (event) => {
+      if (event.kind !== "fork") return;
+      const { child } = event;
+      workshop.keep(child);
+      seen.push(`${readFileSync(`/proc/${child.pid}/comm`, "utf8").trim()} ${states(child.pid)}`);
+      expect(child.stoppedThreads).toEqual([child.pid]);
+      expect(child.breakpoints).toEqual([]);
+      child.continue();
+      ends.push(runToEnd(child));
+    });
+    expect(end).toMatchObject({ code: 42 });
+    // By fork, as it was; by vfork, with the program that it executes.
+    expect(seen.sort()).toEqual(["crowd t", "sh t"]);
+    expect(await Promise.all(ends)).toEqual([
+      { kind: "exit", code: 5, signal: undefined },
+      { kind: "exit", code: 5, signal: undefined },
+    ]);
   });
 
   it("leaves Node's own children and its event loop alone", async () => {

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileS
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Target, type TargetSpawnOptions } from "../../src/rtld/index.ts";
+import { type ControlledProcess, Target, type TargetSpawnOptions } from "../../src/rtld/index.ts";
 
 /** A program that runs below a shell, as the child of another process than this one. */
 export interface Started {
@@ -15,7 +15,7 @@ export interface Started {
 
 export class RtldWorkshop {
   readonly directory = realpathSync(mkdtempSync(join(tmpdir(), "bindery-rtld-")));
-  readonly #targets: Target[] = [];
+  readonly #targets: ControlledProcess[] = [];
   readonly #children: ChildProcess[] = [];
   #count = 0;
 
@@ -61,7 +61,7 @@ export class RtldWorkshop {
     return this.keep(Target.attach(pid));
   }
 
-  keep(target: Target): Target {
+  keep<T extends ControlledProcess>(target: T): T {
     this.#targets.push(target);
     return target;
   }

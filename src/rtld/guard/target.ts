@@ -1,4 +1,5 @@
 /** A process that a guard controls for this one. */
+import { HostError } from "../../errors.ts";
 import { ProcessMemory } from "../../host/process-memory.ts";
 import { Registers } from "../registers.ts";
 import type { ControlledProcess, Origin, TargetEvent } from "../target/controlled.ts";
@@ -134,8 +135,8 @@ export class GuardedTarget implements ControlledProcess {
   #on(event: GuardEvent): void {
     if (this.#ended) return;
     if (event.kind === "fork") {
-      const child = new GuardedTarget(event.child, this.#link, "fork");
-      this.#events.push({ kind: "fork", pid: event.pid, child });
+      const child = this.#takeChild(event.child);
+      if (child !== undefined) this.#events.push({ kind: "fork", pid: event.pid, child });
       return;
     }
     if (event.kind === "exec") {
@@ -148,5 +149,15 @@ export class GuardedTarget implements ControlledProcess {
       this.#link.forget(this.pid);
     }
     this.#events.push(event);
+  }
+
+  /** @returns `undefined` if it was killed meanwhile */
+  #takeChild(pid: number): GuardedTarget | undefined {
+    try {
+      return new GuardedTarget(pid, this.#link, "fork");
+    } catch (error) {
+      if (error instanceof HostError) return undefined;
+      throw error;
+    }
   }
 }

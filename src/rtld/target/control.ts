@@ -141,7 +141,9 @@ export class ThreadControl {
     if (status.kind === "stopped") {
       thread.state = "stopped";
       this.#onStop(thread, status.signal, status.event);
-      if (thread.wanted === "run" && thread.state === "stopped") this.#ready.add(thread);
+      // One that was let go of, or is another target's now, is not ours to run.
+      const isOurs = this.threads.get(thread.tid) === thread;
+      if (isOurs && thread.wanted === "run" && thread.state === "stopped") this.#ready.add(thread);
     } else {
       this.#onEnd(thread, status);
     }
