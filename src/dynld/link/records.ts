@@ -1,7 +1,6 @@
 /** The relocations of loaded sections, checked once: known types, places inside their section, symbols that exist. */
 import { SHT } from "../../elf/constants/section.ts";
 import { relocationTypeName } from "../../elf/machine/registry.ts";
-import { codeRelocations } from "../../elf/machine/relocate/registry.ts";
 import type { CodeRelocation } from "../../elf/machine/relocate/row.ts";
 import type { RelocationTable } from "../../elf/relocation.ts";
 import type { ElfSection } from "../../elf/section.ts";
@@ -51,39 +50,44 @@ export function relocationsOf(
 
 /**
  * The row of record `index`.
+ * @param rows of the machine, by type
  * @throws DynldError DYNLD_BAD_RELOCATION for a type that is not known, a place outside the section or no symbol;
  *   DYNLD_UNSUPPORTED for thread-local storage
  */
-export function checkRecord(records: PieceRecords, index: number): CodeRelocation {
+export function checkRecord(
+  records: PieceRecords,
+  rows: readonly (CodeRelocation | undefined)[],
+  index: number,
+): CodeRelocation {
   const { table, piece, ids } = records;
   const type = table.type(index);
-  const row = codeRelocations(table.machine)[type];
-  const offset = table.offset(index);
-  const fail = (code: "DYNLD_BAD_RELOCATION" | "DYNLD_UNSUPPORTED", what: string): never => {
-    throw linkError(code, piece.input.name, piece.section.label, offset, what);
-  };
+  const row = rows[type];
   if (row === undefined) {
-    return fail(
-      "DYNLD_BAD_RELOCATION",
-      `found ${relocationTypeName(table.machine, type)}, expected a known type`,
-    );
+    const what = `found ${relocationTypeName(table.machine, type)}, expected a known type`;
+    return refuse(records, index, "DYNLD_BAD_RELOCATION", what);
   }
-  if (!(offset + row.size <= piece.size) || piece.section.type === SHT.SHT_NOBITS) {
-    const room = piece.section.type === SHT.SHT_NOBITS ? 0 : piece.size;
-    fail(
-      "DYNLD_BAD_RELOCATION",
-      `${table.typeName(index)}: found outside the section's ${room} bytes of contents`,
-    );
+  const isEmpty = piece.section.type === SHT.SHT_NOBITS;
+  if (!(table.offset(index) + row.size <= piece.size) || isEmpty) {
+    const what = `found outside the section's ${isEmpty ? 0 : piece.size} bytes of contents`;
+    return refuse(records, index, "DYNLD_BAD_RELOCATION", `${table.typeName(index)}: ${what}`);
   }
   const symbol = table.symbol(index);
   if (symbol >= ids.length) {
-    fail(
-      "DYNLD_BAD_RELOCATION",
-      `${table.typeName(index)}: found symbol ${symbol}, expected less than ${ids.length}`,
-    );
+    const what = `found symbol ${symbol}, expected less than ${ids.length}`;
+    return refuse(records, index, "DYNLD_BAD_RELOCATION", `${table.typeName(index)}: ${what}`);
   }
   if (row.formula === "TLS") {
-    fail("DYNLD_UNSUPPORTED", `${table.typeName(index)}: this way to thread-local storage is not known here`);
+    const what = "this way to thread-local storage is not known here";
+    return refuse(records, index, "DYNLD_UNSUPPORTED", `${table.typeName(index)}: ${what}`);
   }
   return row;
+}
+
+function refuse(
+  { piece, table }: PieceRecords,
+  index: number,
+  code: "DYNLD_BAD_RELOCATION" | "DYNLD_UNSUPPORTED",
+  what: string,
+): never {
+  throw linkError(code, piece.input.name, piece.section.label, table.offset(index), what);
 }

@@ -12,9 +12,10 @@ import {
 import type { RelocationTable } from "../../elf/relocation.ts";
 import type { DynldError } from "../../errors.ts";
 import { linkError } from "./fault.ts";
+import { KIND, relocationKinds } from "./kinds.ts";
 import type { LinkMachine } from "./machine.ts";
 import type { PieceRecords } from "./records.ts";
-import { isCall, isThreadFormula, NO_SLOT, type Slots, usesEntry } from "./slots.ts";
+import { NO_SLOT, type Slots } from "./slots.ts";
 import { type LinkSymbols, ORIGIN } from "./symbols.ts";
 
 /** Addresses that are known once all is placed. */
@@ -50,10 +51,12 @@ export function applyRecords(
   const { symbols, slots, machine, got } = placed;
   const { little } = piece.input.elf.image;
   const rows = codeRelocations(table.machine);
+  const kinds = relocationKinds(table.machine);
   const explicit = table.kind === "RELA";
   const lenient = piece.part === "frames" || piece.section.label.startsWith(".gcc_except_table");
   for (let i = 0; i < table.length; i++) {
-    const row = rows[table.type(i)];
+    const type = table.type(i);
+    const row = rows[type];
     if (row === undefined || row.size === 0) continue;
     const offset = table.offset(i);
     const id = ids[table.symbol(i)] ?? 0;
@@ -73,11 +76,12 @@ export function applyRecords(
     const a = explicit
       ? high * 0x1_0000_0000 + (table.addendLow(i) >>> 0)
       : storedAddend(view, at, little, row);
-    const thread = isThreadFormula(row);
+    const kind = kinds[type] ?? 0;
+    const thread = (kind & KIND.thread) !== 0;
     const s = thread ? distanceOf(placed, id, row) : targetOf(placed, id);
     const entry = (thread ? threadEntry(slots, id, row) : slots.entry[id]) ?? NO_SLOT;
     const p = address + offset;
-    if (entry === NO_SLOT && usesEntry(row)) {
+    if (entry === NO_SLOT && (kind & KIND.entry) !== 0) {
       const relaxed = machine.relax(bytes, at);
       view.setInt32(relaxed.at, s + a - p + relaxed.more, little);
       continue;
@@ -88,7 +92,7 @@ export function applyRecords(
     if (machine.word === 4) value = value | 0;
     if (!fitsField(row, value)) {
       const stub = slots.stub[id] ?? NO_SLOT;
-      const isReached = stub !== NO_SLOT && (slots.standsFor[id] === 1 || isCall(row));
+      const isReached = stub !== NO_SLOT && (slots.standsFor[id] === 1 || (kind & KIND.call) !== 0);
       const near = isReached ? stubAddress(placed, stub) : s;
       value = relocationValue(row.formula, near, a, p, near, g, got, z);
       if (!fitsField(row, value)) return overflow(records, i, row, value, placed, id);

@@ -1,7 +1,9 @@
 /** Which symbols need an entry in the global offset table, and which a stub that jumps through one. */
 import { STT } from "../../elf/constants/symbol.ts";
+import { codeRelocations } from "../../elf/machine/relocate/registry.ts";
 import type { CodeRelocation } from "../../elf/machine/relocate/row.ts";
 import { linkError } from "./fault.ts";
+import { KIND, relocationKinds } from "./kinds.ts";
 import type { LinkMachine } from "./machine.ts";
 import { checkRecord, type PieceRecords } from "./records.ts";
 import { type LinkSymbols, ORIGIN } from "./symbols.ts";
@@ -86,43 +88,31 @@ export class Needs {
   #scan(records: PieceRecords, machine: LinkMachine): void {
     const { table, ids, piece } = records;
     const bytes = piece.section.bytes();
+    const kinds = relocationKinds(table.machine);
+    const rows = codeRelocations(table.machine);
     for (let i = 0; i < table.length; i++) {
-      const row = checkRecord(records, i);
+      const row = checkRecord(records, rows, i);
+      const kind = kinds[table.type(i)] ?? 0;
       const id = ids[table.symbol(i)] ?? 0;
       let bits: number = NEED.used;
-      if (usesEntry(row)) {
+      if ((kind & KIND.entry) !== 0) {
         const inside = isInside(this.#symbols, id);
         const relaxed = inside && machine.canRelax(table.type(i), bytes, table.offset(i));
         if (!relaxed) bits |= NEED.entry;
-      } else if (isThreadFormula(row)) {
+      } else if ((kind & KIND.thread) !== 0) {
         this.#checkThread(records, i, id, row);
         if (row.formula === "GD + A - P") bits |= NEED.pair;
         if (row.formula === "IE + A - P") bits |= NEED.distance;
         if (row.formula === "LD + A - P") this.#usesBlock = true;
         if (row.formula === "IE + A - P" || row.formula === "D + T + A") this.#isStatic = true;
       } else if (row.size < machine.word || row.formula === "L + A - P" || machine.word === 4) {
-        bits |= isCall(row) ? NEED.call : NEED.near;
+        bits |= (kind & KIND.call) !== 0 ? NEED.call : NEED.near;
       }
       if (row.formula === "S + A" && row.size === 4 && this.#symbols.origin[id] === ORIGIN.piece)
         this.#isLow = true;
       this.#bits[id] = (this.#bits[id] ?? 0) | bits;
     }
   }
-}
-
-/** True for a formula with `L`: what is called. */
-export function isCall({ formula }: CodeRelocation): boolean {
-  return formula.startsWith("L ");
-}
-
-/** True for a formula of thread-local storage. */
-export function isThreadFormula({ formula }: CodeRelocation): boolean {
-  return formula.startsWith("D ") || /^(GD|LD|IE) /.test(formula);
-}
-
-/** True for a formula with `G`. */
-export function usesEntry({ formula }: CodeRelocation): boolean {
-  return formula.startsWith("G ") || formula.includes("(G)");
 }
 
 /** Defined in the module, with an address that is known when it is placed. */
