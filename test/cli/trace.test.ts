@@ -1,7 +1,7 @@
 /** `bindery trace` and `bindery maps`, run as users run them, against what LD_DEBUG and /proc say. */
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
 import { createInterface } from "node:readline";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -124,6 +124,30 @@ describe("bindery trace", () => {
     expect(lines.some((one) => one.added.some(({ name }) => name === files.plugin))).toBe(true);
     process.kill(pid, "SIGTERM");
     expect(await ended).toEqual({ output: "begins\nright\n", code: 7 });
+  });
+
+  it("follows the children of a running program, each to its end", async () => {
+    const script = "echo runs; read -r line < $0; for i in 1 2 3; do /bin/true; done; exit 9";
+    const gate = workshop.path("gate");
+    execFileSync("mkfifo", [gate]);
+    const { pid, ended } = await workshop.start("sh", "-c", script, gate);
+    const child = spawn(process.execPath, [MAIN, "trace", "-f", "--json", "-p", String(pid)], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    let text = "";
+    for await (const line of createInterface({ input: child.stdout })) {
+      text += `${line}\n`;
+      // It is controlled now; the shell may go on.
+      if (text.split("\n").length === 2) writeFileSync(gate, "on\n");
+    }
+    expect(await ended).toEqual({ output: "runs\n", code: 9 });
+    const lines = jsonLines(text);
+    const children = new Set(lines.map((one) => one.pid).filter((one) => one !== pid));
+    expect(children.size).toBe(3);
+    for (const one of children) {
+      const told = lines.filter((line) => line.pid === one).map(({ event }) => event);
+      expect(told).toEqual(["attach", "RD_DLACTIVITY", "RD_PREINIT", "RD_POSTINIT", "exit"]);
+    }
   });
 
   it("waits until a library is loaded", async () => {
