@@ -15,7 +15,15 @@ const events = new Socket({ fd: 5, readable: false, writable: true });
 const reader = new FrameReader();
 
 requests.on("data", (piece: Buffer) => {
-  for (const request of reader.push(piece)) writeSync(4, encode(answer(request as Request)));
+  for (const request of reader.push(piece)) {
+    const said = encode(answer(request as Request));
+    try {
+      writeSync(4, said);
+    } catch {
+      // Who asked is gone.
+      process.exit(0);
+    }
+  }
 });
 // What is controlled is let go of when this process exits.
 requests.on("close", () => process.exit(0));
