@@ -1,7 +1,7 @@
 /** `bindery load`: its options and help. */
 import type { Command } from "commander";
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, helpText } from "./help.ts";
-import type { LoadOptions } from "./load/options.ts";
+import { addCall, type LoadOptions } from "./load/options.ts";
 import { parseWholeNumber } from "./number.ts";
 
 /** Describes the command. */
@@ -10,11 +10,16 @@ export function defineLoad(command: Command): void {
   command
     .description(
       "Loads relocatable objects, or a module that mkmod made, into this process, shows what they export and where it " +
-        "lies, and unloads them. Initialisers and finalisers run.",
+        "lies, and unloads them. Initialisers and finalisers run. With --call, calls functions of it instead of showing it.",
     )
     .usage("[OPTION]... FILE...")
     .argument("<file...>", "relocatable objects and archives: together one module")
     .option("--with <library>", "let it import what LIBRARY exports; may be given several times", several)
+    .option(
+      "--call <call>",
+      "call a function by its types: 'name(args)'; may be given several times",
+      addCall,
+    )
     .option("--maxsize <n>", "refuse text, data and bss of N bytes or more", parseWholeNumber)
     .option("--strict", "refuse imports whose types are not known")
     .option("--no-run", "relocate and map it, and run nothing of it")
@@ -26,20 +31,39 @@ export function defineLoad(command: Command): void {
       Libraries:
         "LIBRARY is a path, or a name that the run-time linker finds: libc.so.6. Without any, a module that imports\n" +
         "something is refused, with the names that it needs.",
+      Calls:
+        "The types come from debug information, so compile with -g. Arguments are written as in JavaScript and JSON:\n" +
+        "numbers, also 0x10 and 5n, \"text\" or 'text', true, false, null, [1, 2] for arrays, and {x: 3, y: 4} for\n" +
+        "structures, of which members that are left out are 0. An enumeration takes the name of a constant as text, a\n" +
+        "pointer an address. A line CALL = RESULT is printed for each, or CALL if there is no result; a result behind & is\n" +
+        "what a pointer leads to. When a call is refused, those behind it are not made. What native code prints may come\n" +
+        "at the end.",
+      JSON:
+        'An object: "name", "base", "text", "data", "bss", "imports" [ { "name", "addr" } ] and "exports" [ { "name", "addr",\n' +
+        '"sig", "declaration" } ]; with --call also "calls" [ { "call", "result" } ]. In results, 64-bit integers and\n' +
+        "addresses are strings of decimal digits.",
       Examples: [
         ["bindery load plugin.o", "what it exports, or what it needs"],
         ["bindery load a.o b.o --with libc.so.6 --with libm.so.6", "several objects as one module"],
+        ["bindery load plugin.o --call 'add(1, 2)'", "prints: add(1, 2) = 3"],
+        [
+          "bindery load shapes.o --call 'area({kind: \"CIRCLE\", at: {x: 0, y: 0}})'",
+          "a structure, and an enumeration in it",
+        ],
         ["bindery load --wait plugin.o", "then: gdb -p PID, and break at a line of its source"],
       ],
       "Exit status": [
         [String(EXIT_OK), "it was loaded and unloaded"],
-        [String(EXIT_FAILURE), "it is refused; standard error says why"],
+        [String(EXIT_FAILURE), "it is refused, or a call of it; standard error says why"],
         [String(EXIT_USAGE), "the command line makes no sense"],
       ],
     }),
   );
   command.action(async (paths: string[], options: LoadOptions) => {
+    if (options.call !== undefined && !options.run) {
+      command.error("error: --no-run runs nothing of the module, expected no --call beside it");
+    }
     const { showLoaded } = await import("./load/show.ts");
-    await showLoaded(paths, options);
+    process.exitCode = await showLoaded(paths, options);
   });
 }

@@ -37,6 +37,110 @@ describe("bindery load", () => {
   });
 });
 
+describe("bindery load --call", () => {
+  const CALLED = `#include <string.h>
+    enum kind { POINT, CIRCLE = 5, SQUARE };
+    struct point { int x, y; };
+    struct shape { enum kind kind; struct point at; double size; char name[8]; unsigned seen : 1; struct shape *next; };
+    static struct shape last = {SQUARE, {3, 4}, 1.5, "last", 1, 0};
+    int add(int a, int b) { return a + b; }
+    int old() { return 8; }
+    int many(int n, ...) { return n; }
+    struct point mirror(struct point p) { return (struct point){p.y, p.x}; }
+    struct shape *newest(void) { return &last; }
+    struct shape copy(const struct shape *s) { return *s; }
+    int move(struct point *p, int by) { return p->x += by; }
+    enum kind following(enum kind k) { return k == POINT ? CIRCLE : SQUARE; }
+    const char *echo(const char *s) { return s; }
+    long total(const long *v, unsigned long n) { long t = 0; while (n--) t += *v++; return t; }
+    void nothing(void) {}
+    _Bool flip(_Bool b) { return !b; }
+    double half(double d) { return d / 2; }
+    unsigned long long next_of(unsigned long long v) { return v + 1; }
+    void *address(void *p) { return p; }`;
+  const path = compileTo(CALLED, "gcc", ["-g", "-O1"]);
+  const load = (...calls: string[]) => bindery(["load", path, ...calls.flatMap((call) => ["--call", call])]);
+
+  it("prints what functions return, by the types of debug information", () => {
+    const results = [
+      ["add(1, -2)", "-1"],
+      ["add(0x10, 0b11)", "19"],
+      ["old()", "8"],
+      ['mirror({x: 3, "y": 4})', "{x: 4, y: 3}"],
+      ["newest()", '&{kind: SQUARE, at: {x: 3, y: 4}, size: 1.5, name: "last", seen: 1, next: null}'],
+      [
+        "copy({kind: 'CIRCLE', at: {x: 1}, name: 'ab', size: .5})",
+        '{kind: CIRCLE, at: {x: 1, y: 0}, size: 0.5, name: "ab", seen: 0, next: null}',
+      ],
+      ["move({x: 3}, 4)", "7"],
+      ['following("POINT")', "CIRCLE"],
+      ["following(7)", "SQUARE"],
+      ["echo('a\"\\u00e9\\n')", '"a\\"é\\n"'],
+      ['echo("it\'s")', '"it\'s"'],
+      ["echo(null)", "null"],
+      ["total([1, 2n, 1099511627776], 3)", "1099511627779"],
+      ["flip(true)", "false"],
+      ["half(-1e3)", "-500"],
+      ["half(NaN)", "NaN"],
+      ["next_of(18446744073709551614)", "18446744073709551615"],
+      ["next_of(5n)", "6"],
+      ["address(0xabcn)", "0xabc"],
+    ] as const;
+    const { status, stdout, stderr } = load(...results.map(([call]) => call), " nothing( ) ");
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    expect(stdout.trimEnd().split("\n")).toEqual([
+      ...results.map(([call, result]) => `${call} = ${result}`),
+      "nothing( )",
+    ]);
+  });
+
+  it("has the results in the JSON document too", () => {
+    const calls = ["--call", "mirror({x: 3})", "--call", "next_of(1)", "--call", "half(Infinity)"];
+    const { stdout } = bindery(["load", "--json", path, ...calls]);
+    expect(JSON.parse(stdout).calls).toEqual([
+      { call: "mirror({x: 3})", result: { x: 0, y: 3 } },
+      { call: "next_of(1)", result: "2" },
+      { call: "half(Infinity)", result: "Infinity" },
+    ]);
+  });
+
+  it.each([
+    ["add(1)", "add: found 1 arguments, expected 2: a, b"],
+    ['add(1, "x")', 'add: parameter 2, b: found "x", expected int, -2147483648 to 2147483647'],
+    ["add(2147483648, 0)", "add: parameter 1, a: found 2147483648, expected int, -2147483648 to 2147483647"],
+    ["old(1)", "old: found 1 arguments, expected 0"],
+    [
+      "mirror({__proto__: 1})",
+      'mirror: parameter 1, p: found member "__proto__", which struct point does not have',
+    ],
+    ["total([1.5], 1)", "total: parameter 1, v: "],
+    ["address([1])", "address: parameter 1, p: found an object (Array), expected void *"],
+    ["many(1)", "many: found int (int, ...), which takes more arguments than it declares"],
+    ["ad(1, 2)", "found no exported function ad; there is add"],
+    ["constructor()", "found no exported function constructor"],
+  ])("refuses %s in one line, after what was asked before", (call, why) => {
+    const { status, stdout, stderr } = load("add(1, 1)", call, "add(2, 2)");
+    expect({ status, stdout }).toEqual({ status: 1, stdout: "add(1, 1) = 2\n" });
+    expect(stderr).toMatch(/^bindery: [^\n]*\n$/);
+    expect(stderr).toContain(why);
+  });
+
+  it("takes what is no call for a wrong command line, and loads nothing", () => {
+    for (const [call, why] of [
+      ["add", "character 4: found the end, expected ( behind the name"],
+      ["add(1", "expected , or )"],
+      ["add(process)", 'character 5: found "process)", expected a value'],
+      ["echo('a)", "expected the quote that ends the text"],
+    ] as const) {
+      const { status, stdout, stderr } = bindery(["load", "/nowhere.o", "--call", call]);
+      expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
+      expect(stderr).toContain(why);
+    }
+    expect(bindery(["load", path, "--no-run", "--call", "old()"])).toMatchObject({ status: 2, stdout: "" });
+    expect(bindery(["load", "--help"]).stdout).toContain("--call 'add(1, 2)'");
+  });
+});
+
 describe("bindery mkmod", () => {
   it("makes a module that load takes, with the exports that a list says", () => {
     const parts = [

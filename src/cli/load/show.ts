@@ -1,16 +1,25 @@
 /** `bindery load`: loads, shows, unloads. */
 import { once } from "node:events";
+import { ArgumentError } from "../../dynld/call/argument-error.ts";
 import { symbolDeclaration } from "../../dynld/ctype/declaration.ts";
 import type { CSymbol } from "../../dynld/ctype.ts";
 import { ExportTable } from "../../dynld/export-table.ts";
 import { NativeModule } from "../../dynld/module.ts";
 import { signatureText } from "../../dynld/signature/signature.ts";
+import { EXIT_FAILURE, EXIT_OK } from "../help.ts";
 import { jsonPieces } from "../json.ts";
 import { Output } from "../output.ts";
+import { callByName } from "./call.ts";
+import type { CallText } from "./literal.ts";
 import type { LoadOptions } from "./options.ts";
+import { valueJson, valueText } from "./value.ts";
 
-/** Loads files as one module and prints what it has. @throws DynldError when it is refused */
-export async function showLoaded(paths: readonly string[], options: LoadOptions): Promise<void> {
+/**
+ * Loads files as one module and prints what it has, or what calls of it return.
+ * @returns the exit status
+ * @throws DynldError when it is refused
+ */
+export async function showLoaded(paths: readonly string[], options: LoadOptions): Promise<number> {
   using table = new ExportTable();
   for (const library of options.with ?? []) table.addLibrary(library);
   using module = NativeModule.open(paths, {
@@ -20,13 +29,30 @@ export async function showLoaded(paths: readonly string[], options: LoadOptions)
     policy: options.strict === true ? "strict" : "lenient",
   });
   const out = new Output();
-  if (options.json === true) showJson(out, module);
-  else showText(out, module);
+  try {
+    if (options.json === true) showJson(out, module, options.call);
+    else if (options.call !== undefined) showCalls(out, module, options.call);
+    else showText(out, module);
+  } catch (error) {
+    if (!(error instanceof ArgumentError)) throw error;
+    process.stderr.write(`bindery: ${error.message}\n`);
+    return EXIT_FAILURE;
+  }
   out.flush();
-  if (options.wait !== true) return;
+  if (options.wait !== true) return EXIT_OK;
   process.stderr.write(`bindery: process ${process.pid} has it until standard input ends\n`);
   process.stdin.resume();
   await once(process.stdin, "end");
+  return EXIT_OK;
+}
+
+/** Calls one after another, with each result printed before the next call. */
+function showCalls(out: Output, module: NativeModule, calls: readonly CallText[]): void {
+  for (const call of calls) {
+    const { value, type } = callByName(module, call);
+    out.line(value === undefined ? call.text : `${call.text} = ${valueText(value, type)}`);
+    out.flush();
+  }
 }
 
 function showText(out: Output, module: NativeModule): void {
@@ -40,7 +66,7 @@ function showText(out: Output, module: NativeModule): void {
   }
 }
 
-function showJson(out: Output, module: NativeModule): void {
+function showJson(out: Output, module: NativeModule, asked: readonly CallText[] | undefined): void {
   const { name, base, text, data, bss } = module;
   const hex = (value: bigint) => `0x${value.toString(16)}`;
   const exports = module.export.map(({ name: symbol, sig, addr }) => {
@@ -50,7 +76,11 @@ function showJson(out: Output, module: NativeModule): void {
   });
   const imports =
     module.import?.map(({ name: symbol, addr }) => ({ name: symbol, addr: hex(BigInt(addr)) })) ?? [];
-  for (const piece of jsonPieces({ name, base: hex(base), text, data, bss, imports, exports }))
+  const calls = asked?.map((call) => ({
+    call: call.text,
+    result: valueJson(callByName(module, call).value),
+  }));
+  for (const piece of jsonPieces({ name, base: hex(base), text, data, bss, imports, exports, calls }))
     out.write(piece);
   out.line("");
 }

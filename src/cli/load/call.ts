@@ -1,0 +1,58 @@
+/** Calls functions of a loaded module. */
+import { ArgumentError } from "../../dynld/call/argument-error.ts";
+import type { NativeCallable } from "../../dynld/call/callable.ts";
+import { closestNames } from "../../dynld/closest.ts";
+import { bare, type CFunction, type CType, isRecord } from "../../dynld/ctype.ts";
+import type { NativeModule } from "../../dynld/module.ts";
+import { DynldError } from "../../errors.ts";
+import type { CallText, Literal } from "./literal.ts";
+
+/** What a call returned. */
+export interface CallResult {
+  /** `undefined` of functions that return nothing. */
+  readonly value: unknown;
+  readonly type: CType;
+}
+
+/** Calls a function by the types of its debug information. @throws ArgumentError, DynldError */
+export function callByName(module: NativeModule, { name, args }: CallText): CallResult {
+  const known = Object.keys(module.fn);
+  const fn: NativeCallable | undefined = module.fn[name];
+  if (fn === undefined) {
+    const close = closestNames(name, known);
+    const has = close.length === 0 ? "" : `; there is ${close.join(", ")}`;
+    const what = `found no exported function ${name}${has}`;
+    throw new DynldError("DYNLD_UNDEFINED_SYMBOL", { file: module.name }, what, { symbol: name });
+  }
+  const declared = module.typeOf(name)?.type;
+  const type = declared === undefined ? undefined : bare(declared);
+  // What has no type says so when it is called.
+  if (type?.kind !== "function") return { value: fn(...args), type: { kind: "void", size: undefined } };
+  const given = args.map((arg, index) => inMemory(module, name, type, index, arg));
+  // `int f()` of old C takes what its definition names, which the arguments are counted against.
+  const isOld = !type.isPrototyped && !type.isVariadic;
+  return { value: isOld ? fn.with()(...given) : fn(...given), type: type.result };
+}
+
+/** An argument; an array or structure for a pointer in memory of its own, which is there as long as the call. */
+function inMemory(
+  module: NativeModule,
+  name: string,
+  { parameters }: CFunction,
+  index: number,
+  arg: Literal,
+): unknown {
+  const parameter = parameters[index];
+  const pointer = parameter === undefined ? undefined : bare(parameter.type);
+  if (pointer?.kind !== "pointer" || typeof arg !== "object" || arg === null) return arg;
+  const target = bare(pointer.target);
+  if (target.size === undefined) return arg;
+  try {
+    if (Array.isArray(arg)) return module.type(pointer.target).array(arg);
+    return isRecord(target) ? module.type(target).create(arg) : arg;
+  } catch (error) {
+    if (!(error instanceof ArgumentError)) throw error;
+    const own = parameter?.name === undefined ? "" : `, ${parameter.name}`;
+    throw new ArgumentError(`${name}: parameter ${index + 1}${own}`, error.message);
+  }
+}
