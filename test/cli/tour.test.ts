@@ -1,4 +1,7 @@
 /** The tour, as `npm start` runs it at its end. */
+import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { bindery } from "./run.ts";
 
@@ -29,4 +32,17 @@ test("shows libc as a file, a live object, gdb's own backtrace through it, and a
   expect(plugin).toMatch(/refused +DYNLD_SIGNATURE_MISMATCH/);
   expect(plugin).toContain("struct reading: expected double value at 16, found float value at 16");
   expect(plugin).toMatch(/readings +5\n[\s\S]*still mapped +no\n$/);
+});
+
+test("says what is left out where there is no debugger and no compiler", () => {
+  const folder = mkdtempSync(join(tmpdir(), "bindery-path-"));
+  try {
+    symlinkSync("/usr/bin/timeout", join(folder, "timeout"));
+    const { stdout, stderr, status } = bindery(["tour"], "", { PATH: folder });
+    expect([status, stderr]).toEqual([0, ""]);
+    expect(stdout).toContain("not shown: gdb is not installed");
+    expect(stdout).toMatch(/not shown: examples\/plugin\.c needs gcc, which is not installed\n$/);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
