@@ -9,7 +9,7 @@ export function defineModinfo(command: Command): void {
   command
     .description(
       "Shows the header, exports, imports and relocations of a module that dynld can load: an Inferno module for 386, " +
-        "arm or power. With --base, relocates it to that address and shows the image; nothing is executed.",
+        "arm or power, a module that mkmod made, or a relocatable object of a compiler. With --base, relocates it to that address and shows the image; nothing is executed.",
     )
     .usage("[OPTION]... FILE")
     .argument("<file>", "the module")
@@ -31,6 +31,11 @@ export function defineModinfo(command: Command): void {
       Signatures:
         "The module says of each import what type it expects, as a number that Inferno's C compilers make of the type\n" +
         "(signof). It is refused when the table's number is another one and neither is 0.",
+      "ELF modules":
+        "Of a module of mkmod and of an object file, exports and imports have Bindery's signatures of 64 bits, which sig\n" +
+        "prints too, or ---------------- where the type is not known, and their declarations in C. Places are offsets in\n" +
+        "sections. Relocations are those of sections that are loaded. A base is a multiple of the page, 1000. Such a\n" +
+        "module is relocated for any machine that has code relocations here, in segments: text, rodata, data.",
       Relocations:
         "An offset in the image, a mode that the machine's loader knows, and the word there, or two instructions.\n" +
         "Behind them is what is added: the base and an image offset, or an import and an offset in it. A branch of arm\n" +
@@ -40,10 +45,13 @@ export function defineModinfo(command: Command): void {
         '"sig", "addr" } ], "imports" [ { "index", "name", "sig" } ] and "relocs" [ { "at", "mode", "before" } ]; with\n' +
         '--base, imports have "hostsig" and "addr" of the table, relocations "after", and there are "base" and "image",\n' +
         "the text and data in hexadecimal. Sizes and offsets are numbers, words and addresses strings of 8 hexadecimal\n" +
-        'digits. Of a refused module: "ok" false, "error" the loader\'s error string, "code" and "message".',
+        'digits. Of a refused module: "ok" false, "error" the loader\'s error string, "code" and "message".\n' +
+        'Of ELF, "format" is "ELF", "arch" the machine, "made" whether mkmod made it; exports have "section", "at", "size"\n' +
+        'and "declaration", relocations "section", "at", "type", "symbol" and "addend"; words are of 16 digits.',
       Examples: [
         ["bindery modinfo devxyz.386", "what the module needs and offers"],
         ["bindery modinfo --base 10000000 --symbols host.syms devxyz.arm", "its image at that address"],
+        ["bindery modinfo plugin.o", "an object file, as the loader would see it"],
         ["bindery modinfo --json devxyz.power | jq '.imports[].name'", "the names that it needs"],
       ],
       "Exit status": [

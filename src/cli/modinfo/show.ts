@@ -6,12 +6,13 @@ import { openSource } from "../../host/file.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../help.ts";
 import { jsonPieces } from "../json.ts";
 import { describe, Output } from "../output.ts";
+import { ELF_VIEWS } from "./elf.ts";
 import type { ModinfoFormat, ModuleView } from "./format.ts";
 import { INFERNO_VIEWS } from "./inferno.ts";
 import type { ModinfoOptions } from "./options.ts";
 
 /** The first one tells what is wrong with a file that is of none. */
-const FORMATS: readonly [ModinfoFormat, ...ModinfoFormat[]] = [INFERNO_VIEWS];
+const FORMATS: readonly [ModinfoFormat, ...ModinfoFormat[]] = [INFERNO_VIEWS, ELF_VIEWS];
 
 /** @returns the exit status */
 export function showModule(file: string, options: ModinfoOptions): number {
@@ -73,10 +74,13 @@ function printJson(document: unknown, out: Output): void {
 
 /** For each thing that is wrong a line of the loader's own words, and below it where that is and what was expected. */
 function refuse(file: string, error: DynldError): void {
-  for (const { errstr, message, place } of [error, ...error.also]) {
-    const what = message.slice(message.indexOf(errstr) + errstr.length).replace(/^: /, "");
+  for (const { errstr, message, place, also } of [error, ...error.also]) {
+    // Where several things are wrong, the first one's message has the others below its own.
+    const [own = ""] = also.length > 0 ? message.split("\n") : [message];
+    const what = own.slice(own.indexOf(errstr) + errstr.length).replace(/^[:;] /, "");
     const { file: _, ...inside } = place;
     const more = [formatPlace(inside), what].filter((part) => part !== "").join(": ");
-    process.stderr.write(`bindery: ${file}: ${errstr}\n${more === "" ? "" : `  ${more}\n`}`);
+    const said = errstr.replace(`${file}: `, "");
+    process.stderr.write(`bindery: ${file}: ${said}\n${more === "" ? "" : `  ${more}\n`}`);
   }
 }
