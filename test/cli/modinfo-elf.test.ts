@@ -83,7 +83,7 @@ describe("bindery modinfo of ELF", () => {
     expect(lines).toContain("  Class                  ELF64, little-endian");
     expect(lines).toContain("Exports: 4");
     expect(lines).toContain("Imports: 2");
-    expect(stdout).toMatch(/^ {2}\.data\+0x0 {2}[0-9a-f]{16} {2}int state$/m);
+    expect(stdout).toMatch(/^ {2}\.data\+0x0 +[0-9a-f]{16} {2}int state$/m);
     expect(stdout).toMatch(/^ {6}1 {2}[0-9a-f]{16} {2}unsigned long strlen\(const char \*\)$/m);
     expect(stdout).toMatch(/^ {2}[0-9a-f]{8} {2}R_X86_64_64 +state$/m);
     const [first] = bindery(["modinfo", object]).stdout.split("\n");

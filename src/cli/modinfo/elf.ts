@@ -2,8 +2,7 @@
 import { basename } from "node:path";
 import type { ByteSource } from "../../bytes/source.ts";
 import { symbolDeclaration } from "../../dynld/ctype/declaration.ts";
-import type { Dynsym } from "../../dynld/dynsym.ts";
-import { dynfindsym } from "../../dynld/dynsym.ts";
+import { type Dynsym, dynfindsym } from "../../dynld/dynsym.ts";
 import { type ContentsRelocation, type ContentsSymbol, ElfContents } from "../../dynld/elf-contents.ts";
 import { ELF_FORMAT } from "../../dynld/elf-format.ts";
 import type { ModuleImage } from "../../dynld/link/image.ts";
@@ -113,7 +112,7 @@ function jsonOf(file: string, { contents, image, table }: Loaded): unknown {
 }
 
 function* textOf(loaded: Loaded): Generator<string, void, undefined> {
-  const { contents, image, table } = loaded;
+  const { contents, image } = loaded;
   const header = headerOf(contents);
   const { text, data, bss } = sizesOf(contents);
   const row = (what: string, value: string) => `  ${what.padEnd(22)} ${value}`;
@@ -125,25 +124,9 @@ function* textOf(loaded: Loaded): Generator<string, void, undefined> {
   yield row("Data", bytes(data));
   yield row("Bss", bytes(bss));
   yield "";
-  const { exports, imports } = contents;
-  yield `Exports: ${exports.length}`;
-  if (exports.length > 0) yield `  ${image === undefined ? "place" : "address"}  signature  declaration`;
-  for (const one of exports) {
-    const address = image?.exports.get(one.name);
-    const place = address === undefined ? `${one.section}+0x${one.offset.toString(16)}` : hex16(address);
-    yield `  ${place}  ${signature(one.sig)}  ${declared(one) ?? one.name}`;
-  }
+  yield* exportText(loaded);
   yield "";
-  yield `Imports: ${imports.length}`;
-  if (imports.length > 0) {
-    yield `  index  signature  ${image === undefined ? "" : "provided  address  "}declaration`;
-  }
-  for (const [index, one] of imports.entries()) {
-    const entry = image === undefined ? undefined : dynfindsym(one.name, table);
-    const provided =
-      entry === undefined ? "" : `${signature(BigInt(entry.sig))}  ${hex16(BigInt(entry.addr))}  `;
-    yield `  ${String(index).padStart(5)}  ${signature(one.sig)}  ${provided}${declared(one) ?? one.name}`;
-  }
+  yield* importText(loaded);
   yield "";
   yield* relocationText([...contents.relocations()]);
   if (image === undefined) return;
@@ -158,21 +141,48 @@ function* textOf(loaded: Loaded): Generator<string, void, undefined> {
   }
 }
 
+function* exportText({ contents, image }: Loaded): Generator<string, void, undefined> {
+  const rows = contents.exports.map((one) => {
+    const address = image?.exports.get(one.name);
+    const place = address === undefined ? `${one.section}+0x${one.offset.toString(16)}` : hex16(address);
+    return { place, one };
+  });
+  const heading = image === undefined ? "place" : "address";
+  const width = rows.reduce((most, { place }) => Math.max(most, place.length), heading.length);
+  yield `Exports: ${rows.length}`;
+  if (rows.length > 0) yield `  ${heading.padEnd(width)}  ${"signature".padEnd(16)}  declaration`;
+  for (const { place, one } of rows) {
+    yield `  ${place.padEnd(width)}  ${signature(one.sig)}  ${declared(one) ?? one.name}`;
+  }
+}
+
+function* importText({ contents, image, table }: Loaded): Generator<string, void, undefined> {
+  const { imports } = contents;
+  yield `Imports: ${imports.length}`;
+  const more = image === undefined ? "" : `${"provided".padEnd(16)}  ${"address".padEnd(16)}  `;
+  if (imports.length > 0) yield `  index  ${"signature".padEnd(16)}  ${more}declaration`;
+  for (const [index, one] of imports.entries()) {
+    const entry = image === undefined ? undefined : dynfindsym(one.name, table);
+    const provided =
+      entry === undefined ? "" : `${signature(BigInt(entry.sig))}  ${hex16(BigInt(entry.addr))}  `;
+    yield `  ${String(index).padStart(5)}  ${signature(one.sig)}  ${provided}${declared(one) ?? one.name}`;
+  }
+}
+
 function* relocationText(relocations: readonly ContentsRelocation[]): Generator<string, void, undefined> {
   yield `Relocations: ${relocations.length}`;
-  const width = Math.max(0, ...new Set(relocations.map(({ type }) => type.length)));
+  const width = relocations.reduce((most, { type }) => Math.max(most, type.length), 0);
   let before: string | undefined;
   for (const { section, offset, type, symbol, addend } of relocations) {
     if (section !== before) yield `  in ${section}`;
     before = section;
-    const more =
-      addend === undefined || addend === 0n
-        ? ""
-        : addend < 0n
-          ? ` - 0x${(-addend).toString(16)}`
-          : ` + 0x${addend.toString(16)}`;
+    const more = addend === undefined || addend === 0n ? "" : addendText(addend);
     yield `  ${hex8(offset)}  ${type.padEnd(width)}  ${symbol}${more}`.trimEnd();
   }
+}
+
+function addendText(addend: bigint): string {
+  return addend < 0n ? ` - 0x${(-addend).toString(16)}` : ` + 0x${addend.toString(16)}`;
 }
 
 function signature(sig: bigint): string {
