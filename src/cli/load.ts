@@ -34,10 +34,10 @@ export function defineLoad(command: Command): void {
       Calls:
         "The types come from debug information, so compile with -g. Arguments are written as in JavaScript and JSON:\n" +
         "numbers, also 0x10 and 5n, \"text\" or 'text', true, false, null, [1, 2] for arrays, and {x: 3, y: 4} for\n" +
-        "structures, of which members that are left out are 0. An enumeration takes the name of a constant as text, a\n" +
-        "pointer an address. A line CALL = RESULT is printed for each, or CALL if there is no result; a result behind & is\n" +
-        "what a pointer leads to. When a call is refused, those behind it are not made. What native code prints may come\n" +
-        "at the end.",
+        "structures, of which members that are left out are 0. An enumeration takes the name of a constant as text; a\n" +
+        "pointer an address, or text, an array or a structure, in memory that lasts for the call. A line CALL = RESULT is\n" +
+        "printed for each, or CALL if there is no result; a result behind & is what a pointer leads to. When a call is\n" +
+        "refused, those behind it are not made. What native code prints may come at the end.",
       JSON:
         'An object: "name", "base", "text", "data", "bss", "imports" [ { "name", "addr" } ] and "exports" [ { "name", "addr",\n' +
         '"sig", "declaration" } ]; with --call also "calls" [ { "call", "result" } ]. In results, 64-bit integers and\n' +

@@ -57,6 +57,7 @@ describe("bindery load --call", () => {
     _Bool flip(_Bool b) { return !b; }
     double half(double d) { return d / 2; }
     unsigned long long next_of(unsigned long long v) { return v + 1; }
+    int upper(char *s) { s[0] -= 32; return s[0]; }
     void *address(void *p) { return p; }`;
   const path = compileTo(CALLED, "gcc", ["-g", "-O1"]);
   const load = (...calls: string[]) => bindery(["load", path, ...calls.flatMap((call) => ["--call", call])]);
@@ -85,6 +86,8 @@ describe("bindery load --call", () => {
       ["next_of(18446744073709551614)", "18446744073709551615"],
       ["next_of(5n)", "6"],
       ["address(0xabcn)", "0xabc"],
+      ['upper("abc")', "65"],
+      ['upper(["b"])', "66"],
     ] as const;
     const { status, stdout, stderr } = load(...results.map(([call]) => call), " nothing( ) ");
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
@@ -123,6 +126,19 @@ describe("bindery load --call", () => {
     expect({ status, stdout }).toEqual({ status: 1, stdout: "add(1, 1) = 2\n" });
     expect(stderr).toMatch(/^bindery: [^\n]*\n$/);
     expect(stderr).toContain(why);
+  });
+
+  it("gives references what they refer to, and nothing else", () => {
+    const cpp = compileTo("struct P { int x; }; namespace n { int of(const P &p) { return p.x; } }", "g++", [
+      "-g",
+    ]);
+    const call = (args: string) => bindery(["load", cpp, "--call", `_ZN1n2ofERK1P(${args})`]);
+    expect(call("{x: 4}").stdout).toBe("_ZN1n2ofERK1P({x: 4}) = 4\n");
+    for (const args of ["null", "[]", "0n"]) {
+      const { status, stderr } = call(args);
+      expect(status).toBe(1);
+      expect(stderr).toMatch(/^bindery: \S+: parameter 1, p: [^\n]*\n$/);
+    }
   });
 
   it("takes what is no call for a wrong command line, and loads nothing", () => {
