@@ -1,6 +1,6 @@
 /**
- * Puts the modules of the command into a few files: Node takes about as long to load two hundred small modules as to read
- * the debug information of a hundred kernel modules. What users import from the package stays as it was compiled.
+ * Puts the modules of the command into a few files: to load two hundred small modules takes Node longer than most commands
+ * take for their work. What users import from the package stays as it was compiled.
  */
 import { renameSync, rmSync } from "node:fs";
 import { join } from "node:path";

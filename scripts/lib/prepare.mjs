@@ -59,6 +59,7 @@ const STAMP = join(root, ".cache/built");
 function sourceDigest() {
   const hash = createHash("sha256");
   const inputs = ["tsconfig.json", "tsconfig.build.json", "package-lock.json"];
+  inputs.push("scripts/build.mjs", "scripts/lib/bundle.mjs");
   for (const file of [...inputs, ...filesBelow(join(root, "src")).map((name) => join("src", name))]) {
     hash.update(`${file}\0`).update(readFileSync(join(root, file)));
   }

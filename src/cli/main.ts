@@ -14,7 +14,7 @@ function packageVersion(): string {
 interface CommandEntry {
   readonly name: string;
   readonly summary: string;
-  /** Loads what describes the command: only that of the command which is run, for it costs as much time as Node's start. */
+  /** Loads what describes the command: only that of the command which is run, for describing all of them takes time at every start. */
   readonly define: () => Promise<(command: Command) => void>;
 }
 

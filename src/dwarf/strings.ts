@@ -1,6 +1,6 @@
 /** Strings that attributes hold elsewhere: by offset, and by index [DWARF5 7.26]. */
 import { decodeUtf8, findNul } from "../bytes/text.ts";
-import { DW_FORM } from "./constants/form.ts";
+import { DW_FORM, isStringIndex } from "./constants/form.ts";
 import { dwarfError } from "./place.ts";
 import type { Contribution } from "./read/unit/package-index.ts";
 import type { FieldReader } from "./relocation/field.ts";
@@ -37,15 +37,8 @@ export class DebugStrings {
         return this.#at("debug_str", value, isSplit);
       case DW_FORM.DW_FORM_line_strp:
         return this.#at("debug_line_str", value, isSplit);
-      case DW_FORM.DW_FORM_strx:
-      case DW_FORM.DW_FORM_strx1:
-      case DW_FORM.DW_FORM_strx2:
-      case DW_FORM.DW_FORM_strx3:
-      case DW_FORM.DW_FORM_strx4:
-      case DW_FORM.DW_FORM_GNU_str_index:
-        return unit === undefined ? undefined : this.#indexed(unit, value);
       default:
-        return undefined;
+        return unit !== undefined && isStringIndex(form) ? this.#indexed(unit, value) : undefined;
     }
   }
 

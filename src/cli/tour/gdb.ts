@@ -33,9 +33,11 @@ async function watch(lib: LiveObject, path: string): Promise<string> {
   });
   closeSync(output);
   let ended = false;
-  const end = once(gdb, "close").then(() => {
+  const noteEnd = (): void => {
     ended = true;
-  });
+  };
+  // Where timeout(1) is missing, that it can't be started is the end of it.
+  const end = once(gdb, "close").then(noteEnd, noteEnd);
   const printed = (): string => readFileSync(path, "utf8");
   while (!printed().includes(READY)) {
     if (ended)

@@ -64,3 +64,33 @@ export type DW_FORM = (typeof DW_FORM)[keyof typeof DW_FORM];
 export function formName(value: number): string {
   return nameOf("DW_FORM", value, [DW_FORM]);
 }
+
+/** Whether a value of a form is the index of an address in `.debug_addr`, and nothing else [DWARF5 7.5.5]. */
+export function isAddressIndex(form: number): boolean {
+  switch (form) {
+    case DW_FORM.DW_FORM_addrx:
+    case DW_FORM.DW_FORM_addrx1:
+    case DW_FORM.DW_FORM_addrx2:
+    case DW_FORM.DW_FORM_addrx3:
+    case DW_FORM.DW_FORM_addrx4:
+    case DW_FORM.DW_FORM_GNU_addr_index:
+      return true;
+    default:
+      return false;
+  }
+}
+
+/** Whether a value of a form is the index of a string offset in `.debug_str_offsets` [DWARF5 7.5.5]. */
+export function isStringIndex(form: number): boolean {
+  switch (form) {
+    case DW_FORM.DW_FORM_strx:
+    case DW_FORM.DW_FORM_strx1:
+    case DW_FORM.DW_FORM_strx2:
+    case DW_FORM.DW_FORM_strx3:
+    case DW_FORM.DW_FORM_strx4:
+    case DW_FORM.DW_FORM_GNU_str_index:
+      return true;
+    default:
+      return false;
+  }
+}

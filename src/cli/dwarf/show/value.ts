@@ -1,7 +1,7 @@
 /** Attribute values as text. */
 import { DW_AT } from "../../../dwarf/constants/attribute.ts";
 import { attributeValueName } from "../../../dwarf/constants/attribute-value.ts";
-import { DW_FORM } from "../../../dwarf/constants/form.ts";
+import { DW_FORM, isAddressIndex } from "../../../dwarf/constants/form.ts";
 import { Attribute, type Die } from "../../../dwarf/die.ts";
 import type { DwarfUnit } from "../../../dwarf/dwarf.ts";
 import type { EntryCursor } from "../../../dwarf/read/entry/cursor.ts";
@@ -68,7 +68,8 @@ export class ValuePrinter {
     const unit = this.#unit;
     const string = unit.dwarf.string(unit, at);
     if (string !== undefined) return JSON.stringify(string);
-    if (isIndexed(at.form) && unit.isSplit && unit.skeleton === undefined) return `address ${at.low}`;
+    // Addresses by number are in the skeleton's file, if the unit is split.
+    if (isAddressIndex(at.form) && unit.isSplit && unit.skeleton === undefined) return `address ${at.low}`;
     const address = unitBases(unit).address(at.form, at.valueOffset, at.low);
     if (address !== undefined) return this.#address(at, address);
     const expression = singleExpression(unit, at);
@@ -180,21 +181,6 @@ export class ValuePrinter {
       return text;
     });
     return name === undefined || name.length > LONGEST_NAME ? undefined : name;
-  }
-}
-
-/** Whether a value is the number of an address in a table, of the skeleton's file if the unit is split. */
-function isIndexed(form: number): boolean {
-  switch (form) {
-    case DW_FORM.DW_FORM_addrx:
-    case DW_FORM.DW_FORM_addrx1:
-    case DW_FORM.DW_FORM_addrx2:
-    case DW_FORM.DW_FORM_addrx3:
-    case DW_FORM.DW_FORM_addrx4:
-    case DW_FORM.DW_FORM_GNU_addr_index:
-      return true;
-    default:
-      return false;
   }
 }
 

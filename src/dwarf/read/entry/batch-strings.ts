@@ -1,5 +1,5 @@
 /** Strings of whole batches, looked at where they are and not decoded: for who goes through every entry of a file. */
-import { DW_FORM } from "../../constants/form.ts";
+import { DW_FORM, isStringIndex } from "../../constants/form.ts";
 import type { DwarfUnit } from "../../dwarf.ts";
 import { dwarfError } from "../../place.ts";
 import type { DebugSection } from "../../section.ts";
@@ -10,18 +10,11 @@ import { EntryCursor } from "./cursor.ts";
 const IN_PLACE = 0;
 const IN_STR = 1;
 const IN_LINE_STR = 2;
-const ELSEWHERE = 3;
 
 const HOW: ReadonlyMap<number, number> = new Map([
   [DW_FORM.DW_FORM_string, IN_PLACE],
   [DW_FORM.DW_FORM_strp, IN_STR],
   [DW_FORM.DW_FORM_line_strp, IN_LINE_STR],
-  [DW_FORM.DW_FORM_strx, ELSEWHERE],
-  [DW_FORM.DW_FORM_strx1, ELSEWHERE],
-  [DW_FORM.DW_FORM_strx2, ELSEWHERE],
-  [DW_FORM.DW_FORM_strx3, ELSEWHERE],
-  [DW_FORM.DW_FORM_strx4, ELSEWHERE],
-  [DW_FORM.DW_FORM_GNU_str_index, ELSEWHERE],
 ]);
 
 /** Looks at the first byte of every string of batches, and adds up what it saw. */
@@ -75,10 +68,11 @@ export class StringLook {
    */
   one(unit: DwarfUnit, form: number, low: number): void {
     const how = HOW.get(form);
-    if (how === undefined) return;
+    const isIndex = isStringIndex(form);
+    if (how === undefined && !isIndex) return;
     this.count++;
     if (how === IN_PLACE) this.firstBytes += unit.reader.bytes[low] ?? 0;
-    else if (how === ELSEWHERE) {
+    else if (isIndex) {
       const string = unit.dwarf.stringOf(form, low, unit) ?? "";
       this.firstBytes += new TextEncoder().encode(string.slice(0, 2))[0] ?? 0;
     } else {
@@ -93,7 +87,7 @@ export class StringLook {
 function hasIndexedStrings(forms: Uint16Array): boolean {
   for (let i = 0; i < forms.length; i++) {
     const form = forms[i] ?? 0;
-    if (form >= DW_FORM.DW_FORM_strx && HOW.get(form) === ELSEWHERE) return true;
+    if (form >= DW_FORM.DW_FORM_strx && isStringIndex(form)) return true;
   }
   return false;
 }

@@ -1,5 +1,5 @@
 /** How values are decoded: forms that are read the same way share a number. */
-import { DW_FORM } from "../../constants/form.ts";
+import { DW_FORM, isStringIndex } from "../../constants/form.ts";
 
 /**
  * The ways. `rare` is what compilers seldom write, and is looked at by form. `wasm/entries.ts` knows these numbers; those
@@ -83,17 +83,5 @@ export function decodingOf(form: number): number {
 
 /** Whether a form is a string that is neither in place nor at an offset of `.debug_str`. */
 export function isStringElsewhere(form: number): boolean {
-  switch (form) {
-    case DW_FORM.DW_FORM_line_strp:
-    case DW_FORM.DW_FORM_strx:
-    case DW_FORM.DW_FORM_strx1:
-    case DW_FORM.DW_FORM_strx2:
-    case DW_FORM.DW_FORM_strx3:
-    case DW_FORM.DW_FORM_strx4:
-    case DW_FORM.DW_FORM_GNU_str_index:
-    case DW_FORM.DW_FORM_indirect:
-      return true;
-    default:
-      return false;
-  }
+  return form === DW_FORM.DW_FORM_line_strp || form === DW_FORM.DW_FORM_indirect || isStringIndex(form);
 }

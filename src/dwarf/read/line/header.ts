@@ -12,24 +12,13 @@ import {
   OLD_FILE,
 } from "./files.ts";
 
-/** What the columns and opcodes of a program depend on. Offsets count from the start of the section. */
-interface Fields {
-  readonly offset: number;
-  readonly end: number;
-  readonly offsetSize: 4 | 8;
-  readonly version: number;
-  readonly addressSize: number | undefined;
-  readonly segmentSelectorSize: number;
-  readonly minimumInstructionLength: number;
-  readonly maximumOperations: number;
-  readonly defaultIsStmt: boolean;
-  readonly lineBase: number;
-  readonly lineRange: number;
-  readonly opcodeBase: number;
-  readonly standardOpcodeLengths: Uint8Array;
-  readonly tables: number;
-  readonly program: number;
-}
+/** What the header says, and where its tables begin. Offsets count from the start of the section. */
+type Fields = Pick<
+  LineHeader,
+  | ("offset" | "end" | "offsetSize" | "version" | "addressSize" | "segmentSelectorSize" | "program")
+  | ("minimumInstructionLength" | "maximumOperations" | "defaultIsStmt" | "standardOpcodeLengths")
+  | ("lineBase" | "lineRange" | "opcodeBase")
+> & { readonly tables: number };
 
 /** The header of a line program, with its tables of files and directories. */
 export class LineHeader {

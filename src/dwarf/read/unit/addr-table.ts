@@ -6,7 +6,7 @@
 import { readU32 } from "../../../bytes/endian.ts";
 import { leb128Length, readUleb128Number } from "../../../bytes/leb128.ts";
 import { DW_AT } from "../../constants/attribute.ts";
-import { DW_FORM } from "../../constants/form.ts";
+import { DW_FORM, isAddressIndex } from "../../constants/form.ts";
 import type { DwarfUnit } from "../../dwarf.ts";
 import { dwarfError } from "../../place.ts";
 import type { FieldReader } from "../../relocation/field.ts";
@@ -173,19 +173,12 @@ export class UnitBases {
     switch (form) {
       case DW_FORM.DW_FORM_addr:
         return this.unit.reader.address(at, this.unit.header.addressSize);
-      case DW_FORM.DW_FORM_addrx:
-      case DW_FORM.DW_FORM_addrx1:
-      case DW_FORM.DW_FORM_addrx2:
-      case DW_FORM.DW_FORM_addrx3:
-      case DW_FORM.DW_FORM_addrx4:
-      case DW_FORM.DW_FORM_GNU_addr_index:
-        return this.indexed(value);
       case DW_FORM.DW_FORM_LLVM_addrx_offset: {
         const { reader } = this.unit;
         return this.indexed(value).plus(reader.offset(at + leb128Length(reader.bytes, at), 4));
       }
       default:
-        return undefined;
+        return isAddressIndex(form) ? this.indexed(value) : undefined;
     }
   }
 
