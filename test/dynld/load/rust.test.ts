@@ -41,7 +41,11 @@ describe("a Rust object", () => {
     const path = pathOf("with_std.rs");
     writeFileSync(
       path,
-      `use std::collections::BTreeMap;
+      `use std::{cell::RefCell, collections::BTreeMap};
+       thread_local! { static KEPT: RefCell<Vec<u32>> = RefCell::new(Vec::new()); }
+       #[no_mangle] pub extern "C" fn keep(n: u32) -> usize {
+         KEPT.with(|kept| { kept.borrow_mut().push(n); kept.borrow().len() })
+       }
        #[no_mangle] pub extern "C" fn total(n: u32) -> u64 {
          let mut map = BTreeMap::new();
          for i in 0..n { map.insert(i % 7, i as u64); }
@@ -60,12 +64,14 @@ describe("a Rust object", () => {
     tool("rustc", "--crate-type=staticlib", "-g", "-o", archive, path);
     const table = new ExportTable();
     for (const library of ["libc.so.6", "libgcc_s.so.1", "ld-linux-x86-64.so.2"]) table.addLibrary(library);
-    // Not unloaded: Rust's library has the loader keep what made a thread's variables until the thread ends.
+    // Not unloaded: Rust's library has the loader keep what made a thread's variables until the thread ends. The library
+    // of some versions has such variables itself, this code has one in any case.
     const module = NativeModule.open([object, archive], { name: "with_std", table });
     expect(Number(module.call("uint64_t total(uint32_t)", 100))).toBe(675);
     expect(module.call("int caught(size_t)", 1)).toBe(2);
     expect(module.call("int caught(size_t)", 7)).toBe(-1);
     expect(module.call("int threads(void)")).toBe(60);
+    expect(Number(module.call("size_t keep(uint32_t)", 5))).toBe(1);
     expect(() => module.unload()).toThrow(/the loader keeps the object/);
   });
 });
