@@ -28,7 +28,16 @@ const TOOLS = [
     why: "LLVM's DWARF constants, to compare ours with",
   },
   { files: ["/usr/include/dwarf.h"], packages: ["libdw-dev"], why: "elfutils' DWARF constants, likewise" },
-  { commands: ["gdb"], packages: ["gdb"], why: "sees live objects: attached before and after" },
+  {
+    commands: ["gdb", "gcore"],
+    packages: ["gdb"],
+    why: "sees live objects: attached before and after; dumps processes",
+  },
+  {
+    commands: ["musl-gcc"],
+    packages: ["musl-tools"],
+    why: "programs whose run-time linker is another one",
+  },
   { commands: ["lldb"], packages: ["lldb"], why: "the same for the other debugger" },
   {
     commands: ["readelf", "objdump", "objcopy", "strip", "ar", "as", "ld"],
