@@ -69,6 +69,8 @@ function perform(pid: number, method: string, args: readonly unknown[]): unknown
       return target.continue(args[0] as number | undefined);
     case "step":
       return target.step(args[0] as number);
+    case "dropSignal":
+      return target.dropSignal(args[0] as number);
     case "stop":
       return target.stop();
     case "kill":

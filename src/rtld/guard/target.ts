@@ -113,6 +113,10 @@ export class GuardedTarget implements ControlledProcess {
     if (!this.#ended) this.#link.ask(this.pid, "step", tid);
   }
 
+  dropSignal(tid: number): void {
+    if (!this.#ended) this.#link.ask(this.pid, "dropSignal", tid);
+  }
+
   stop(): void {
     if (!this.#ended) this.#link.ask(this.pid, "stop");
   }

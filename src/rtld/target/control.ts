@@ -43,6 +43,8 @@ export interface ControlHost {
   forked(parent: number, child: number): void;
   /** A child that shared this memory executes a program of its own now, and is stopped. */
   shadowExeced(tid: number): void;
+  /** A thread stops before it gets one of these. */
+  readonly stopSignals: ReadonlySet<number>;
 }
 
 /** A breakpoint being passed with all other threads stopped. */
@@ -266,7 +268,12 @@ export class ThreadControl {
       if (at !== undefined && address !== undefined) thread.silent = { address, sp: new Registers(at).sp };
     }
     thread.signal = signal;
-    if (!thread.isShadow) this.#host.emit({ kind: "signal", tid, signal });
+    if (thread.isShadow) return;
+    if (this.#host.stopSignals.has(signal)) {
+      thread.wanted = "stop";
+      thread.stepping = false;
+    }
+    this.#host.emit({ kind: "signal", tid, signal, code: ptraceSignalCode(tid) ?? 0 });
   }
 
   /** A breakpoint instruction was executed. @returns whether it was one of ours */

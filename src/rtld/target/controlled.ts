@@ -15,7 +15,7 @@ export type Origin = "spawn" | "attach" | "fork";
  * A process under control: its threads, breakpoints, registers and memory.
  *
  * Each thread stops and runs by itself: an event leaves the thread that it is about stopped and the others as they are.
- * Signals are passed on as they come.
+ * Signals are passed on as they come, unless a stop before some was asked for.
  */
 export interface ControlledProcess extends Disposable {
   /** Process id. */
@@ -51,6 +51,8 @@ export interface ControlledProcess extends Disposable {
   continue(tid?: number): void;
   /** Lets a stopped thread execute one instruction; the event `step` tells that it did. */
   step(tid: number): void;
+  /** Takes back the signal that a stopped thread would get when it goes on. */
+  dropSignal(tid: number): void;
   /** Stops all threads. Done when this returns. @throws HostError if one can't be stopped */
   stop(): void;
   /** Ends the process by force; the event `exit` tells that it did. */

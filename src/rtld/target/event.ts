@@ -8,8 +8,11 @@ export type ProcessEvent =
   | { readonly kind: "step"; readonly tid: number }
   /** Stopped: another program runs now, of which nothing was executed; all breakpoints are gone with the old one. */
   | { readonly kind: "exec"; readonly tid: number }
-  /** A thread gets a signal, and goes on. */
-  | { readonly kind: "signal"; readonly tid: number; readonly signal: number }
+  /**
+   * A thread gets a signal, and goes on; or stops before it does, where that was asked for. `code` is `si_code`: above 0 the
+   * kernel sent it, as a terminal does.
+   */
+  | { readonly kind: "signal"; readonly tid: number; readonly signal: number; readonly code: number }
   /** A thread began. */
   | { readonly kind: "thread-start"; readonly tid: number }
   /** A thread ended; the last one's end is that of the process. */

@@ -26,6 +26,8 @@ import type { Thread } from "./thread.ts";
 export interface TargetOptions {
   /** Whether children that it makes come under control, too; otherwise they run free, without breakpoints. */
   readonly followChildren?: boolean;
+  /** Signals before which a thread stops; it gets the signal when it goes on. By default none. */
+  readonly stopSignals?: readonly number[];
 }
 
 /** How to start a program under control. */
@@ -72,6 +74,7 @@ export class Target implements ControlledProcess {
       },
       forked: (parent, child) => this.#expectChild(parent, child),
       shadowExeced: (child) => this.#takeChild(this.pid, child),
+      stopSignals: new Set(options.stopSignals),
     });
     process.once("exit", this.#onExit);
   }
@@ -170,6 +173,10 @@ export class Target implements ControlledProcess {
     const threads = this.#threadsOf(tid);
     for (const thread of threads) thread.stepping = true;
     this.#control.run(threads);
+  }
+
+  dropSignal(tid: number): void {
+    for (const thread of this.#threadsOf(tid)) if (thread.state === "stopped") thread.signal = 0;
   }
 
   stop(): void {
