@@ -118,7 +118,7 @@ export class ElfContents {
 
   *#exported(): IterableIterator<Omit<ContentsExport, "sig" | "type">> {
     const { symbols, sections } = this.link;
-    for (const [name, id] of symbols.globals) {
+    for (let id = 0; id < symbols.length; id++) {
       const origin = symbols.origin[id];
       if (origin !== ORIGIN.piece && origin !== ORIGIN.common) continue;
       const [type = STT.STT_NOTYPE, binding = 0, visibility = 0, size = 0] = [
@@ -127,8 +127,8 @@ export class ElfContents {
         symbols.visibility[id],
         symbols.size[id],
       ];
-      if (symbols.isThreadLocal(id) || !isExported({ name, address: 0, size, type, binding, visibility }))
-        continue;
+      if (symbols.isThreadLocal(id) || !isExported({ binding, visibility })) continue;
+      const name = symbols.nameOf(id);
       const piece = origin === ORIGIN.piece ? sections.pieces[symbols.piece[id] ?? -1] : undefined;
       const offset = piece === undefined ? 0 : (symbols.value[id] ?? 0);
       yield { name, section: piece?.section.label ?? "COMMON", offset, size };

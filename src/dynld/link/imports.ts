@@ -42,7 +42,7 @@ export function resolveImports(
 ): FoundImport[] {
   const found: FoundImport[] = [];
   const missing: number[] = [];
-  for (const [name, id] of symbols.globals) {
+  for (const [name, id] of symbols.undefined) {
     if (symbols.origin[id] !== ORIGIN.undefined || !isUsed(id)) continue;
     const symbol = source.find(name);
     if (symbol !== undefined) found.push({ id, name, symbol });
@@ -65,7 +65,7 @@ function undefinedSymbols(
     const has = close.length === 0 ? "" : `; the table has ${close.join(", ")}`;
     return linkError(
       "DYNLD_UNDEFINED_SYMBOL",
-      symbols.input[id]?.name,
+      symbols.inputOf(id)?.name,
       undefined,
       undefined,
       `undefined symbol: ${symbol}${has}`,

@@ -111,7 +111,7 @@ export function openInputs(files: readonly ModuleFile[]): LinkInput[] {
   }
   const members = archives.flatMap(openMembers);
   if (inputs.length === 0) inputs.push(...members);
-  else pullMembers(inputs, members);
+  else if (members.length > 0) pullMembers(inputs, members);
   if (inputs.length === 0) {
     throw linkError("DYNLD_BAD_ARGUMENT", undefined, undefined, undefined, "found no file, expected one");
   }

@@ -306,7 +306,7 @@ export class ModuleLink {
       const wanted = Math.max(1, symbols.value[id] ?? 1);
       if (!Number.isInteger(Math.log2(wanted)) || wanted > 0x1_0000) {
         const what = `alignment of common symbol ${symbols.nameOf(id)}: found ${wanted}, expected a power of two up to 65536`;
-        throw linkError("DYNLD_BAD_VALUE", symbols.input[id]?.name, ".symtab", undefined, what);
+        throw linkError("DYNLD_BAD_VALUE", symbols.inputOf(id)?.name, ".symtab", undefined, what);
       }
       align.data = Math.max(align.data, wanted);
       const offset = alignUp(size.data, wanted);
@@ -384,7 +384,7 @@ export class ModuleLink {
 }
 
 /** Whether others may see a symbol. */
-export function isExported({ binding, visibility }: PlacedSymbol): boolean {
+export function isExported({ binding, visibility }: Pick<PlacedSymbol, "binding" | "visibility">): boolean {
   if (binding === STB.STB_LOCAL) return false;
   return visibility === STV.STV_DEFAULT || visibility === STV.STV_PROTECTED;
 }

@@ -2,8 +2,7 @@
  * The symbols of all inputs under one numbering, as columns: a local symbol has a number of its own, and all that
  * several inputs say of one global name is under one number.
  */
-import { readSize64, readU32 } from "../../bytes/endian.ts";
-import { SHN } from "../../elf/constants/section.ts";
+import { SHN, SHN_LORESERVE } from "../../elf/constants/section.ts";
 import { STB, STT, STV } from "../../elf/constants/symbol.ts";
 import { X86_64 } from "../../elf/machine/x86_64.ts";
 import type { SymbolTable } from "../../elf/symbol.ts";
@@ -37,40 +36,54 @@ const EXACT = 2 ** 53;
 
 export class LinkSymbols {
   readonly plan: SectionPlan;
+  readonly inputs: readonly LinkInput[];
   /** By input: the number of each of its symbols. */
   readonly ids = new Map<LinkInput, Int32Array>();
-  /** Numbers by global name. */
-  readonly globals = new Map<string, number>();
+  /** Numbers of the global names that no input defines. */
+  readonly undefined = new Map<string, number>();
   /** `ORIGIN` */
-  readonly origin: number[] = [];
+  readonly origin: Uint8Array;
   /** Of `piece`: which. */
-  readonly piece: number[] = [];
+  readonly piece: Int32Array;
   /** Of `piece` an offset, of `common` the alignment, of `absolute` the number. */
-  readonly value: number[] = [];
-  readonly size: number[] = [];
+  readonly value: Float64Array;
+  readonly size: Float64Array;
   /** `STT_`, `STB_` and `STV_` values. */
-  readonly type: number[] = [];
-  readonly binding: number[] = [];
-  readonly visibility: number[] = [];
-  /** The input that defines it, or the first that needs it. */
-  readonly input: (LinkInput | undefined)[] = [];
-  /** Names of globals; those of local symbols are asked of the input. */
-  readonly name: (string | undefined)[] = [];
-  /** Number in its input, for local names. */
-  readonly index: number[] = [];
+  readonly type: Uint8Array;
+  readonly binding: Uint8Array;
+  readonly visibility: Uint8Array;
+  /** Position in {@link inputs} of the one that defines it, or the first that needs it; and its number there. */
+  readonly from: Int32Array;
+  readonly index: Int32Array;
   /** Address, once all is placed. */
   address = new Float64Array(0);
+  #length = 0;
 
-  constructor(plan: SectionPlan) {
+  /** @param capacity how many there may be */
+  constructor(plan: SectionPlan, inputs: readonly LinkInput[], capacity: number) {
     this.plan = plan;
+    this.inputs = inputs;
+    this.origin = new Uint8Array(capacity);
+    this.piece = new Int32Array(capacity).fill(NOT_LOADED);
+    this.value = new Float64Array(capacity);
+    this.size = new Float64Array(capacity);
+    this.type = new Uint8Array(capacity);
+    this.binding = new Uint8Array(capacity);
+    this.visibility = new Uint8Array(capacity);
+    this.from = new Int32Array(capacity);
+    this.index = new Int32Array(capacity);
   }
 
   get length(): number {
-    return this.origin.length;
+    return this.#length;
+  }
+
+  inputOf(id: number): LinkInput | undefined {
+    return this.inputs[this.from[id] ?? -1];
   }
 
   nameOf(id: number): string {
-    return this.name[id] ?? this.input[id]?.symtab?.name(this.index[id] ?? 0) ?? "";
+    return this.inputOf(id)?.symtab?.name(this.index[id] ?? 0) ?? "";
   }
 
   /** Each thread has one of its own. */
@@ -80,7 +93,7 @@ export class LinkSymbols {
 
   /** Gives a global name that nobody defines a place of the link's own. @returns its number, if somebody needs it */
   make(name: string, type: number = STT.STT_NOTYPE): number | undefined {
-    const id = this.globals.get(name);
+    const id = this.undefined.get(name);
     if (id === undefined || this.origin[id] !== ORIGIN.undefined) return undefined;
     this.origin[id] = ORIGIN.made;
     this.type[id] = type;
@@ -88,82 +101,113 @@ export class LinkSymbols {
     return id;
   }
 
-  push(input: LinkInput, index: number, name: string | undefined): number {
-    const id = this.origin.length;
-    this.origin.push(ORIGIN.undefined);
-    this.piece.push(NOT_LOADED);
-    this.value.push(0);
-    this.size.push(0);
-    this.type.push(STT.STT_NOTYPE);
-    this.binding.push(STB.STB_LOCAL);
-    this.visibility.push(STV.STV_DEFAULT);
-    this.input.push(input);
-    this.name.push(name);
-    this.index.push(index);
+  /** A new number, for a symbol that nobody defines yet. */
+  push(from: number, index: number): number {
+    const id = this.#length++;
+    this.from[id] = from;
+    this.index[id] = index;
     return id;
   }
 }
 
 /** Reads the symbols of all inputs and brings the global ones together. @throws DynldError DYNLD_DUPLICATE, DYNLD_BAD_VALUE */
 export function readSymbols(inputs: readonly LinkInput[], plan: SectionPlan): LinkSymbols {
-  const symbols = new LinkSymbols(plan);
+  const capacity = inputs.reduce((sum, { symtab }) => sum + (symtab?.length ?? 0), 0);
+  const symbols = new LinkSymbols(plan, inputs, capacity);
   const problems: DynldError[] = [];
-  for (const input of inputs) {
+  // What one file says needs no bringing together.
+  const globals = inputs.length > 1 ? new Map<string, number>() : undefined;
+  for (const [from, input] of inputs.entries()) {
     const { symtab } = input;
     const ids = new Int32Array(symtab?.length ?? 0);
     symbols.ids.set(input, ids);
     if (symtab === undefined) continue;
-    const reader = new SymbolReader(symbols, input, symtab, plan);
+    const reader = new SymbolReader(symbols, from, input, symtab, plan);
+    const locals = Math.min(input.firstGlobal, symtab.length);
+    for (let i = 0; i < (globals === undefined ? symtab.length : locals); i++) {
+      const id = symbols.push(from, i);
+      ids[i] = id;
+      reader.define(id, i);
+      if (i < locals) continue;
+      symbols.visibility[id] = reader.visibility(i);
+      // A definition that another one is taken for is none.
+      if (symbols.origin[id] === ORIGIN.discarded) symbols.origin[id] = ORIGIN.undefined;
+    }
     // Number 0 is no symbol: its value is 0, and nothing is added to.
-    for (let i = 0; i < symtab.length; i++) {
-      if (i < input.firstGlobal) {
-        ids[i] = symbols.push(input, i, undefined);
-        reader.define(ids[i] ?? 0, i);
-        if (i === 0) symbols.origin[ids[i] ?? 0] = ORIGIN.absolute;
-      } else {
-        const problem = reader.global(ids, i);
-        if (problem !== undefined) problems.push(problem);
-      }
+    if (symtab.length > 0) symbols.origin[ids[0] ?? 0] = ORIGIN.absolute;
+    if (globals === undefined) continue;
+    for (let i = locals; i < symtab.length; i++) {
+      const problem = reader.global(globals, ids, i);
+      if (problem !== undefined) problems.push(problem);
     }
   }
   throwAll(problems);
+  noteUndefined(symbols);
   return symbols;
 }
+
+function noteUndefined(symbols: LinkSymbols): void {
+  for (let id = 0; id < symbols.length; id++) {
+    if (symbols.origin[id] !== ORIGIN.undefined || symbols.binding[id] === STB.STB_LOCAL) continue;
+    symbols.undefined.set(symbols.nameOf(id), id);
+  }
+}
+
+/** Offsets of fields in an `Elf64_Sym` and an `Elf32_Sym`. */
+const ELF64_SYM = { info: 4, other: 5, shndx: 6, value: 8, size: 16 };
+const ELF32_SYM = { info: 12, other: 13, shndx: 14, value: 4, size: 8 };
 
 /** Reads one input's symbols. */
 class SymbolReader {
   readonly #symbols: LinkSymbols;
+  readonly #from: number;
   readonly #input: LinkInput;
   readonly #table: SymbolTable;
   readonly #plan: SectionPlan;
   readonly #pieces: Int32Array;
+  readonly #view: DataView;
+  readonly #is64: boolean;
+  readonly #little: boolean;
+  readonly #field: typeof ELF64_SYM;
 
-  constructor(symbols: LinkSymbols, input: LinkInput, table: SymbolTable, plan: SectionPlan) {
+  constructor(
+    symbols: LinkSymbols,
+    from: number,
+    input: LinkInput,
+    table: SymbolTable,
+    plan: SectionPlan,
+  ) {
+    const { is64, little } = input.elf.image;
+    const { bytes } = table;
     this.#symbols = symbols;
+    this.#from = from;
     this.#input = input;
     this.#table = table;
     this.#plan = plan;
     this.#pieces = plan.pieceOf.get(input) ?? new Int32Array(0);
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#is64 = is64;
+    this.#little = little;
+    this.#field = is64 ? ELF64_SYM : ELF32_SYM;
   }
 
-  /** Symbol `index`, a global one. @returns what is wrong with it */
-  global(ids: Int32Array, index: number): DynldError | undefined {
+  /** Symbol `index`, a global one that other inputs may know too. @returns what is wrong with it */
+  global(globals: Map<string, number>, ids: Int32Array, index: number): DynldError | undefined {
     const symbols = this.#symbols;
     const name = this.#table.name(index);
-    let id = symbols.globals.get(name);
+    let id = globals.get(name);
     const first = id === undefined;
     if (id === undefined) {
-      id = symbols.push(this.#input, index, name);
-      symbols.globals.set(name, id);
-      symbols.binding[id] = this.#table.binding(index);
+      id = symbols.push(this.#from, index);
+      globals.set(name, id);
+      symbols.binding[id] = this.#binding(index);
     }
     ids[index] = id;
-    const visibility = this.#table.visibility(index);
-    symbols.visibility[id] = stricter(symbols.visibility[id] ?? 0, visibility);
+    symbols.visibility[id] = stricter(symbols.visibility[id] ?? 0, this.visibility(index));
     const origin = this.#originOf(index);
     if (origin === ORIGIN.undefined || origin === ORIGIN.discarded) {
       // Who needs it for sure makes it needed for all.
-      if (!first && symbols.origin[id] === ORIGIN.undefined && this.#table.binding(index) !== STB.STB_WEAK) {
+      if (!first && symbols.origin[id] === ORIGIN.undefined && this.#binding(index) !== STB.STB_WEAK) {
         symbols.binding[id] = STB.STB_GLOBAL;
       }
       return undefined;
@@ -174,7 +218,7 @@ class SymbolReader {
   #merge(id: number, index: number, origin: number): DynldError | undefined {
     const symbols = this.#symbols;
     const known = symbols.origin[id] ?? ORIGIN.undefined;
-    const weak = this.#table.binding(index) === STB.STB_WEAK;
+    const weak = this.#binding(index) === STB.STB_WEAK;
     const knownWeak = symbols.binding[id] === STB.STB_WEAK;
     if (known === ORIGIN.undefined || (known === ORIGIN.common && origin !== ORIGIN.common)) {
       this.define(id, index);
@@ -185,7 +229,7 @@ class SymbolReader {
       this.define(id, index);
     } else if (!weak && !knownWeak) {
       const name = this.#table.name(index);
-      const other = symbols.input[id]?.name ?? "";
+      const other = symbols.inputOf(id)?.name ?? "";
       return linkError(
         "DYNLD_DUPLICATE",
         this.#input.name,
@@ -201,42 +245,55 @@ class SymbolReader {
   /** Of several commons, the largest, at the strictest alignment. */
   #mergeCommon(id: number, index: number): void {
     const { value, size } = this.#symbols;
-    value[id] = Math.max(value[id] ?? 0, this.#value(index));
-    size[id] = Math.max(size[id] ?? 0, this.#size(index));
+    value[id] = Math.max(value[id] ?? 0, this.#word(index, this.#field.value));
+    size[id] = Math.max(size[id] ?? 0, this.#word(index, this.#field.size));
   }
 
   /** Lets a number stand for symbol `index`. */
   define(id: number, index: number): void {
     const symbols = this.#symbols;
-    const table = this.#table;
+    const field = this.#field;
     const origin = this.#originOf(index);
+    const value = this.#word(index, field.value);
+    const size = this.#word(index, field.size);
+    const info = this.#view.getUint8(index * this.#table.entsize + field.info);
     symbols.origin[id] = origin;
-    symbols.value[id] = this.#value(index);
-    symbols.size[id] = this.#size(index);
-    symbols.type[id] = table.type(index);
-    symbols.binding[id] = table.binding(index);
-    symbols.input[id] = this.#input;
+    symbols.value[id] = origin === ORIGIN.absolute ? this.#absolute(index, value) : value;
+    symbols.size[id] = size;
+    symbols.type[id] = info & 0xf;
+    symbols.binding[id] = info >> 4;
+    symbols.from[id] = this.#from;
     symbols.index[id] = index;
-    if (origin === ORIGIN.piece) {
-      symbols.piece[id] = this.#pieces[table.sectionIndex(index)] ?? NOT_LOADED;
-      this.#checkInside(index);
-    } else if (origin === ORIGIN.absolute) {
-      symbols.value[id] = this.#absolute(index);
-    }
+    if (origin !== ORIGIN.piece) return;
+    const number = this.#pieces[this.#section(index)] ?? NOT_LOADED;
+    symbols.piece[id] = number;
+    const piece = this.#plan.pieces[number];
+    const room = piece?.size ?? 0;
+    if (value + size <= room) return;
+    throw this.#fail(
+      index,
+      `value 0x${value.toString(16)} with size ${size}: outside the ${room} bytes of ${piece?.section.label}`,
+    );
+  }
+
+  /** `STV_` value. */
+  visibility(index: number): number {
+    return this.#view.getUint8(index * this.#table.entsize + this.#field.other) & 0x3;
+  }
+
+  #binding(index: number): number {
+    return this.#view.getUint8(index * this.#table.entsize + this.#field.info) >> 4;
+  }
+
+  /** `st_shndx`, or where that stands for a larger number, that. */
+  #section(index: number): number {
+    const section = this.#view.getUint16(index * this.#table.entsize + this.#field.shndx, this.#little);
+    return section === SHN.SHN_XINDEX ? this.#table.sectionIndex(index) : section;
   }
 
   #originOf(index: number): number {
-    const table = this.#table;
-    const section = table.sectionIndex(index);
-    if (table.isSpecial(index)) {
-      if (section === SHN.SHN_ABS) return ORIGIN.absolute;
-      const isCommon = section === SHN.SHN_COMMON || section === X86_64.sectionIndexes?.SHN_X86_64_LCOMMON;
-      if (isCommon) return ORIGIN.common;
-      throw this.#fail(
-        index,
-        `section: found 0x${section.toString(16)}, expected one or SHN_ABS, SHN_COMMON`,
-      );
-    }
+    const section = this.#section(index);
+    if (section >= SHN_LORESERVE && this.#table.isSpecial(index)) return this.#specialOrigin(index, section);
     if (section === SHN.SHN_UNDEF) return ORIGIN.undefined;
     const piece = this.#pieces[section];
     if (piece === undefined) {
@@ -246,35 +303,25 @@ class SymbolReader {
     return piece === NOT_LOADED ? ORIGIN.elsewhere : ORIGIN.piece;
   }
 
-  #checkInside(index: number): void {
-    const piece = this.#plan.pieces[this.#pieces[this.#table.sectionIndex(index)] ?? NOT_LOADED];
-    const value = this.#value(index);
-    const size = this.#size(index);
-    const room = piece?.size ?? 0;
-    if (value + size <= room) return;
-    throw this.#fail(
-      index,
-      `value 0x${value.toString(16)} with size ${size}: outside the ${room} bytes of ${piece?.section.label}`,
-    );
+  #specialOrigin(index: number, section: number): number {
+    if (section === SHN.SHN_ABS) return ORIGIN.absolute;
+    const isCommon = section === SHN.SHN_COMMON || section === X86_64.sectionIndexes?.SHN_X86_64_LCOMMON;
+    if (isCommon) return ORIGIN.common;
+    throw this.#fail(index, `section: found 0x${section.toString(16)}, expected one or SHN_ABS, SHN_COMMON`);
   }
 
-  #value(index: number): number {
-    const { bytes, entsize } = this.#table;
-    const at = index * entsize;
-    const { is64, little } = this.#input.elf.image;
-    return is64 ? readSize64(bytes, at + 8, little) : readU32(bytes, at + 4, little);
-  }
-
-  #size(index: number): number {
-    const { bytes, entsize } = this.#table;
-    const at = index * entsize;
-    const { is64, little } = this.#input.elf.image;
-    return is64 ? readSize64(bytes, at + 16, little) : readU32(bytes, at + 8, little);
+  /** `st_value` or `st_size`, exact below 2^53. */
+  #word(index: number, field: number): number {
+    const at = index * this.#table.entsize + field;
+    const view = this.#view;
+    const little = this.#little;
+    if (!this.#is64) return view.getUint32(at, little);
+    const [low, high] = little ? [at, at + 4] : [at + 4, at];
+    return view.getUint32(low, little) + view.getUint32(high, little) * 0x1_0000_0000;
   }
 
   /** An absolute value; one of the upper half of the addresses is negative. */
-  #absolute(index: number): number {
-    const value = this.#value(index);
+  #absolute(index: number, value: number): number {
     if (value < EXACT) return value;
     const signed = Number(BigInt.asIntN(64, this.#table.value(index)));
     if (-signed < EXACT) return signed;

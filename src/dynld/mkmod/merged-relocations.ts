@@ -123,7 +123,7 @@ function mergeTable(
 /** Where a symbol of a section went. */
 function homeOf(symbols: LinkSymbols, merged: Merged, id: number): MergedPart | undefined {
   const origin = symbols.origin[id];
-  const input = symbols.input[id];
+  const input = symbols.inputOf(id);
   if (input?.symtab === undefined || (origin !== ORIGIN.piece && origin !== ORIGIN.elsewhere))
     return undefined;
   return merged.partOf.get(input)?.get(input.symtab.sectionIndex(symbols.index[id] ?? 0));

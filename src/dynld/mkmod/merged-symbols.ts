@@ -70,7 +70,7 @@ export function mergeSymbols(
 
 /** The part that a symbol of a section lies in. */
 function partOf(symbols: LinkSymbols, merged: Merged, id: number): MergedPart | undefined {
-  const input: LinkInput | undefined = symbols.input[id];
+  const input: LinkInput | undefined = symbols.inputOf(id);
   if (input?.symtab === undefined) return undefined;
   return merged.partOf.get(input)?.get(input.symtab.sectionIndex(symbols.index[id] ?? 0));
 }
