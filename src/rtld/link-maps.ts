@@ -1,6 +1,6 @@
 /** The link maps of all namespaces, kept from one reading to the next. */
 import { RtldError } from "../errors.ts";
-import { type LinkMapFields, LoadObject, type LoadObjectHost } from "./load-object.ts";
+import { LoadObject, type LoadObjectHost } from "./load-object.ts";
 import type { Namespace } from "./rendezvous.ts";
 
 /** Most objects that are followed in one namespace. */
@@ -12,12 +12,27 @@ export interface LinkMapChange {
   readonly removed: readonly LoadObject[];
 }
 
+/** Objects by the addresses of their link maps, in the order of the list. */
+type ObjectList = Map<bigint, LoadObject>;
+
+/** What was read of one namespace. */
+interface Reading {
+  /** What was known and is there still. */
+  readonly before: ObjectList;
+  /** What is behind that. */
+  readonly more: ObjectList;
+  readonly added: readonly LoadObject[];
+  readonly removed: readonly LoadObject[];
+}
+
 /** Reads link maps, and keeps the objects of those that are still the same. */
 export class LinkMaps {
   readonly #name: string;
   readonly #host: LoadObjectHost;
-  /** By namespace, in the order of the list. */
-  readonly #known: LoadObject[][] = [];
+  /** By namespace. */
+  #known: readonly ObjectList[] = [];
+  /** By namespace, address of the last link map. */
+  #last: readonly bigint[] = [];
 
   /** @param name what messages call the process */
   constructor(name: string, host: LoadObjectHost) {
@@ -27,7 +42,7 @@ export class LinkMaps {
 
   /** All objects of the last reading, namespace by namespace. */
   get objects(): readonly LoadObject[] {
-    return this.#known.flat();
+    return this.#known.flatMap((list) => [...list.values()]);
   }
 
   /**
@@ -38,53 +53,65 @@ export class LinkMaps {
    * @throws RtldError `RD_ERR` if a list leads back into itself or out of memory; what was known stays then
    */
   update(namespaces: readonly Namespace[], onlyAdded: boolean): LinkMapChange {
-    const lists: LoadObject[][] = [];
-    const added: LoadObject[] = [];
-    const removed = this.#known.slice(namespaces.length).flat();
-    for (const { lmid, map } of namespaces) {
-      const known = this.#known[lmid] ?? [];
-      const last = known.at(-1);
-      if (onlyAdded && last !== undefined && known[0]?.linkMap === map) {
-        const more = this.#read(lmid, this.#next(last.linkMap), known);
-        lists.push(more.length === 0 ? known : [...known, ...more]);
-        added.push(...more);
-      } else {
-        const list = this.#read(lmid, map, []);
-        const [before, after] = [new Set(known), new Set(list)];
-        lists.push(list);
-        added.push(...list.filter((one) => !before.has(one)));
-        removed.push(...known.filter((one) => !after.has(one)));
-      }
-    }
-    this.#known.splice(0, Number.POSITIVE_INFINITY, ...lists);
-    return { added, removed };
+    const readings = namespaces.map((one) => (onlyAdded ? this.#tail(one) : undefined) ?? this.#whole(one));
+    const gone = this.#known.slice(namespaces.length).flatMap((list) => [...list.values()]);
+    this.#last = readings.map(({ more }, lmid) => lastKey(more) ?? this.#last[lmid] ?? 0n);
+    this.#known = readings.map(({ before, more }) => {
+      if (before.size === 0) return more;
+      for (const [at, object] of more) before.set(at, object);
+      return before;
+    });
+    return {
+      added: readings.flatMap((one) => one.added),
+      removed: [...gone, ...readings.flatMap((one) => one.removed)],
+    };
   }
 
-  #next(at: bigint): bigint {
-    return this.#host.rendezvous.words(at, 4, "link map")[3] ?? 0n;
+  /** What is behind the last object known; `undefined` if none is, or another list is there now. */
+  #tail({ lmid, map }: Namespace): Reading | undefined {
+    const [before, last = 0n] = [this.#known[lmid], this.#last[lmid]];
+    if (before === undefined || last === 0n || before.keys().next().value !== map) return undefined;
+    const what = `link map of namespace ${lmid}, entry ${before.size}`;
+    const [, , , next = 0n] = this.#host.rendezvous.words(last, 4, what);
+    const more = this.#walk(lmid, next, before);
+    return { before, more, added: [...more.values()], removed: [] };
   }
 
-  #read(lmid: number, first: bigint, before: readonly LoadObject[]): LoadObject[] {
-    if (first === 0n) return [];
-    const known = new Map((this.#known[lmid] ?? []).map((one) => [one.linkMap, one]));
-    const seen = new Set(before.map((one) => one.linkMap));
-    const objects: LoadObject[] = [];
+  #whole({ lmid, map }: Namespace): Reading {
+    const known: ObjectList = this.#known[lmid] ?? new Map();
+    const before: ObjectList = new Map();
+    const more = this.#walk(lmid, map, before);
+    return {
+      before,
+      more,
+      added: [...more.values()].filter((one) => known.get(one.linkMap) !== one),
+      removed: [...known.values()].filter((one) => more.get(one.linkMap) !== one),
+    };
+  }
+
+  /** The list from `first` on, which is behind what is in `before`. */
+  #walk(lmid: number, first: bigint, before: ObjectList): ObjectList {
+    const found: ObjectList = new Map();
     for (let at = first; at !== 0n; ) {
-      if (seen.has(at) || seen.size === MOST_OBJECTS) {
+      const count = before.size + found.size;
+      if (before.has(at) || found.has(at) || count === MOST_OBJECTS) {
         const what = `link map of namespace ${lmid}: found entry 0x${at.toString(16)} twice`;
         throw new RtldError("RD_ERR", this.#name, what);
       }
-      seen.add(at);
-      const what = `link map of namespace ${lmid}, entry ${seen.size}`;
+      const what = `link map of namespace ${lmid}, entry ${count + 1}`;
       const [bias = 0n, nameAddr = 0n, dynamic = 0n, next = 0n] = this.#host.rendezvous.words(at, 4, what);
-      const fields: LinkMapFields = { at, bias, nameAddr, dynamic };
-      const same = known.get(at);
-      const isProgram = lmid === 0 && seen.size === 1;
-      objects.push(
-        same?.isSame(fields) === true ? same : new LoadObject(this.#host, fields, lmid, isProgram),
-      );
+      const fields = { at, bias, nameAddr, dynamic };
+      const same = this.#known[lmid]?.get(at);
+      const isSame = same?.isSame(fields) === true;
+      found.set(at, isSame ? same : new LoadObject(this.#host, fields, lmid, lmid === 0 && count === 0));
       at = next;
     }
-    return objects;
+    return found;
   }
+}
+
+function lastKey(list: ObjectList): bigint | undefined {
+  let last: bigint | undefined;
+  for (const key of list.keys()) last = key;
+  return last;
 }

@@ -1,4 +1,5 @@
 /** Loaded objects: the fields of `rd_loadobj_t`, as far as loaders on Linux have them. */
+import type { ProgramHeader } from "../dwfl/process/link-map.ts";
 import { DT } from "../elf/constants/dynamic.ts";
 import { PF, PT } from "../elf/constants/segment.ts";
 import type { ElfFile } from "../elf/file.ts";
@@ -19,12 +20,12 @@ export interface LinkMapFields {
   readonly dynamic: bigint;
 }
 
-/** What the headers in memory say, and what is found by them. */
-interface Extent {
-  readonly base: bigint;
-  readonly dataBase: bigint;
+/** One segment of an object, where it is in memory. */
+export interface LoadSegment {
+  readonly start: bigint;
   readonly end: bigint;
-  readonly elf: ElfFile | undefined;
+  /** `PF` bits, as the file has them. */
+  readonly flags: number;
 }
 
 interface Plt {
@@ -61,7 +62,8 @@ export class LoadObject {
   /** Whether it is the program itself. */
   readonly isProgram: boolean;
   readonly #host: LoadObjectHost;
-  #extent: Extent | undefined;
+  #headers: readonly ProgramHeader[] | undefined;
+  #image: { readonly elf: ElfFile | undefined } | undefined;
   #plt: Plt | undefined;
   #tls: number | undefined;
 
@@ -84,17 +86,30 @@ export class LoadObject {
 
   /** `rl_base`: lowest address. */
   get base(): bigint {
-    return this.#memory.base;
+    const [first] = this.segments;
+    return first === undefined ? this.bias : first.start & ~0xfffn;
   }
 
   /** `rl_data_base`: address of the first segment that can be written to; 0 if there is none. */
   get dataBase(): bigint {
-    return this.#memory.dataBase;
+    return this.segments.find((one) => (one.flags & PF.PF_W) !== 0)?.start ?? 0n;
   }
 
   /** `rl_bend`: end of the last segment. */
   get end(): bigint {
-    return this.#memory.end;
+    const none = { end: this.bias };
+    return this.segments.reduce((a, b) => (b.end > a.end ? b : a), none).end;
+  }
+
+  /** Its segments, by its headers in memory; none if these are damaged. */
+  get segments(): readonly LoadSegment[] {
+    return this.#programHeaders
+      .filter(({ type }) => type === PT.PT_LOAD)
+      .map(({ vaddr, memsz, flags }) => ({
+        start: this.bias + vaddr,
+        end: this.bias + vaddr + memsz,
+        flags,
+      }));
   }
 
   /** `rl_refname`: of a filter, the object that it stands for; otherwise empty. */
@@ -114,8 +129,7 @@ export class LoadObject {
 
   /** How many relocations it has for the run-time linker. */
   get relocationCount(): number {
-    const tables = this.#read((elf) => elf.dynamicRelocations().map((one) => one.length));
-    return (tables ?? []).reduce((sum, length) => sum + length, 0);
+    return this.#host.rendezvous.relocationCount(this.dynamic, this.bias);
   }
 
   /** `rl_plt_base`: address of the procedure linkage table, by the section headers of the file; 0 if it has none. */
@@ -146,7 +160,7 @@ export class LoadObject {
 
   /** Whether it has thread-local storage. */
   get hasTls(): boolean {
-    return this.#memory.elf?.segments.some((one) => one.type === PT.PT_TLS) === true;
+    return this.#programHeaders.some((one) => one.type === PT.PT_TLS);
   }
 
   /** Whether it is the same object as another one, read at another time. */
@@ -159,34 +173,15 @@ export class LoadObject {
     );
   }
 
-  get #memory(): Extent {
-    this.#extent ??= this.#readExtent();
-    return this.#extent;
+  get #programHeaders(): readonly ProgramHeader[] {
+    const { rendezvous } = this.#host;
+    this.#headers ??= this.isProgram ? rendezvous.headers : (rendezvous.headersAt(this.bias) ?? []);
+    return this.#headers;
   }
 
   get #linkage(): Plt {
     this.#plt ??= this.#readPlt();
     return this.#plt;
-  }
-
-  #readExtent(): Extent {
-    const { rendezvous } = this.#host;
-    // The headers of a program lie in the page of AT_PHDR; those of libraries at their bias.
-    const header = this.isProgram ? rendezvous.programHeaders & ~0xfffn : this.bias;
-    const elf = rendezvous.imageAt(header, this.name)?.elf;
-    const loads = elf?.segments.filter((one) => one.type === PT.PT_LOAD) ?? [];
-    const [first] = loads;
-    if (elf === undefined || first === undefined) {
-      return { base: this.bias, dataBase: 0n, end: this.bias, elf: undefined };
-    }
-    const writable = loads.find((one) => (one.flags & PF.PF_W) !== 0);
-    const last = loads.reduce((a, b) => (a.vaddr + a.memsz > b.vaddr + b.memsz ? a : b));
-    return {
-      base: this.bias + (first.vaddr & ~0xfffn),
-      dataBase: writable === undefined ? 0n : this.bias + writable.vaddr,
-      end: this.bias + last.vaddr + last.memsz,
-      elf,
-    };
   }
 
   #readPlt(): Plt {
@@ -218,12 +213,20 @@ export class LoadObject {
 
   /** What can be had of the file in memory; `undefined` if that is damaged. */
   #read<T>(get: (elf: ElfFile) => T): T | undefined {
-    const { elf } = this.#memory;
+    this.#image ??= { elf: this.#openImage() };
+    const { elf } = this.#image;
     try {
       return elf === undefined ? undefined : get(elf);
     } catch (error) {
       if (error instanceof BinderyError) return undefined;
       throw error;
     }
+  }
+
+  #openImage(): ElfFile | undefined {
+    const { rendezvous } = this.#host;
+    // The headers of a program lie in the page of AT_PHDR; those of libraries at their bias.
+    const header = this.isProgram ? rendezvous.programHeaders & ~0xfffn : this.bias;
+    return rendezvous.imageAt(header, this.name)?.elf;
   }
 }

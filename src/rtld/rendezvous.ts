@@ -1,8 +1,12 @@
 /** The run-time linker's meeting point with debuggers: `struct r_debug` [glibc, elf/link.h; musl, ldso/dynlink.c]. */
+
+import { readSize64, readU16, readU32 } from "../bytes/endian.ts";
 import type { AuxVector } from "../dwfl/process/auxv.ts";
 import {
   debugAddress,
+  decodeProgramHeaders,
   type MachineLayout,
+  type ProgramHeader,
   programHeaders,
   readString,
   readWords,
@@ -10,12 +14,20 @@ import {
 import { imageAt, type MemoryImage, type MemoryReader } from "../dwfl/process/memory-image.ts";
 import { AT } from "../elf/constants/note.ts";
 import { PT } from "../elf/constants/segment.ts";
+import { isElf, layoutOf } from "../elf/header.ts";
 import { RtldError } from "../errors.ts";
 import type { rd_state_e } from "./constants.ts";
 import type { ProcService } from "./proc/service.ts";
+import { ReadAhead } from "./read-ahead.ts";
+import { countRelocations } from "./relocation-count.ts";
 
 /** Most namespaces that are followed; glibc has 16. */
 const MOST_NAMESPACES = 1024;
+
+/** Bytes of a file's header and, as a rule, of the program headers behind it. */
+const HEAD = 4096;
+/** Most bytes up to the end of the program headers. */
+const LARGEST_HEAD = 2 ** 20;
 
 /** `r_state` values. */
 const STATES: readonly rd_state_e[] = ["RD_CONSISTENT", "RD_ADD", "RD_DELETE"];
@@ -35,6 +47,10 @@ export class Rendezvous {
   readonly #layout: MachineLayout;
   readonly #auxv: AuxVector;
   readonly #memory: MemoryReader;
+  /** For what is read together, of a process that is stopped: {@link namespaces} and what follows it. */
+  readonly #ahead: ReadAhead;
+  /** Headers of the program itself. */
+  readonly headers: readonly ProgramHeader[];
   #loader: { readonly image: MemoryImage | undefined } | undefined;
   #debug = 0n;
 
@@ -44,6 +60,7 @@ export class Rendezvous {
     this.#layout = process.pdmodel();
     this.#auxv = process.pauxv();
     this.#memory = { name: process.name, read: (address, length) => process.pread(address, length) };
+    this.#ahead = new ReadAhead(this.#memory);
     const headers = programHeaders(this.#memory, this.#auxv, this.#layout);
     if (headers === undefined) {
       throw new RtldError(
@@ -63,6 +80,7 @@ export class Rendezvous {
       const what = "found no PT_INTERP: the program is linked statically, or is a run-time linker itself";
       throw new RtldError("RD_NODYNAM", process.name, what);
     }
+    this.headers = headers;
   }
 
   /** Address of the program's first instruction. */
@@ -93,11 +111,12 @@ export class Rendezvous {
   }
 
   /**
-   * All namespaces, the program's own first; none before the run-time linker began.
+   * All namespaces, the program's own first; none before the run-time linker began. What was read before is forgotten.
    *
    * @throws RtldError `RD_ERR` if they lead back into themselves
    */
   namespaces(): Namespace[] {
+    this.#ahead.forget();
     const found: Namespace[] = [];
     const seen = new Set<bigint>();
     for (let at = this.#address; at !== 0n; ) {
@@ -106,7 +125,7 @@ export class Rendezvous {
         throw new RtldError("RD_ERR", this.#process.name, what);
       }
       seen.add(at);
-      const words = readWords(this.#memory, at, 5, this.#layout);
+      const words = readWords(this.#ahead, at, 5, this.#layout);
       if (words === undefined) {
         throw new RtldError("RD_ERR", this.#process.name, `found no memory at r_debug 0x${at.toString(16)}`);
       }
@@ -121,7 +140,7 @@ export class Rendezvous {
       }
       found.push({ lmid: found.length, map, state: name });
       if (number < 2) break;
-      const next = readWords(this.#memory, at + 5n * (this.#layout.is64 ? 8n : 4n), 1, this.#layout);
+      const next = readWords(this.#ahead, at + 5n * (this.#layout.is64 ? 8n : 4n), 1, this.#layout);
       at = next?.[0] ?? 0n;
     }
     return found;
@@ -129,7 +148,7 @@ export class Rendezvous {
 
   /** Words of memory. @throws RtldError `RD_ERR` if they can't be read */
   words(address: bigint, count: number, what: string): bigint[] {
-    const words = readWords(this.#memory, address, count, this.#layout);
+    const words = readWords(this.#ahead, address, count, this.#layout);
     if (words !== undefined) return words;
     throw new RtldError(
       "RD_ERR",
@@ -140,7 +159,12 @@ export class Rendezvous {
 
   /** A string in memory; empty if there is none that could be a path. */
   string(address: bigint): string {
-    return address === 0n ? "" : (readString(this.#memory, address) ?? "");
+    return address === 0n ? "" : (readString(this.#ahead, address) ?? "");
+  }
+
+  /** How many relocations the object has whose dynamic section is at an address. */
+  relocationCount(dynamic: bigint, bias: bigint): number {
+    return countRelocations(new ReadAhead(this.#memory), this.#layout, dynamic, bias);
   }
 
   /** The file in memory whose header is at an address, if one is there. */
@@ -151,6 +175,22 @@ export class Rendezvous {
   /** Address of a symbol that the library whose header is at an address exports. */
   symbolIn(base: bigint, name: string, symbol: string): bigint | undefined {
     return exported(this.imageAt(base, name), symbol);
+  }
+
+  /** Program headers of the file in memory whose header is at an address; `undefined` if none is there. */
+  headersAt(address: bigint): ProgramHeader[] | undefined {
+    const { is64, little } = this.#layout;
+    const head = this.#memory.read(address, HEAD);
+    if (head === undefined || !isElf(head)) return undefined;
+    const offset = is64 ? readSize64(head, 32, little) : readU32(head, 28, little);
+    const size = readU16(head, is64 ? 54 : 42, little);
+    const count = readU16(head, is64 ? 56 : 44, little);
+    const end = offset + count * size;
+    if (size !== layoutOf(is64).phentsize || end > LARGEST_HEAD) return undefined;
+    const table = end <= HEAD ? head : this.#memory.read(address, end);
+    return table === undefined
+      ? undefined
+      : decodeProgramHeaders(table.subarray(offset), count, this.#layout);
   }
 
   /** Where the program's headers are in memory. */

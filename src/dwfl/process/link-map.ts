@@ -1,5 +1,6 @@
 /** The loader's list of what it loaded, in memory: `r_debug` and `link_map` [glibc, elf/link.h]. */
 import { Cursor } from "../../bytes/cursor.ts";
+import { readU32, readU64 } from "../../bytes/endian.ts";
 import { decodeUtf8, findNul } from "../../bytes/text.ts";
 import { DT } from "../../elf/constants/dynamic.ts";
 import { AT } from "../../elf/constants/note.ts";
@@ -84,6 +85,7 @@ export function debugAddress(
 /** What is read here of a program header. */
 export interface ProgramHeader {
   readonly type: number;
+  readonly flags: number;
   readonly vaddr: bigint;
   readonly memsz: bigint;
 }
@@ -92,22 +94,33 @@ export interface ProgramHeader {
 export function programHeaders(
   memory: MemoryReader,
   auxv: AuxVector,
-  { is64, little }: MachineLayout,
+  layout: MachineLayout,
 ): ProgramHeader[] | undefined {
   const at = auxv.get(AT.AT_PHDR);
   const count = Number(auxv.get(AT.AT_PHNUM) ?? 0n);
-  const size = is64 ? 56 : 32;
+  const size = layout.is64 ? 56 : 32;
   if (at === undefined || count === 0 || count > MOST) return undefined;
   const bytes = memory.read(at, count * size);
   if (bytes === undefined) return undefined;
+  return decodeProgramHeaders(bytes, count, layout);
+}
+
+/** Program headers as they follow each other in `bytes`, which hold all of them. */
+export function decodeProgramHeaders(
+  bytes: Uint8Array,
+  count: number,
+  { is64, little }: MachineLayout,
+): ProgramHeader[] {
+  const size = is64 ? 56 : 32;
+  const word = is64 ? readU64 : (from: Uint8Array, at: number) => BigInt(readU32(from, at, little));
   return Array.from({ length: count }, (_, i) => {
-    const cursor = new Cursor(bytes, little, outside, i * size);
-    const type = cursor.u32();
-    // Then p_flags and p_offset, or p_offset alone.
-    cursor.skip(is64 ? 12 : 4);
-    const vaddr = is64 ? cursor.u64() : BigInt(cursor.u32());
-    cursor.skip(is64 ? 16 : 8);
-    return { type, vaddr, memsz: is64 ? cursor.u64() : BigInt(cursor.u32()) };
+    const at = i * size;
+    return {
+      type: readU32(bytes, at, little),
+      flags: readU32(bytes, at + (is64 ? 4 : 24), little),
+      vaddr: word(bytes, at + (is64 ? 16 : 8), little),
+      memsz: word(bytes, at + (is64 ? 40 : 20), little),
+    };
   });
 }
 
