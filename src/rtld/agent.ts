@@ -4,7 +4,7 @@ import { RtldError, type RtldErrorCode } from "../errors.ts";
 import { RD_VERSION, type RdEventMsg, type RdNotify, type RdPltInfo, type rd_event_e } from "./constants.ts";
 import { type LinkMapChange, LinkMaps } from "./link-maps.ts";
 import type { LoadObject } from "./load-object.ts";
-import { resolvePlt } from "./plt.ts";
+import { resolvePltOf } from "./plt.ts";
 import type { ProcService } from "./proc/service.ts";
 import { Registers } from "./registers.ts";
 import { Rendezvous } from "./rendezvous.ts";
@@ -168,17 +168,15 @@ export class RtldAgent {
   }
 
   /**
-   * `rd_plt_resolution`: how to come past an entry of a procedure linkage table. On x86_64 what its bytes are says all, also
-   * where the table has no section; `lwpid` and `pltBase` are there for machines where that is not so.
+   * `rd_plt_resolution`: how to come past an entry of a procedure linkage table. Its bytes say all, also where the table has
+   * no section; those of i386 that go by `%ebx` take it from the thread if that is there, else from the object.
    *
    * @param pc address of the entry's first instruction
-   * @throws RtldError `RD_NOCAPAB` on machines other than x86_64
+   * @throws RtldError `RD_NOCAPAB` on machines other than x86_64, i386 and aarch64
    */
-  pltResolution(pc: bigint, _lwpid?: number, _pltBase?: bigint): RdPltInfo {
+  pltResolution(pc: bigint, lwpid?: number, _pltBase?: bigint): RdPltInfo {
     this.#check();
-    const { is64, little } = this.#process.pdmodel();
-    if (!is64 || !little) throw this.#error("RD_NOCAPAB", "found another machine, expected x86_64");
-    return resolvePlt((address, length) => this.#process.pread(address, length), pc);
+    return resolvePltOf(this.#process, pc, lwpid, (address) => this.#objectAt(address)?.pltGot);
   }
 
   /** `rd_objpad_enable`: room around objects. @throws RtldError `RD_NOCAPAB` always: these loaders leave none */
@@ -222,7 +220,18 @@ export class RtldAgent {
   #stoppedAt(): bigint | undefined {
     const thread = this.#process.plwp();
     const bytes = thread === undefined ? undefined : this.#process.lgetregs(thread);
-    return bytes === undefined ? undefined : new Registers(bytes).pc;
+    return bytes === undefined ? undefined : Registers.of(bytes, this.#process.pdmodel())?.pc;
+  }
+
+  /** The object that an address is in, as far as they are known. */
+  #objectAt(address: bigint): LoadObject | undefined {
+    const { maps } = this.#state;
+    try {
+      if (maps.objects.length === 0) this.update();
+    } catch (error) {
+      if (!(error instanceof RtldError)) throw error;
+    }
+    return maps.objects.find((one) => address >= one.base && address < one.end);
   }
 
   /** glibc tells debuggers where a link map has it: `_thread_db_link_map_l_tls_modid`, three ints: bits, count, offset. */
@@ -241,7 +250,7 @@ export class RtldAgent {
     const bytes = at === undefined ? undefined : this.#process.pread(at, 12);
     return bytes === undefined
       ? undefined
-      : BigInt(new DataView(bytes.buffer, bytes.byteOffset).getUint32(8, true));
+      : BigInt(new DataView(bytes.buffer, bytes.byteOffset).getUint32(8, this.#process.pdmodel().little));
   }
 
   #check(): void {

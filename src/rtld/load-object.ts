@@ -142,6 +142,13 @@ export class LoadObject {
     return this.#linkage.size;
   }
 
+  /** `DT_PLTGOT`: address of the global offset table that its linkage table goes by; `undefined` if it has none. */
+  get pltGot(): bigint | undefined {
+    const find = (elf: ElfFile) => elf.dynamic()?.entries.find((one) => one.tag === DT.DT_PLTGOT)?.value;
+    const value = this.#read(find);
+    return value === undefined ? undefined : this.bias + value;
+  }
+
   /** `rl_padstart`: as {@link base}, for these loaders leave no room around objects. */
   get padStart(): bigint {
     return this.base;

@@ -1,83 +1,74 @@
-/** General registers of x86_64 as the kernel hands them out: `struct user_regs_struct` [sys/user.h]. */
+/** General registers of a thread, as the kernel hands them out. */
+import { RtldError } from "../errors.ts";
+import { type RegisterLayout, registerLayoutOf, X86_64_REGISTERS } from "./machine/layouts.ts";
+import type { DataModel } from "./proc/service.ts";
 
-const NAMES = [
-  "r15",
-  "r14",
-  "r13",
-  "r12",
-  "rbp",
-  "rbx",
-  "r11",
-  "r10",
-  "r9",
-  "r8",
-  "rax",
-  "rcx",
-  "rdx",
-  "rsi",
-  "rdi",
-  "orig_rax",
-  "rip",
-  "cs",
-  "eflags",
-  "rsp",
-  "ss",
-  "fs_base",
-  "gs_base",
-  "ds",
-  "es",
-  "fs",
-  "gs",
-] as const;
-
-/** Name of a register. */
-export type RegisterName = (typeof NAMES)[number];
-
-const INDEX = new Map(NAMES.map((name, index) => [name, index]));
-const RIP = 16;
-const RSP = 19;
+/** Name of a register, as gdb has it: `rip`, `eip`, `x0`. */
+export type RegisterName = string;
 
 /** A thread's registers, copied from where they came: changes count once they are written back. */
 export class Registers {
-  /** As ptrace(2) and core files have them: 27 words. */
+  /** As ptrace(2) and core files have them: `struct user_regs_struct`. */
   readonly bytes: Uint8Array;
+  readonly #layout: RegisterLayout;
+  readonly #little: boolean;
   readonly #view: DataView;
 
-  constructor(bytes: Uint8Array) {
-    this.bytes = Uint8Array.from(bytes);
+  /** @param layout of the machine that they are of; of x86_64 if none is given */
+  constructor(bytes: Uint8Array, layout: RegisterLayout = X86_64_REGISTERS, little = true) {
+    this.bytes = new Uint8Array(layout.names.length * layout.width);
+    this.bytes.set(bytes.subarray(0, this.bytes.length));
+    this.#layout = layout;
+    this.#little = little;
     this.#view = new DataView(this.bytes.buffer);
   }
 
+  /** Registers of a process's machine; `undefined` if that is not known. */
+  static of(bytes: Uint8Array, { machine, little }: DataModel): Registers | undefined {
+    const layout = registerLayoutOf(machine);
+    return layout === undefined ? undefined : new Registers(bytes, layout, little);
+  }
+
   /** Names of all registers, in the order of the structure. */
-  static get names(): readonly RegisterName[] {
-    return NAMES;
+  get names(): readonly RegisterName[] {
+    return this.#layout.names;
   }
 
   /** Address of the next instruction. */
   get pc(): bigint {
-    return this.#view.getBigUint64(8 * RIP, true);
+    return this.get(this.#layout.pc);
   }
 
   set pc(value: bigint) {
-    this.#view.setBigUint64(8 * RIP, value, true);
+    this.set(this.#layout.pc, value);
   }
 
   /** The stack pointer. */
   get sp(): bigint {
-    return this.#view.getBigUint64(8 * RSP, true);
+    return this.get(this.#layout.sp);
   }
 
   set sp(value: bigint) {
-    this.#view.setBigUint64(8 * RSP, value, true);
+    this.set(this.#layout.sp, value);
   }
 
-  /** Value of a register. */
+  /** Value of a register. @throws RtldError if the machine has none of that name */
   get(name: RegisterName): bigint {
-    return this.#view.getBigUint64(8 * (INDEX.get(name) ?? 0), true);
+    const at = this.#offset(name);
+    if (this.#layout.width === 8) return this.#view.getBigUint64(at, this.#little);
+    return BigInt(this.#view.getUint32(at, this.#little));
   }
 
-  /** Changes a register. */
+  /** Changes a register. @throws RtldError if the machine has none of that name */
   set(name: RegisterName, value: bigint): void {
-    this.#view.setBigUint64(8 * (INDEX.get(name) ?? 0), value, true);
+    const at = this.#offset(name);
+    if (this.#layout.width === 8) this.#view.setBigUint64(at, value, this.#little);
+    else this.#view.setUint32(at, Number(BigInt.asUintN(32, value)), this.#little);
+  }
+
+  #offset(name: RegisterName): number {
+    const index = this.#layout.names.indexOf(name);
+    if (index >= 0) return index * this.#layout.width;
+    throw new RtldError("RD_ERR", "registers", `found the name ${name}, expected one of a register`);
   }
 }

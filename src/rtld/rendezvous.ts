@@ -130,12 +130,11 @@ export class Rendezvous {
         throw new RtldError("RD_ERR", this.#process.name, `found no memory at r_debug 0x${at.toString(16)}`);
       }
       const [version = 0n, map = 0n, , state = 0n] = words;
-      // Ints in words: what is behind them in 64 bits is not theirs.
-      const number = Number(BigInt.asUintN(32, version));
+      const number = this.#int(version);
       if (found.length === 0 && number === 0) return [];
-      const name = STATES[Number(BigInt.asUintN(32, state))];
+      const name = STATES[this.#int(state)];
       if (name === undefined) {
-        const what = `r_state: found ${BigInt.asUintN(32, state)}, expected RT_CONSISTENT, RT_ADD or RT_DELETE`;
+        const what = `r_state: found ${this.#int(state)}, expected RT_CONSISTENT, RT_ADD or RT_DELETE`;
         throw new RtldError("RD_ERR", this.#process.name, what);
       }
       found.push({ lmid: found.length, map, state: name });
@@ -144,6 +143,12 @@ export class Rendezvous {
       at = next?.[0] ?? 0n;
     }
     return found;
+  }
+
+  /** An int at the start of a word: what is behind it in 64 bits is not its own. */
+  #int(word: bigint): number {
+    const { is64, little } = this.#layout;
+    return Number(is64 && !little ? word >> 32n : BigInt.asUintN(32, word));
   }
 
   /** Words of memory. @throws RtldError `RD_ERR` if they can't be read */

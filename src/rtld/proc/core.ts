@@ -3,7 +3,6 @@ import { basename, join } from "node:path";
 import type { AuxVector } from "../../dwfl/process/auxv.ts";
 import type { CoreOptions } from "../../dwfl/process/core.ts";
 import { CoreMemory } from "../../dwfl/process/core-memory.ts";
-import type { MachineLayout } from "../../dwfl/process/link-map.ts";
 import { Dwfl } from "../../dwfl/session.ts";
 import { ET } from "../../elf/constants/header.ts";
 import { AT } from "../../elf/constants/note.ts";
@@ -11,7 +10,7 @@ import type { FileMapping } from "../../elf/core-note.ts";
 import { RtldError } from "../../errors.ts";
 import { FileSource, type OpenedElf, openElf } from "../../host/file.ts";
 import { lookupInSession } from "./observed.ts";
-import type { LogListener, ProcService } from "./service.ts";
+import type { DataModel, LogListener, ProcService } from "./service.ts";
 
 /** Serves an agent from a core file; what was not dumped is read from the files that were mapped. */
 export class CoreProcess implements ProcService, Disposable {
@@ -63,9 +62,9 @@ export class CoreProcess implements ProcService, Disposable {
     return [...this.#registers.keys()];
   }
 
-  pdmodel(): MachineLayout {
-    const { is64, little } = this.#opened.elf.header;
-    return { is64, little };
+  pdmodel(): DataModel {
+    const { is64, little, machine } = this.#opened.elf.header;
+    return { is64, little, machine };
   }
 
   pread(address: bigint, length: number): Uint8Array | undefined {

@@ -1,11 +1,11 @@
 /** A process under this one's control. */
 import type { AuxVector } from "../../dwfl/process/auxv.ts";
-import type { MachineLayout } from "../../dwfl/process/link-map.ts";
-import { REGISTERS_SIZE } from "../../host/ptrace.ts";
+import { EM } from "../../elf/constants/machine.ts";
+import { narrowRegisters, widenRegisters } from "../machine/compat.ts";
 import { Registers } from "../registers.ts";
 import type { ControlledProcess } from "../target/controlled.ts";
-import { auxvOfProcess, fileOfProcess, layoutOfProcess, lookupInProcess } from "./observed.ts";
-import type { LogListener, ProcService } from "./service.ts";
+import { LocalFacts, type ProcessFacts } from "./facts.ts";
+import type { DataModel, LogListener, ProcService } from "./service.ts";
 
 /** Serves an agent from a process under control, which stays its owner's. */
 export class LiveProcess implements ProcService {
@@ -13,16 +13,18 @@ export class LiveProcess implements ProcService {
   readonly target: ControlledProcess;
   /** The thread whose event is being looked at; who takes events from the target sets it. */
   lwp: number | undefined;
+  readonly #facts: ProcessFacts;
   readonly #log: LogListener;
 
   constructor(target: ControlledProcess, log: LogListener = () => {}) {
     this.name = `process ${target.pid}`;
     this.target = target;
+    this.#facts = target.facts ?? new LocalFacts(target.pid);
     this.#log = log;
   }
 
-  pdmodel(): MachineLayout {
-    return layoutOfProcess(this.pauxv());
+  pdmodel(): DataModel {
+    return this.#facts.model();
   }
 
   pread(address: bigint, length: number): Uint8Array | undefined {
@@ -34,20 +36,26 @@ export class LiveProcess implements ProcService {
   }
 
   pglobalLookup(object: string | undefined, symbol: string): bigint | undefined {
-    return lookupInProcess(this.target.pid, object, symbol);
+    return this.#facts.lookup(object, symbol);
   }
 
   pauxv(): AuxVector {
-    return auxvOfProcess(this.target.pid);
+    return this.#facts.auxv();
   }
 
   lgetregs(lwpid: number): Uint8Array | undefined {
-    return this.target.registers(lwpid)?.bytes;
+    const registers = this.target.registers(lwpid);
+    if (registers === undefined) return undefined;
+    return (this.#isCompat(registers) ? narrowRegisters(registers) : registers).bytes;
   }
 
-  lsetregs(lwpid: number, registers: Uint8Array): boolean {
-    if (registers.length !== REGISTERS_SIZE) return false;
-    return this.target.setRegisters(lwpid, new Registers(registers));
+  lsetregs(lwpid: number, bytes: Uint8Array): boolean {
+    const registers = this.target.registers(lwpid);
+    const changed = Registers.of(bytes, this.pdmodel());
+    if (registers === undefined || changed?.bytes.length !== bytes.length) return false;
+    if (!this.#isCompat(registers)) return this.target.setRegisters(lwpid, changed);
+    widenRegisters(changed, registers);
+    return this.target.setRegisters(lwpid, registers);
   }
 
   plwp(): number | undefined {
@@ -63,10 +71,15 @@ export class LiveProcess implements ProcService {
   }
 
   pfile(path: string): string | undefined {
-    return fileOfProcess(this.target.pid, path);
+    return this.#facts.file(path);
   }
 
   plog(message: string): void {
     this.#log(message);
+  }
+
+  /** Whether they are those of a 32-bit program as a kernel of 64 bits has them. */
+  #isCompat(registers: Registers): boolean {
+    return registers.names.includes("rip") && this.pdmodel().machine === EM.EM_386;
   }
 }

@@ -3,12 +3,12 @@ import { readFileSync, readlinkSync } from "node:fs";
 import { basename, join } from "node:path";
 import { HOST_LITTLE } from "../../bytes/endian.ts";
 import { type AuxVector, readAuxVector } from "../../dwfl/process/auxv.ts";
-import type { MachineLayout } from "../../dwfl/process/link-map.ts";
 import { Dwfl } from "../../dwfl/session.ts";
+import { EM } from "../../elf/constants/machine.ts";
 import { AT } from "../../elf/constants/note.ts";
 import { HostError } from "../../errors.ts";
 import { inProcess, ProcessMemory } from "../../host/process-memory.ts";
-import type { LogListener, ProcService } from "./service.ts";
+import type { DataModel, LogListener, ProcService } from "./service.ts";
 
 /** Looks at a running process, or at this one. Link maps that it changes meanwhile are told by the agent. */
 export class ObservedProcess implements ProcService, Disposable {
@@ -30,8 +30,8 @@ export class ObservedProcess implements ProcService, Disposable {
     return new ObservedProcess(process.pid, log);
   }
 
-  pdmodel(): MachineLayout {
-    return layoutOfProcess(this.pauxv());
+  pdmodel(): DataModel {
+    return modelOfProcess(this.pauxv());
   }
 
   pread(address: bigint, length: number): Uint8Array | undefined {
@@ -106,9 +106,20 @@ export function auxvOfProcess(pid: number): AuxVector {
   }
 }
 
-/** Width and order of words, by the size of the program headers. */
-export function layoutOfProcess(auxv: AuxVector): MachineLayout {
-  return { is64: auxv.get(AT.AT_PHENT) !== 32n, little: HOST_LITTLE };
+/** Machines of the programs that a kernel runs, of 64 and of 32 bits, by what Node calls it. */
+const MACHINES: Readonly<Record<string, readonly [number, number]>> = {
+  x64: [EM.EM_X86_64, EM.EM_386],
+  arm64: [EM.EM_AARCH64, EM.EM_ARM],
+  ppc64: [EM.EM_PPC64, EM.EM_PPC],
+  s390x: [EM.EM_S390, EM.EM_S390],
+  riscv64: [EM.EM_RISCV, EM.EM_RISCV],
+};
+
+/** The machine of a process here, whose width is told by the size of the program headers. */
+export function modelOfProcess(auxv: AuxVector): DataModel {
+  const is64 = auxv.get(AT.AT_PHENT) !== 32n;
+  const [wide, narrow] = MACHINES[process.arch] ?? [EM.EM_NONE, EM.EM_NONE];
+  return { is64, little: HOST_LITTLE, machine: is64 ? wide : narrow };
 }
 
 /** See {@link ProcService.pglobalLookup}. */

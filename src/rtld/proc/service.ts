@@ -5,12 +5,18 @@
 import type { AuxVector } from "../../dwfl/process/auxv.ts";
 import type { MachineLayout } from "../../dwfl/process/link-map.ts";
 
+/** How a process's machine is. */
+export interface DataModel extends MachineLayout {
+  /** `e_machine` of its program: an `EM_` value. */
+  readonly machine: number;
+}
+
 /** Access to a process, alive or dumped, by who controls it. */
 export interface ProcService {
   /** How messages call the process. */
   readonly name: string;
-  /** `ps_pdmodel`: width of words and order of bytes. */
-  pdmodel(): MachineLayout;
+  /** `ps_pdmodel`: width of words, order of bytes, and which machine it is. */
+  pdmodel(): DataModel;
   /** `ps_pread`: all of `length` bytes of memory, without breakpoints; `undefined` if one of them can't be read. */
   pread(address: bigint, length: number): Uint8Array | undefined;
   /** `ps_pwrite`. @returns false if it can't be written */

@@ -1,4 +1,5 @@
 /** What can be done with a process under control, whoever holds it. */
+import type { ProcessFacts } from "../proc/facts.ts";
 import type { Registers } from "../registers.ts";
 import type { ProcessEvent } from "./event.ts";
 
@@ -21,6 +22,8 @@ export interface ControlledProcess extends Disposable {
   /** Process id. */
   readonly pid: number;
   readonly origin: Origin;
+  /** What is known of it beside what is here; if it is not there, the process is on this machine, and `/proc` says it. */
+  readonly facts?: ProcessFacts;
   /** Whether it ended, or was let go of. */
   readonly hasEnded: boolean;
   /** Ids of its threads. */

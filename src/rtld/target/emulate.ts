@@ -12,10 +12,13 @@ export interface EmulationHost {
   hasShadowStack(): boolean;
 }
 
-/** `endbr64`, which does nothing where branches are not checked, as in all programs so far. */
+/** `endbr64` and, in 32-bit code, `endbr32`, which do nothing where branches are not checked, as in all programs so far. */
 const ENDBR64 = [0xf3, 0x0f, 0x1e, 0xfa];
+const ENDBR32 = [0xf3, 0x0f, 0x1e, 0xfb];
 const NOP = 0x90;
 const RET = 0xc3;
+/** The code segment in which Linux runs 32-bit programs. */
+const USER32_CS = 0x23n;
 
 /** Carries out the next instruction in `registers`, if it is one of those. @returns whether it was */
 export function emulate(registers: Registers, host: EmulationHost): boolean {
@@ -26,14 +29,16 @@ export function emulate(registers: Registers, host: EmulationHost): boolean {
     registers.pc = pc + 1n;
     return true;
   }
-  if (ENDBR64.every((byte, i) => code[i] === byte)) {
+  const is32 = registers.get("cs") === USER32_CS;
+  if ((is32 ? ENDBR32 : ENDBR64).every((byte, i) => code[i] === byte)) {
     registers.pc = pc + 4n;
     return true;
   }
   if (code[0] !== RET || host.hasShadowStack()) return false;
-  const top = host.read(sp, 8);
+  const top = host.read(sp, is32 ? 4 : 8);
   if (top === undefined) return false;
-  registers.pc = new DataView(top.buffer, top.byteOffset).getBigUint64(0, true);
-  registers.sp = sp + 8n;
+  const view = new DataView(top.buffer, top.byteOffset);
+  registers.pc = is32 ? BigInt(view.getUint32(0, true)) : view.getBigUint64(0, true);
+  registers.sp = sp + BigInt(top.length);
   return true;
 }
