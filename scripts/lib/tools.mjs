@@ -38,6 +38,27 @@ const TOOLS = [
     packages: ["musl-tools"],
     why: "programs whose run-time linker is another one",
   },
+  { commands: ["gdbserver"], packages: ["gdbserver"], why: "controls programs for a remote debugger" },
+  {
+    files: ["/usr/lib32/Scrt1.o", "/usr/lib32/libc.so.6"],
+    packages: ["libc6-dev-i386"],
+    why: "32-bit programs and their run-time linker",
+  },
+  {
+    commands: ["qemu-aarch64"],
+    packages: ["qemu-user"],
+    why: "runs programs of another machine, for a remote debugger",
+  },
+  {
+    commands: ["aarch64-linux-gnu-ld"],
+    packages: ["binutils-aarch64-linux-gnu"],
+    why: "GNU ld's linkage tables of that machine",
+  },
+  {
+    files: ["/usr/aarch64-linux-gnu/lib/Scrt1.o", "/usr/aarch64-linux-gnu/lib/libc.so.6"],
+    packages: ["libc6-dev-arm64-cross"],
+    why: "that machine's C library and run-time linker",
+  },
   { commands: ["lldb"], packages: ["lldb"], why: "the same for the other debugger" },
   {
     commands: ["readelf", "objdump", "objcopy", "strip", "ar", "as", "ld"],

@@ -169,7 +169,7 @@ export class RtldAgent {
 
   /**
    * `rd_plt_resolution`: how to come past an entry of a procedure linkage table. Its bytes say all, also where the table has
-   * no section; those of i386 that go by `%ebx` take it from the thread if that is there, else from the object.
+   * no section; what those of i386 have in a register is the thread's if that is there, else it is that of the object.
    *
    * @param pc address of the entry's first instruction
    * @throws RtldError `RD_NOCAPAB` on machines other than x86_64, i386 and aarch64

@@ -74,9 +74,9 @@ export function resolvePltOf(
     const bytes = lwpid === undefined ? undefined : process.lgetregs(lwpid);
     return bytes === undefined ? undefined : Registers.of(bytes, model);
   };
-  const got = () => {
-    const registers = model.machine === EM.EM_386 ? thread() : undefined;
-    return registers?.pc === pc ? registers.get("ebx") : gotAt(pc);
+  const got = (register: string) => {
+    const registers = thread();
+    return registers?.pc === pc ? registers.get(register) : gotAt(pc);
   };
   const word = (address: bigint) => readWords({ name: process.name, read }, address, 1, model)?.[0];
   return resolvePlt(decoder, { read, word, got }, pc);

@@ -1,25 +1,10 @@
 /** From a call straight into the function, past the linkage table: where that ends is checked with nm(1). */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { LiveProcess, type RdPltInfo, RtldAgent, type Target } from "../../src/rtld/index.ts";
+import { LiveProcess, RtldAgent } from "../../src/rtld/index.ts";
 import { X86_64_PLT } from "../../src/rtld/machine/x86_64.ts";
 import { resolvePlt } from "../../src/rtld/plt.ts";
+import { CALLED, CALLER, CALLER_BY_POINTER, checkLinkage } from "./linkage.ts";
 import { RtldWorkshop } from "./workshop.ts";
-
-/** `twice` is found by a function that runs when it is bound. */
-const LIBRARY = `
-int plain(int x) { return x + 1; }
-static int doubled(int x) { return 2 * x; }
-static void *choose(void) { return doubled; }
-int twice(int x) __attribute__((ifunc("choose")));
-`;
-const PROGRAM = `
-int plain(int), twice(int);
-__attribute__((noinline)) int call_plain(int x) { return plain(x) + 1; }
-__attribute__((noinline)) int call_twice(int x) { return twice(x) + 1; }
-int main(void) { return call_plain(1) + call_plain(2) + call_twice(3) + call_twice(4); }
-`;
-/** Its address is taken, too: with it in the table of addresses, the linker makes an entry in .plt.got. */
-const POINTER = `${PROGRAM} int (*volatile pointer)(int) = plain; int (*address(void))(int) { return plain; }`;
 
 interface Kind {
   readonly name: string;
@@ -43,7 +28,7 @@ const KINDS: readonly Kind[] = [
   {
     name: "got",
     flags: [PLAIN, "-Wl,-z,now"],
-    source: POINTER,
+    source: CALLER_BY_POINTER,
     lazy: false,
     section: ".plt.got",
     nstep: 1,
@@ -51,79 +36,52 @@ const KINDS: readonly Kind[] = [
   { name: "no-plt", flags: [PLAIN, "-fno-plt"], lazy: false, section: undefined, nstep: 1 },
 ];
 
+const FIXED = ["-fno-pic", "-fno-pie", "-no-pie"];
+const IBT32 = ["-fcf-protection=full", "-Wl,-z,ibtplt", "-Wl,-z,lazy"];
+const KINDS_I386: readonly Kind[] = [
+  { name: "lazy", flags: [PLAIN, "-Wl,-z,lazy"], lazy: true, section: ".plt", nstep: 1 },
+  { name: "lazy-fixed", flags: [PLAIN, "-Wl,-z,lazy", ...FIXED], lazy: true, section: ".plt", nstep: 1 },
+  { name: "ibt", flags: IBT32, lazy: true, section: ".plt.sec", nstep: 2 },
+  { name: "ibt-fixed", flags: [...IBT32, ...FIXED], lazy: true, section: ".plt.sec", nstep: 2 },
+  { name: "now", flags: [PLAIN, "-Wl,-z,now"], lazy: false, section: ".plt", nstep: 1 },
+  { name: "now-fixed", flags: [PLAIN, "-Wl,-z,now", ...FIXED], lazy: false, section: ".plt", nstep: 1 },
+  {
+    name: "got",
+    flags: [PLAIN, "-Wl,-z,now"],
+    source: CALLER_BY_POINTER,
+    lazy: false,
+    section: ".plt.got",
+    nstep: 1,
+  },
+  { name: "no-plt", flags: [PLAIN, "-fno-plt"], lazy: false, section: undefined, nstep: 1 },
+  { name: "no-plt-fixed", flags: [PLAIN, "-fno-plt", ...FIXED], lazy: false, section: undefined, nstep: 1 },
+];
+
 const workshop = new RtldWorkshop();
 let library = "";
+let library32 = "";
 beforeAll(() => {
-  library = workshop.compile("libcalled.so", LIBRARY, "-shared", "-fPIC");
+  library32 = workshop.compile32("libcalled32.so", CALLED, "-shared", "-fPIC");
+  library = workshop.compile("libcalled.so", CALLED, "-shared", "-fPIC");
 });
 afterAll(() => workshop.remove());
 
-async function stopAt(target: Target, address: bigint): Promise<void> {
-  target.insertBreakpoint(address);
-  target.continue();
-  for (let event = await target.next(); event.kind !== "breakpoint"; ) event = await target.next();
-  target.removeBreakpoint(address);
-}
-
-async function step(target: Target, count: number): Promise<void> {
-  for (let i = 0; i < count; i++) {
-    target.step(target.pid);
-    for (let event = await target.next(); event.kind !== "step"; ) event = await target.next();
-  }
-}
-
-const pcOf = (target: Target): bigint => target.registers(target.pid)?.pc ?? 0n;
-
-/** Steps until the table, or a call past it, and goes on as it says. @returns what it says, and where that leads */
-async function intoCallee(target: Target, agent: RtldAgent): Promise<{ info: RdPltInfo; pc: bigint }> {
-  for (let i = 0; i < 20; i++) {
-    const info = agent.pltResolution(pcOf(target), target.pid, 0n);
-    if (info.skipMethod !== "RD_RESOLVE_NONE") {
-      if (info.skipMethod === "RD_RESOLVE_TARGET_STEP") await stopAt(target, info.target);
-      await step(target, info.nstep);
-      return { info, pc: pcOf(target) };
-    }
-    await step(target, 1);
-  }
-  throw new Error("there was no entry of the table");
-}
-
 describe("a linkage table of kind", () => {
   it.each(KINDS)("$name leads into the function, at the first call and later", async (kind) => {
-    const { name, flags, source = PROGRAM, lazy, section, nstep } = kind;
+    const { name, flags, source = CALLER, lazy, section, nstep } = kind;
     const link = ["-L.", "-lcalled", `-Wl,-rpath,${workshop.directory}`];
     const program = workshop.compile(name, source, ...flags, ...link);
     const sections = workshop.run("readelf", "-SW", program);
     if (section !== undefined) expect(sections).toContain(` ${section} `);
-    const target = workshop.spawn(program);
-    const agent = RtldAgent.new(new LiveProcess(target));
-    const entry = agent.eventAddr("RD_POSTINIT");
-    if (entry.type !== "RD_NOTIFY_BPT") throw new Error("expected a breakpoint");
-    await stopAt(target, entry.bptaddr);
-    const objects = agent.objects;
-    const bias = objects[0]?.bias ?? 0n;
-    const libraryBias = objects.find((one) => one.name === library)?.bias ?? 0n;
-    for (const [caller, callee] of [
-      ["call_plain", "plain"],
-      ["call_twice", "doubled"],
-    ] as const) {
-      const address = libraryBias + workshop.symbol(library, callee);
-      for (const isFirst of [true, false]) {
-        await stopAt(target, bias + workshop.symbol(program, caller));
-        const { info, pc } = await intoCallee(target, agent);
-        expect(pc).toBe(address);
-        expect(info).toMatchObject(
-          lazy && isFirst
-            ? { skipMethod: "RD_RESOLVE_TARGET_STEP", nstep: 1, baddr: 0n, flags: 0 }
-            : { skipMethod: "RD_RESOLVE_STEP", nstep, target: 0n, baddr: address, flags: 1 },
-        );
-      }
-    }
-    target.continue();
-    let event = await target.next();
-    while (event.kind !== "exit") event = await target.next();
-    // 1+1+1, 2+1+1, 2*3+1, 2*4+1
-    expect(event.code).toBe(3 + 4 + 7 + 9);
+    await checkLinkage(workshop, workshop.spawn(program), { program, library, lazy, nstep });
+  });
+
+  it.each(KINDS_I386)("$name of i386 leads into the function, at the first call and later", async (kind) => {
+    const { name, flags, source = CALLER, lazy, section, nstep } = kind;
+    const link = ["-L.", "-lcalled32", `-Wl,-rpath,${workshop.directory}`];
+    const program = workshop.compile32(`${name}32`, source, ...flags, ...link);
+    if (section !== undefined) expect(workshop.run("readelf", "-SW", program)).toContain(` ${section} `);
+    await checkLinkage(workshop, workshop.spawn(program), { program, library: library32, lazy, nstep });
   });
 
   it("with bnd, which linkers made for MPX, is told by its bytes, as the psABI had them", () => {
@@ -155,7 +113,8 @@ describe("a linkage table of kind", () => {
   it("none is RD_RESOLVE_NONE: other code, and what is no memory", () => {
     const target = workshop.spawn("/bin/true");
     const agent = RtldAgent.new(new LiveProcess(target));
-    expect(agent.pltResolution(pcOf(target))).toMatchObject({ skipMethod: "RD_RESOLVE_NONE", nstep: 0 });
+    const pc = target.registers(target.pid)?.pc ?? 0n;
+    expect(agent.pltResolution(pc)).toMatchObject({ skipMethod: "RD_RESOLVE_NONE", nstep: 0 });
     expect(agent.pltResolution(8n)).toMatchObject({ skipMethod: "RD_RESOLVE_NONE" });
     target.kill();
   });

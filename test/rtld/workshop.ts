@@ -6,6 +6,9 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type ControlledProcess, Target, type TargetSpawnOptions } from "../../src/rtld/index.ts";
 
+/** Where Debian has C libraries of i386 for x86_64. */
+const LIB32 = "/usr/lib32";
+
 /** A program that runs below a shell, as the child of another process than this one. */
 export interface Started {
   readonly pid: number;
@@ -34,6 +37,15 @@ export class RtldWorkshop {
     const args = ["-g", "-O1", "-o", this.path(name), input, ...flags];
     execFileSync(compiler, args, { cwd: this.directory, stdio: "pipe" });
     return this.path(name);
+  }
+
+  /** Compiles C source for i386, without what only gcc's own 32-bit libraries have. */
+  compile32(name: string, source: string, ...flags: string[]): string {
+    const isLibrary = flags.includes("-shared");
+    const position = flags.includes("-no-pie") || isLibrary ? [] : ["-pie", "-fPIE"];
+    const start = isLibrary ? [] : [`${LIB32}/${flags.includes("-no-pie") ? "crt1" : "Scrt1"}.o`];
+    const frame = [...start, `${LIB32}/crti.o`, `${LIB32}/crtn.o`];
+    return this.compileBy("gcc", name, source, "-m32", "-nostdlib", ...position, ...frame, ...flags, "-lc");
   }
 
   run(program: string, ...args: string[]): string {

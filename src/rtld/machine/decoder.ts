@@ -8,8 +8,8 @@ export interface PltMemory {
   readonly read: ReadMemory;
   /** A word as wide as an address; `undefined` if nothing is mapped there. */
   word(address: bigint): bigint | undefined;
-  /** Address of the global offset table of the object that the code belongs to, which i386 keeps in `%ebx`. */
-  got(): bigint | undefined;
+  /** Address of the global offset table of the object that the code belongs to, which i386 keeps in a register. */
+  got(register: string): bigint | undefined;
 }
 
 /** Instructions that go where a word in memory says. */

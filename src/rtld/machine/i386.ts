@@ -16,9 +16,12 @@ const ENTRY = 16;
 const JMP_ABSOLUTE = 0x25;
 const JMP_EBX = 0xa3;
 const CALL_ABSOLUTE = 0x15;
-const CALL_EBX = 0x93;
+/** The first of eight, for an offset from each register. */
+const CALL_REGISTER = 0x90;
 const PUSH_ABSOLUTE = 0x35;
 const PUSH_EBX = 0xb3;
+/** In the order of their numbers; of `%esp` the instruction is longer. */
+const REGISTERS = ["eax", "ecx", "edx", "ebx", undefined, "ebp", "esi", "edi"] as const;
 
 export const I386_PLT: PltDecoder = {
   /** `jmp *slot`, also behind `endbr32`; or `call *slot`, as `-fno-plt` has it. */
@@ -26,9 +29,12 @@ export const I386_PLT: PltDecoder = {
     const code = new Code(memory.read(pc, ENTRY) ?? memory.read(pc, 6));
     const marked = code.skipIf(ENDBR32);
     const kind = code.byte() === 0xff ? code.byte(1) : undefined;
-    const isCall = kind === CALL_ABSOLUTE || kind === CALL_EBX;
+    if (kind === undefined) return undefined;
+    const called = REGISTERS[kind - CALL_REGISTER];
+    const isCall = kind === CALL_ABSOLUTE || called !== undefined;
     if ((marked || !isCall) && kind !== JMP_ABSOLUTE && kind !== JMP_EBX) return undefined;
-    const slot = operand(memory, code, kind === JMP_ABSOLUTE || kind === CALL_ABSOLUTE);
+    const isAbsolute = kind === JMP_ABSOLUTE || kind === CALL_ABSOLUTE;
+    const slot = operand(memory, code, isAbsolute ? undefined : (called ?? "ebx"));
     return slot === undefined ? undefined : { slot, steps: marked ? 2 : 1 };
   },
 
@@ -45,7 +51,7 @@ export const I386_PLT: PltDecoder = {
     first.skip(6);
     const jump = first.byte() === 0xff ? first.byte(1) : undefined;
     if (jump !== JMP_ABSOLUTE && jump !== JMP_EBX) return undefined;
-    const slot = operand(memory, first, jump === JMP_ABSOLUTE);
+    const slot = operand(memory, first, jump === JMP_ABSOLUTE ? undefined : "ebx");
     return slot === undefined ? undefined : memory.word(slot);
   },
 
@@ -63,9 +69,9 @@ export const I386_PLT: PltDecoder = {
   },
 };
 
-/** Address of the operand behind two bytes of opcode. */
-function operand(memory: PltMemory, code: Code, isAbsolute: boolean): bigint | undefined {
-  if (isAbsolute) return BigInt(code.unsigned(2));
-  const got = memory.got();
+/** Address of the operand behind two bytes of opcode: an address, or an offset from a register. */
+function operand(memory: PltMemory, code: Code, register: string | undefined): bigint | undefined {
+  if (register === undefined) return BigInt(code.unsigned(2));
+  const got = memory.got(register);
   return got === undefined ? undefined : BigInt.asUintN(32, got + BigInt(code.signed(2)));
 }
