@@ -6,6 +6,7 @@ import { STB, STT, STV } from "../elf/constants/symbol.ts";
 import { DlbindError } from "../errors.ts";
 import { Allocation } from "./allocation.ts";
 import { GRANULE } from "./arena.ts";
+import { placeBatch, type SymbolBatch } from "./batch.ts";
 import { Column } from "./column.ts";
 import { FIRST_VERSION } from "./image.ts";
 import type { LiveMemory, Located } from "./memory.ts";
@@ -97,6 +98,31 @@ export class Binder {
     this.#memory.settleBlock(segment, place.block);
     this.#commit(name, old, fields, place, options.unwind);
     return this.#memory.base + BigInt(fields.value);
+  }
+
+  /** Binds all names of an object that has none, and declares no versions. */
+  bindAll(batch: SymbolBatch): void {
+    this.#memory.checkLive();
+    const { symbols } = this.#tables;
+    if (symbols.end > 1 || this.#versions.length > 0) {
+      this.#fail(
+        "DLBIND_UNSUPPORTED",
+        `bind ${batch.length} names at once: the object has names, or versions of them, already`,
+      );
+    }
+    const { sections, blocks } = placeBatch(this.#object, batch, this.#memory);
+    const problem = symbols.fill(batch, sections);
+    if (problem === "full") {
+      this.#fail("DLBIND_TABLE_FULL", `bind ${batch.length} names at once: capacities are set at creation`);
+    }
+    if (problem !== undefined) this.#fail("DLBIND_DUPLICATE", `bind ${problem.duplicate}: it stands twice`);
+    const segments = new Map(this.#memory.segments.map((segment) => [segment.section, segment]));
+    for (let i = 0; i < batch.length; i++) {
+      const segment = segments.get(sections[i] ?? 0);
+      const block = blocks[i] ?? 0;
+      if (segment !== undefined) this.#attach(i + 1, { segment, offset: block, block });
+      this.#listener.bound(i + 1);
+    }
   }
 
   unbind(name: string, version: string | undefined): void {
@@ -234,16 +260,14 @@ export class Binder {
     this.#listener.unbinding(old);
     this.#detach(old);
     this.#generation++;
-    return this.#tables.symbols.replace(old, this.#name.hash, fields);
+    return this.#tables.symbols.replace(old, fields);
   }
 
   #drop(slot: number): void {
     this.#listener.unbinding(slot);
     this.#detach(slot);
     this.#generation++;
-    const { symbols } = this.#tables;
-    this.#name.set(symbols.nameOf(slot));
-    symbols.remove(slot, this.#name.hash);
+    this.#tables.symbols.remove(slot);
   }
 
   #attach(slot: number, { segment, block }: Located): void {

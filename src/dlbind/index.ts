@@ -3,6 +3,7 @@
  */
 export type { Allocation } from "./allocation.ts";
 export type { Backing } from "./backing.ts";
+export type { SymbolBatch } from "./batch.ts";
 export type { BoundSymbol } from "./binder.ts";
 export type { ThreadBlock } from "./layout.ts";
 export { LiveObject, type LiveThreads, type Usage } from "./library.ts";

@@ -57,6 +57,8 @@ export class LiveMemory implements AllocationOwner {
   /** Freed text that debuggers still have names for. */
   #resting: number[] = [];
   #deleted = false;
+  /** Nothing was made known yet: no debugger has been led here, and what is stored is what runs. */
+  #untold = true;
 
   constructor(object: string, tables: LiveTables, base: bigint, watcher: BlockWatcher) {
     const { layout } = tables;
@@ -72,6 +74,10 @@ export class LiveMemory implements AllocationOwner {
     this.#running = new NativeRegion(base + BigInt(layout.text.offset), layout.text.size);
   }
 
+  get segments(): readonly LiveSegment[] {
+    return [this.text, this.rodata, this.data];
+  }
+
   get isDeleted(): boolean {
     return this.#deleted;
   }
@@ -81,6 +87,7 @@ export class LiveMemory implements AllocationOwner {
    * nothing is stored. perf looks into its map of generated code only for such memory; the kernel's uprobes need a file.
    */
   takeTextOffFile(): void {
+    this.#untold = false;
     replaceByAnonymous(this.#running.address, this.#running.capacity);
   }
 
@@ -107,7 +114,7 @@ export class LiveMemory implements AllocationOwner {
   locate(address: bigint): Located {
     this.checkLive();
     const distance = address - this.base;
-    for (const segment of [this.text, this.rodata, this.data]) {
+    for (const segment of this.segments) {
       const { span } = segment;
       if (distance < BigInt(span.offset) || distance >= BigInt(span.offset + span.size)) continue;
       const offset = Number(distance) - span.offset;
@@ -124,7 +131,7 @@ export class LiveMemory implements AllocationOwner {
 
   /** True when the allocation was made here. */
   owns(allocation: Allocation): boolean {
-    return [this.text, this.rodata, this.data].includes(allocation.segment);
+    return this.segments.includes(allocation.segment);
   }
 
   checkLive(): void {
@@ -159,10 +166,11 @@ export class LiveMemory implements AllocationOwner {
     if (segment === this.text) this.#settle(offset, size, false);
   }
 
-  /** Settles all text that the caller may have written to since the last time. */
+  /** Settles all text that the caller may have written to since the last time; debuggers are told next. */
   settleLent(): void {
     for (const offset of this.#lent) this.settleBlock(this.text, offset);
     this.#lent.clear();
+    this.#untold = false;
   }
 
   /**
@@ -232,6 +240,7 @@ export class LiveMemory implements AllocationOwner {
   }
 
   #settle(offset: number, size: number, keepBreakpoints: boolean): void {
+    if (this.#untold) return;
     const end = offset + size;
     this.#running.ensure(end);
     const stored = this.text.memory.u8;

@@ -55,6 +55,22 @@ export class NameBuffer {
   }
 }
 
+/** The name that begins there and ends with the next NUL. */
+export function nameIn(bytes: Uint8Array, offset: number): string {
+  return decoder.decode(bytes.subarray(offset, bytes.indexOf(0, offset)));
+}
+
+/** SysV hash of the name that ends with the next NUL. */
+export function hashOfName(bytes: Uint8Array, offset: number): number {
+  let hash = 0;
+  for (let at = offset, byte = bytes[at] ?? 0; byte !== 0; byte = bytes[++at] ?? 0) {
+    hash = (hash << 4) + byte;
+    // Four bits at the top come in again below: no step passes 32 bits.
+    hash = (hash ^ ((hash >>> 24) & 0xf0)) & 0x0fff_ffff;
+  }
+  return hash;
+}
+
 function sysvStep(hash: number, byte: number): number {
   const shifted = (((hash << 4) >>> 0) + byte) >>> 0;
   const high = shifted & 0xf000_0000;
@@ -73,6 +89,8 @@ export class StringSpace {
   readonly #capacity: number;
   #end = SLOT;
   readonly #free: (number[] | undefined)[] = [];
+  /** Names below are of a table that came whole: they may share their ends, so their places are not used again. */
+  #whole = 0;
 
   /** The first bytes are the empty name at offset 0. */
   constructor(memory: Bytes, capacity: number) {
@@ -104,8 +122,26 @@ export class StringSpace {
     for (let i = 0; i < length; i++) u8[offset + i] = bytes[i] ?? 0;
   }
 
+  /** Takes a string table as it is. @returns where it begins; -1 when there is no room */
+  putWhole(table: Uint8Array): number {
+    const offset = this.#end;
+    const end = offset + ((table.length + SLOT - 1) & -SLOT);
+    if (end > this.#capacity) return -1;
+    this.#memory.ensure(end);
+    this.#memory.u8.set(table, offset);
+    this.#end = end;
+    this.#whole = end;
+    return offset;
+  }
+
+  /** SysV hash of the name at an offset. */
+  hashAt(offset: number): number {
+    return hashOfName(this.#memory.u8, offset);
+  }
+
   /** Gives the place of a stored name back. */
   give(offset: number): void {
+    if (offset < this.#whole) return;
     this.giveBack(offset, this.lengthAt(offset) + 1);
   }
 

@@ -14,9 +14,10 @@
  */
 import { STT } from "../elf/constants/symbol.ts";
 import type { NativeRegion } from "../host/region.ts";
+import type { SymbolBatch } from "./batch.ts";
 import { FIRST_VERSION } from "./image.ts";
 import type { Layout } from "./layout.ts";
-import type { NameBuffer, StringSpace } from "./strings.ts";
+import { hashOfName, type NameBuffer, nameIn, type StringSpace } from "./strings.ts";
 
 /** Words of an `Elf64_Sym`; the upper half of the size stays 0, since an image is smaller than 2 GiB. */
 const SYM_WORDS = 6;
@@ -146,10 +147,59 @@ export class LiveSymbols {
   }
 
   /**
-   * Puts a new entry in the place of `old`, which is reachable, in one step; it takes the name over. There is room always.
-   * @param hash the SysV hash of the name
+   * Fills a table that is empty, its hash table coming last.
+   * @param sections section index of each symbol
+   * @returns what is wrong, with nothing changed: two symbols that may be found have one name, or there is no room
    */
-  replace(old: number, hash: number, fields: SymbolFields): number {
+  fill(batch: SymbolBatch, sections: Uint8Array): { readonly duplicate: string } | "full" | undefined {
+    const { length, strings, names, values, sizes, infos, others } = batch;
+    if (length > this.#limit) return "full";
+    const words = this.#chains(batch);
+    if ("duplicate" in words) return words;
+    const place = this.#names.putWhole(strings);
+    if (place < 0) return "full";
+    this.#ensure(length + 1);
+    const rows = this.#regions.dynsym.i32;
+    for (let i = 0, at = SYM_WORDS; i < length; i++, at += SYM_WORDS) {
+      const low = this.#originLow + (values[i] ?? 0);
+      rows[at + NAME] = place + (names[i] ?? 0);
+      rows[at + KIND] = (infos[i] ?? 0) | ((others[i] ?? 0) << 8) | ((sections[i] ?? 0) << 16);
+      rows[at + VALUE] = low;
+      rows[at + VALUE + 1] = this.#originHigh + (low >= 0x1_0000_0000 ? 1 : 0);
+      rows[at + SIZE] = sizes[i] ?? 0;
+    }
+    this.#end = length + 1;
+    this.#regions.hash.i32.set(words, 1);
+    return undefined;
+  }
+
+  /** The words of the hash table behind its first, which says how many buckets there are. */
+  #chains({ length, strings, names, infos }: SymbolBatch): Int32Array | { readonly duplicate: string } {
+    const buckets = this.#buckets;
+    const words = new Int32Array(1 + buckets + length + 1);
+    const hashes = new Int32Array(length);
+    words[0] = length + 1;
+    for (let i = 0; i < length; i++) {
+      if ((infos[i] ?? 0) >> 4 === 0) continue;
+      const name = names[i] ?? 0;
+      const hash = hashOfName(strings, name);
+      hashes[i] = hash;
+      const bucket = 1 + (hash % buckets);
+      const first = words[bucket] ?? NONE;
+      for (let slot = first; slot !== NONE; slot = words[1 + buckets + slot] ?? NONE) {
+        const isSame = hashes[slot - 1] === hash && sameName(strings, name, names[slot - 1] ?? 0);
+        if (isSame) return { duplicate: nameIn(strings, name) };
+      }
+      words[1 + buckets + i + 1] = first;
+      words[bucket] = i + 1;
+    }
+    return words;
+  }
+
+  /**
+   * Puts a new entry in the place of `old`, which is reachable, in one step; it takes the name over. There is room always.
+   */
+  replace(old: number, fields: SymbolFields): number {
     const slot = this.#takeEntry();
     const entries = this.#regions.dynsym.i32;
     entries[slot * SYM_WORDS + NAME] = this.#word(old, NAME);
@@ -157,18 +207,18 @@ export class LiveSymbols {
     const words = this.#regions.hash.i32;
     words[2 + this.#buckets + slot] = words[2 + this.#buckets + old] ?? NONE;
     this.#expose(slot, fields);
-    Atomics.store(words, this.#linkTo(old, hash), slot);
+    Atomics.store(words, this.#linkTo(old), slot);
     this.#quiesce();
     this.#clear(old);
     this.#replaced.push(old);
     return slot;
   }
 
-  /** Removes a symbol; `hash` is the SysV hash of its name. */
-  remove(slot: number, hash: number): void {
+  /** Removes a symbol. */
+  remove(slot: number): void {
     if (this.isReachable(slot)) {
       const words = this.#regions.hash.i32;
-      Atomics.store(words, this.#linkTo(slot, hash), words[2 + this.#buckets + slot] ?? NONE);
+      Atomics.store(words, this.#linkTo(slot), words[2 + this.#buckets + slot] ?? NONE);
       // Who has reached a resolver must still find the type that makes the loader call it.
       if (isIndirect(this.infoOf(slot))) this.#quiesce();
     }
@@ -236,9 +286,9 @@ export class LiveSymbols {
   }
 
   /** Index in the hash table of the word that leads to `slot`. */
-  #linkTo(slot: number, nameHash: number): number {
+  #linkTo(slot: number): number {
     const hash = this.#regions.hash.i32;
-    let link = 2 + (nameHash % this.#buckets);
+    let link = 2 + (this.#names.hashAt(this.#word(slot, NAME)) % this.#buckets);
     while (hash[link] !== slot && hash[link] !== NONE) link = 2 + this.#buckets + (hash[link] ?? NONE);
     return link;
   }
@@ -322,4 +372,10 @@ export class LiveSymbols {
 /** True for a symbol whose value is not its address but a function that finds it. */
 function isIndirect(info: number): boolean {
   return (info & 0xf) === STT.STT_GNU_IFUNC;
+}
+
+function sameName(strings: Uint8Array, a: number, b: number): boolean {
+  let i = 0;
+  while (strings[a + i] === strings[b + i] && strings[a + i] !== 0) i++;
+  return strings[a + i] === strings[b + i];
 }

@@ -8,26 +8,20 @@ import { readFileSync } from "node:fs";
 import { LiveObject, type ThreadBlock } from "../dlbind/index.ts";
 import { EM, machineName } from "../elf/constants/machine.ts";
 import { SHF } from "../elf/constants/section.ts";
-import { STB, STT } from "../elf/constants/symbol.ts";
 import { DlbindError, DynldError, HostError } from "../errors.ts";
 import { callableAt } from "../host/call.ts";
 import { dlsym, RTLD_DEFAULT } from "../host/dl.ts";
 import { freeRange } from "../host/free-range.ts";
-import { compareNames, type Dynsym } from "./dynsym.ts";
+import type { Dynsym } from "./dynsym.ts";
 import type { ExportTable, OfferedSymbol } from "./export-table.ts";
 import { isInText, type ModuleFunctions, moduleFunctions } from "./link/arrays.ts";
 import { debugObject } from "./link/debug-object.ts";
 import { readingModule, throwAll } from "./link/fault.ts";
 import type { ImportSource } from "./link/imports.ts";
 import type { ModuleFile } from "./link/input.ts";
-import {
-  isExported,
-  ModuleLink,
-  type PlacedSymbol,
-  type SegmentAddresses,
-  type SegmentBytes,
-} from "./link/link.ts";
+import { ModuleLink, type SegmentAddresses, type SegmentBytes } from "./link/link.ts";
 import { alignUp } from "./link/sections.ts";
+import { loaderSymbols, ModuleExports } from "./loader-symbols.ts";
 import { ModuleTypes } from "./module-types.ts";
 import { checkSignature, type SignatureRules } from "./policy.ts";
 import { explainMismatch } from "./signature/explain.ts";
@@ -53,17 +47,10 @@ interface Use {
   readonly release: () => void;
 }
 
-/** What a module exports: names and addresses side by side, and which of them are functions. */
-interface Exported {
-  readonly names: string[];
-  readonly addresses: number[];
-  readonly functions: Set<string>;
-}
-
 /** What live objects allocate in. */
 const GRANULE = 16;
-/** Bytes of a name's terminator and padding in a live object, at most. */
-const NAME_ROOM = 9;
+/** Bytes of names' terminators and padding in a live object, at most. */
+const NAME_ROOM = 64;
 /** The smallest frame description entry. */
 const SMALLEST_FRAME = 16;
 /** Bytes of a live object beyond what it is asked for: by symbol, and in all. */
@@ -87,9 +74,7 @@ export class Instance {
   readonly text: number;
   readonly data: number;
   readonly bss: number;
-  readonly #exported: Exported;
-  /** Made when it is first looked at. */
-  #exports: readonly Dynsym[] | undefined;
+  readonly #exports: ModuleExports;
   readonly #uses: readonly Use[];
   readonly #handle: bigint;
   readonly #finalisers: readonly number[];
@@ -124,7 +109,8 @@ export class Instance {
       // What the loader keeps may run yet, and call what it uses.
       if (object === undefined || isDiscarded(object)) for (const use of uses) use.release();
       if (!(error instanceof DlbindError || error instanceof HostError)) throw error;
-      throw new DynldError("DYNLD_NO_MEMORY", { file: request.name }, error.message, { cause: error });
+      const code = error.code === "DLBIND_DUPLICATE" ? "DYNLD_DUPLICATE" : "DYNLD_NO_MEMORY";
+      throw new DynldError(code, { file: request.name }, error.message, { cause: error });
     }
   }
 
@@ -150,9 +136,8 @@ export class Instance {
       data: object.alloc(Math.max(1, data), SHF.SHF_WRITE, { align: link.align.data }),
     };
     const { threads } = object;
-    // Text that is lent out would be compared with what runs, all of it, for every name that is bound.
     const bytes = {
-      text: new Uint8Array(text),
+      text: blocks.text.bytes,
       rodata: blocks.rodata.bytes,
       data: blocks.data.bytes,
       threads: object.threadBytes(),
@@ -168,7 +153,6 @@ export class Instance {
       module: threads?.module ?? 0n,
       distance: Number(threads?.distance ?? 0n),
     });
-    blocks.text.write(bytes.text);
     const base = Number(object.base);
     const { address, records } = link.frames(bytes);
     object.setFrames(
@@ -176,7 +160,9 @@ export class Instance {
       records.map(({ record }) => address + record - base),
     );
     const functions = moduleFunctions(link.sections, bytes, isCode(link, at));
-    this.#exported = bindSymbols(object, link, at);
+    const symbols = loaderSymbols(link, at, base);
+    this.#exports = new ModuleExports(symbols, base, (name) => types.signature(name));
+    object.bindAll(symbols);
     object.describe(link.inputs.map((input) => debugObject(link, input, bytes, at)));
     object.publish();
     this.#handle = BigInt(link.handle);
@@ -187,13 +173,12 @@ export class Instance {
   }
 
   get exports(): readonly Dynsym[] {
-    this.#exports ??= tableOf(this.#exported, this.types);
-    return this.#exports;
+    return this.#exports.table;
   }
 
   /** Those of the exports that are functions. */
   get functions(): ReadonlySet<string> {
-    return this.#exported.functions;
+    return this.#exports.functions;
   }
 
   /** Runs finalisers, once: what C++ and atexit registered for the module, then its own array. */
@@ -306,15 +291,12 @@ function checkTypes(request: InstanceRequest, link: ModuleLink, types: ModuleTyp
 
 function createObject(request: InstanceRequest, link: ModuleLink): LiveObject {
   const { size, symbols, sections } = link;
-  let names = request.name.length + 64;
-  let count = 1;
-  for (let id = 0; id < symbols.length; id++) {
-    const name = symbols.nameOf(id);
-    if (name === "") continue;
-    // Three bytes of UTF-8 for a unit of UTF-16, at most.
-    names += name.length * 3 + NAME_ROOM;
-    count++;
-  }
+  const count = symbols.length + 1;
+  // Three bytes of UTF-8 for a unit of UTF-16, at most.
+  const names = link.inputs.reduce(
+    (sum, { symtab }) => sum + (symtab?.strings.bytes.length ?? 0) + 1,
+    request.name.length * 3 + NAME_ROOM,
+  );
   const { text, rodata, data } = size;
   const address = addressFor(link, text + rodata + data + names + count * SYMBOL_ROOM + ROOM);
   return LiveObject.create(request.name, {
@@ -346,48 +328,6 @@ function addressFor(link: ModuleLink, size: number): bigint | undefined {
     if (address + reach < high) high = address + reach;
   }
   return freeRange(size, low, high, OBJECT_ALIGN);
-}
-
-/** Names for the loader. @returns of them those that the module exports */
-function bindSymbols(object: LiveObject, link: ModuleLink, at: SegmentAddresses): Exported {
-  const exported: Exported = { names: [], addresses: [], functions: new Set() };
-  const ends = [at.text + link.size.text, at.rodata + link.size.rodata, at.data + link.size.data];
-  for (const symbol of link.placedSymbols()) {
-    const { name, address, size, type, visibility } = symbol;
-    // A name for the end of something lies in nothing.
-    if (ends.includes(address)) continue;
-    const isOffered = isExported(symbol);
-    const binding = isOffered ? bindingOf(symbol) : STB.STB_LOCAL;
-    object.bind(name, BigInt(address), { size, type: typeOf(symbol), binding, visibility });
-    if (!isOffered) continue;
-    exported.names.push(name);
-    exported.addresses.push(address);
-    if (type === STT.STT_FUNC || type === STT.STT_GNU_IFUNC) exported.functions.add(name);
-  }
-  return exported;
-}
-
-/** The table of exports: sorted, with signatures that are made of debug information when they are asked for. */
-function tableOf({ names, addresses }: Exported, types: ModuleTypes): readonly Dynsym[] {
-  const entries = names.map((name, index) => ({
-    name,
-    addr: BigInt(addresses[index] ?? 0),
-    get sig() {
-      return types.signature(name);
-    },
-  }));
-  return entries.sort((a, b) => compareNames(a.name, b.name));
-}
-
-/** `STB_GNU_UNIQUE` is one of the module like any other. */
-function bindingOf({ binding }: PlacedSymbol): number {
-  return binding === STB.STB_WEAK ? STB.STB_WEAK : STB.STB_GLOBAL;
-}
-
-function typeOf({ type }: PlacedSymbol): number {
-  if (type === STT.STT_COMMON) return STT.STT_OBJECT;
-  const known: number[] = [STT.STT_FUNC, STT.STT_OBJECT, STT.STT_GNU_IFUNC];
-  return known.includes(type) ? type : STT.STT_NOTYPE;
 }
 
 /** Whether the kernel has a mapping of a module's file that begins at an address. */

@@ -170,13 +170,7 @@ class SymbolReader {
   readonly #little: boolean;
   readonly #field: typeof ELF64_SYM;
 
-  constructor(
-    symbols: LinkSymbols,
-    from: number,
-    input: LinkInput,
-    table: SymbolTable,
-    plan: SectionPlan,
-  ) {
+  constructor(symbols: LinkSymbols, from: number, input: LinkInput, table: SymbolTable, plan: SectionPlan) {
     const { is64, little } = input.elf.image;
     const { bytes } = table;
     this.#symbols = symbols;
