@@ -35,6 +35,8 @@ export function readI32(bytes: Uint8Array, at: number, little: boolean): number 
 export function readU64(bytes: Uint8Array, at: number, little: boolean): bigint {
   const low = readU32(bytes, little ? at : at + 4, little);
   const high = readU32(bytes, little ? at + 4 : at, little);
+  // Nearly all values are exact as numbers, which are made into one bigint without others in between.
+  if (high < 0x20_0000) return BigInt(high * 0x1_0000_0000 + low);
   return (BigInt(high) << 32n) | BigInt(low);
 }
 

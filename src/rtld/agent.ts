@@ -7,7 +7,7 @@ import type { LoadObject } from "./load-object.ts";
 import { resolvePltOf } from "./plt.ts";
 import type { ProcService } from "./proc/service.ts";
 import { Registers } from "./registers.ts";
-import { Rendezvous } from "./rendezvous.ts";
+import { type Namespace, Rendezvous } from "./rendezvous.ts";
 
 const TEXTS: Readonly<Record<RtldErrorCode | "RD_OK", string>> = {
   RD_OK: "no error",
@@ -124,9 +124,22 @@ export class RtldAgent {
   eventGetmsg(): RdEventMsg {
     this.#check();
     if (!this.#isEnabled) return { type: "RD_NONE", state: "RD_NOSTATE" };
-    const message = this.#message();
-    this.#log(() => `${message.type} ${message.state}`);
-    return message;
+    return this.#message(this.#state.rendezvous.namespaces());
+  }
+
+  /**
+   * {@link eventGetmsg}, and {@link update} where link maps may be read: both by one look at the process, which must not run
+   * in between.
+   *
+   * @throws RtldError `RD_ERR` if the run-time linker's data is damaged
+   */
+  eventChange(): RdEventMsg & LinkMapChange {
+    this.#check();
+    if (!this.#isEnabled) return { type: "RD_NONE", state: "RD_NOSTATE", added: [], removed: [] };
+    const namespaces = this.#state.rendezvous.namespaces();
+    const message = this.#message(namespaces);
+    const isChanging = namespaces.length === 0 || namespaces.some((one) => one.state !== "RD_CONSISTENT");
+    return { ...message, ...(isChanging ? { added: [], removed: [] } : this.#update(namespaces)) };
   }
 
   /**
@@ -153,7 +166,10 @@ export class RtldAgent {
    */
   update(): LinkMapChange {
     this.#check();
-    const namespaces = this.#state.rendezvous.namespaces();
+    return this.#update(this.#state.rendezvous.namespaces());
+  }
+
+  #update(namespaces: readonly Namespace[]): LinkMapChange {
     const changing = namespaces.find((one) => one.state !== "RD_CONSISTENT");
     if (changing !== undefined) {
       const what = `link map of namespace ${changing.lmid}: found it in state ${changing.state}, expected RD_CONSISTENT`;
@@ -201,13 +217,17 @@ export class RtldAgent {
     return (first?.map ?? 0n) === 0n ? "starting" : "running";
   }
 
-  #message(): RdEventMsg {
-    const { rendezvous } = this.#state;
-    if (this.#phase !== "running" && this.#stoppedAt() === rendezvous.entry) {
+  #message(namespaces: readonly Namespace[]): RdEventMsg {
+    const message = this.#decide(namespaces);
+    this.#log(() => `${message.type} ${message.state}`);
+    return message;
+  }
+
+  #decide(namespaces: readonly Namespace[]): RdEventMsg {
+    if (this.#phase !== "running" && this.#stoppedAt() === this.#state.rendezvous.entry) {
       this.#phase = "running";
       return { type: "RD_POSTINIT", state: "RD_NOSTATE" };
     }
-    const namespaces = rendezvous.namespaces();
     const state = namespaces.find((one) => one.state !== "RD_CONSISTENT")?.state ?? "RD_CONSISTENT";
     if (state === "RD_DELETE") this.#mayHaveLost = true;
     if (state === "RD_CONSISTENT" && this.#phase === "starting") {

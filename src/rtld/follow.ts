@@ -111,13 +111,13 @@ class Follower {
     if (this.#agent === undefined) return;
     this.#process.lwp = tid;
     try {
-      const { type, state } = this.#agent.eventGetmsg();
+      const { type, state, added, removed } = this.#agent.eventChange();
       if (type === "RD_NONE") return;
       if (type === "RD_POSTINIT") {
         const entry = this.#agent.eventAddr(type);
         if (entry.type === "RD_NOTIFY_BPT") this.#target.removeBreakpoint(entry.bptaddr);
       }
-      this.#tell(tid, { event: type, state, ...this.#changes() });
+      this.#tell(tid, { event: type, state, added, removed });
     } catch (error) {
       this.#fail(tid, error);
     } finally {

@@ -71,9 +71,7 @@ export class LinkMaps {
   #tail({ lmid, map }: Namespace): Reading | undefined {
     const [before, last = 0n] = [this.#known[lmid], this.#last[lmid]];
     if (before === undefined || last === 0n || before.keys().next().value !== map) return undefined;
-    const what = `link map of namespace ${lmid}, entry ${before.size}`;
-    const [, , , next = 0n] = this.#host.rendezvous.words(last, 4, what);
-    const more = this.#walk(lmid, next, before);
+    const more = this.#walk(lmid, this.#host.rendezvous.nextLinkMap(last), before);
     return { before, more, added: [...more.values()], removed: [] };
   }
 

@@ -25,7 +25,7 @@ import { countRelocations } from "./relocation-count.ts";
 const MOST_NAMESPACES = 1024;
 
 /** Bytes of a file's header and, as a rule, of the program headers behind it. */
-const HEAD = 4096;
+const HEAD = 1024;
 /** Most bytes up to the end of the program headers. */
 const LARGEST_HEAD = 2 ** 20;
 
@@ -125,11 +125,12 @@ export class Rendezvous {
         throw new RtldError("RD_ERR", this.#process.name, what);
       }
       seen.add(at);
-      const words = readWords(this.#ahead, at, 5, this.#layout);
+      // Of version 1 only five words are there, but never at the end of memory.
+      const words = readWords(this.#memory, at, 6, this.#layout);
       if (words === undefined) {
         throw new RtldError("RD_ERR", this.#process.name, `found no memory at r_debug 0x${at.toString(16)}`);
       }
-      const [version = 0n, map = 0n, , state = 0n] = words;
+      const [version = 0n, map = 0n, , state = 0n, , next = 0n] = words;
       const number = this.#int(version);
       if (found.length === 0 && number === 0) return [];
       const name = STATES[this.#int(state)];
@@ -139,8 +140,7 @@ export class Rendezvous {
       }
       found.push({ lmid: found.length, map, state: name });
       if (number < 2) break;
-      const next = readWords(this.#ahead, at + 5n * (this.#layout.is64 ? 8n : 4n), 1, this.#layout);
-      at = next?.[0] ?? 0n;
+      at = next;
     }
     return found;
   }
@@ -149,6 +149,14 @@ export class Rendezvous {
   #int(word: bigint): number {
     const { is64, little } = this.#layout;
     return Number(is64 && !little ? word >> 32n : BigInt.asUintN(32, word));
+  }
+
+  /** `l_next` of a link map. @throws RtldError `RD_ERR` if it can't be read */
+  nextLinkMap(address: bigint): bigint {
+    const [next] = readWords(this.#memory, address + (this.#layout.is64 ? 24n : 12n), 1, this.#layout) ?? [];
+    if (next !== undefined) return next;
+    const what = `link map 0x${address.toString(16)}: found no memory there any more`;
+    throw new RtldError("RD_ERR", this.#process.name, what);
   }
 
   /** Words of memory. @throws RtldError `RD_ERR` if they can't be read */

@@ -38,8 +38,10 @@ export async function trace(program: readonly string[], options: TraceOptions): 
   try {
     await followLinker(target, (event) => {
       if (options.json === true) sink.line(jsonLine(event, start));
-      else for (const line of eventLines(event, start, follow)) sink.line(line);
-      summary.add(event);
+      else {
+        for (const line of eventLines(event, start, follow)) sink.line(line);
+        summary.add(event);
+      }
       if (event.pid === target.pid && event.event === "exit") last = event;
       if (wait !== undefined && !isFound && event.added.some((one) => basename(one.name) === wait)) {
         isFound = true;

@@ -1,5 +1,4 @@
 /** The loader's list of what it loaded, in memory: `r_debug` and `link_map` [glibc, elf/link.h]. */
-import { Cursor } from "../../bytes/cursor.ts";
 import { readU32, readU64 } from "../../bytes/endian.ts";
 import { decodeUtf8, findNul } from "../../bytes/text.ts";
 import { DT } from "../../elf/constants/dynamic.ts";
@@ -133,13 +132,11 @@ export function readWords(
 ): bigint[] | undefined {
   const bytes = memory.read(address, count * (is64 ? 8 : 4));
   if (bytes === undefined) return undefined;
-  const cursor = new Cursor(bytes, little, outside);
-  return Array.from({ length: count }, () => (is64 ? cursor.u64() : BigInt(cursor.u32())));
-}
-
-/** The sizes were asked for as they are read. */
-function outside(offset: number, what: string): Error {
-  return new RangeError(`offset ${offset}: ${what}`);
+  const words: bigint[] = [];
+  for (let i = 0; i < count; i++) {
+    words.push(is64 ? readU64(bytes, 8 * i, little) : BigInt(readU32(bytes, 4 * i, little)));
+  }
+  return words;
 }
 
 /** A string in memory; `undefined` if it can't be read, or is too long for a path. */
