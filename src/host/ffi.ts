@@ -61,6 +61,11 @@ export function nativeView(address: bigint, length: number): ArrayBuffer {
 const errnoNames = new Map(Object.entries(koffi.os.errno).map(([name, value]) => [value, name] as const));
 const strerror = nativeFunction<(errno: number) => string>("const char *strerror(int)");
 
+/** `errno` of the system call just made. */
+export function lastErrno(): number {
+  return koffi.errno();
+}
+
 /** The error of the system call just made, as a {@link HostError}: `mmap: ENOMEM, Cannot allocate memory`. */
 export function systemError(call: string, detail = "", errno = koffi.errno()): HostError {
   const name = errnoNames.get(errno) ?? `errno ${errno}`;

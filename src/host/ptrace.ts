@@ -2,7 +2,7 @@
  * ptrace(2): requests to threads that this one traces. All are for a thread that is stopped, save seizing and
  * interrupting, and must come from the thread of this process that seized it.
  */
-import { type NativeInteger, nativeFunction, nativeView, systemError } from "./ffi.ts";
+import { lastErrno, type NativeInteger, nativeFunction, nativeView, systemError } from "./ffi.ts";
 import { malloc } from "./memory.ts";
 
 /** Options of {@link ptraceSeize} [ptrace(2), PTRACE_SETOPTIONS]. */
@@ -40,6 +40,7 @@ const PTRACE_LISTEN = 0x4208;
 
 const NT_X86_SHSTK = 0x204;
 const ESRCH = 3;
+const EINVAL = 22;
 
 /** Bytes of `struct user_regs_struct` of x86_64: 27 words [sys/user.h]. */
 export const REGISTERS_SIZE = 216;
@@ -119,24 +120,33 @@ export function ptraceEventMessage(tid: number): number | undefined {
   return Number(message[0]);
 }
 
+/** `siginfo_t` of the last question. */
+const info = new Int32Array(32);
+const infoBytes = new Uint8Array(info.buffer);
+
 /** `si_code` of the signal that a thread stopped with. */
 export function ptraceSignalCode(tid: number): number | undefined {
-  const info = new Uint8Array(128);
-  if (!request("PTRACE_GETSIGINFO", tid, c.buffer(PTRACE_GETSIGINFO, tid, 0, info))) return undefined;
-  return new DataView(info.buffer).getInt32(8, true);
+  if (!request("PTRACE_GETSIGINFO", tid, c.buffer(PTRACE_GETSIGINFO, tid, 0, infoBytes))) return undefined;
+  // Behind si_signo and si_errno.
+  return info[2];
 }
 
 /** `struct iovec` and the word that it is about. */
 let vector: bigint | undefined;
+/** Whether the machine, or its kernel, has no shadow stacks at all. */
+let hasNoShadowStacks = false;
 
 /** Whether a thread has a shadow stack, so that returns can't be made by changing registers alone. */
 export function hasShadowStack(tid: number): boolean {
+  if (hasNoShadowStacks) return false;
   if (vector === undefined) {
     vector = malloc(24);
     const words = new BigUint64Array(nativeView(vector, 24));
     words[0] = vector + 16n;
     words[1] = 8n;
   }
-  // Kernels without it say EINVAL, threads without one ENODEV.
-  return Number(c.at(PTRACE_GETREGSET, tid, NT_X86_SHSTK, vector)) === 0;
+  if (Number(c.at(PTRACE_GETREGSET, tid, NT_X86_SHSTK, vector)) === 0) return true;
+  // Threads without one say ENODEV.
+  hasNoShadowStacks = lastErrno() === EINVAL;
+  return false;
 }

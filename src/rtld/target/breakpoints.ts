@@ -24,6 +24,11 @@ export class Breakpoints {
     return this.#replaced.has(address);
   }
 
+  /** The byte that the program has at a breakpoint; `undefined` where none is. */
+  replaced(address: bigint): number | undefined {
+    return this.#replaced.get(address);
+  }
+
   /** Puts one. Where one is already, nothing happens. @throws HostError if no code is there */
   insert(address: bigint): void {
     if (this.#replaced.has(address)) return;

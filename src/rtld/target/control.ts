@@ -140,6 +140,7 @@ export class ThreadControl {
 
   #onStatus(thread: Thread, status: WaitStatus): void {
     if (this.threads.get(thread.tid) !== thread) return;
+    thread.registers = undefined;
     if (status.kind === "stopped") {
       thread.state = "stopped";
       this.#onStop(thread, status.signal, status.event);
@@ -282,6 +283,7 @@ export class ThreadControl {
     if (this.#breakpoints.isForeign(address)) return false;
     registers.pc = address;
     ptraceSetRegisters(thread.tid, registers.bytes);
+    thread.registers = registers;
     // One that was taken away before this thread could tell: it executes what is there now.
     if (!this.#breakpoints.has(address)) return true;
     const { silent } = thread;
@@ -344,10 +346,11 @@ export class ThreadControl {
   /** @returns whether the thread can go on at once: there is no breakpoint in its way, or its instruction was carried out */
   #passBreakpoint(thread: Thread): boolean {
     const { at, tid } = thread;
-    const bytes = ptraceGetRegisters(tid);
-    if (bytes === undefined) return true;
-    const registers = new Registers(bytes);
-    if (registers.pc !== at || !this.#breakpoints.has(at)) {
+    const registers = thread.registers ?? registersOf(tid);
+    thread.registers = undefined;
+    if (registers === undefined) return true;
+    const first = at === registers.pc ? this.#breakpoints.replaced(at) : undefined;
+    if (first === undefined) {
       thread.at = undefined;
       return true;
     }
@@ -355,7 +358,7 @@ export class ThreadControl {
       read: (address: bigint, length: number) => this.#host.read(address, length),
       hasShadowStack: () => hasShadowStack(tid),
     };
-    if (!emulate(registers, host)) {
+    if (!emulate(registers, first, host)) {
       this.#queue.push(thread);
       return false;
     }
@@ -387,6 +390,11 @@ export class ThreadControl {
     this.#breakpoints.lower(over.address);
     over.thread.at = undefined;
   }
+}
+
+function registersOf(tid: number): Registers | undefined {
+  const bytes = ptraceGetRegisters(tid);
+  return bytes === undefined ? undefined : new Registers(bytes);
 }
 
 /** Whether a new task is a thread of the process, and not a process of its own. */

@@ -20,21 +20,27 @@ const RET = 0xc3;
 /** The code segment in which Linux runs 32-bit programs. */
 const USER32_CS = 0x23n;
 
-/** Carries out the next instruction in `registers`, if it is one of those. @returns whether it was */
-export function emulate(registers: Registers, host: EmulationHost): boolean {
+/**
+ * Carries out the next instruction in `registers`, if it is one of those.
+ *
+ * @param first its first byte
+ * @returns whether it was
+ */
+export function emulate(registers: Registers, first: number, host: EmulationHost): boolean {
   const { pc, sp } = registers;
-  const code = host.read(pc, 4) ?? host.read(pc, 1);
-  if (code === undefined) return false;
-  if (code[0] === NOP) {
+  if (first === NOP) {
     registers.pc = pc + 1n;
     return true;
   }
   const is32 = registers.get("cs") === USER32_CS;
-  if ((is32 ? ENDBR32 : ENDBR64).every((byte, i) => code[i] === byte)) {
-    registers.pc = pc + 4n;
+  const marker = is32 ? ENDBR32 : ENDBR64;
+  if (first === marker[0]) {
+    const code = host.read(pc, marker.length);
+    if (code === undefined || marker.some((byte, i) => code[i] !== byte)) return false;
+    registers.pc = pc + BigInt(marker.length);
     return true;
   }
-  if (code[0] !== RET || host.hasShadowStack()) return false;
+  if (first !== RET || host.hasShadowStack()) return false;
   const top = host.read(sp, is32 ? 4 : 8);
   if (top === undefined) return false;
   const view = new DataView(top.buffer, top.byteOffset);

@@ -150,7 +150,10 @@ export class Target implements ControlledProcess {
   }
 
   setRegisters(tid: number, registers: Registers): boolean {
-    return this.#control.threads.get(tid)?.state === "stopped" && ptraceSetRegisters(tid, registers.bytes);
+    const thread = this.#control.threads.get(tid);
+    if (thread?.state !== "stopped") return false;
+    thread.registers = undefined;
+    return ptraceSetRegisters(tid, registers.bytes);
   }
 
   get breakpoints(): readonly bigint[] {

@@ -1,4 +1,5 @@
 /** A thread of a process under control. */
+import type { Registers } from "../registers.ts";
 
 /** Where a breakpoint is passed without telling: the thread was told of it already when a signal came between. */
 export interface SilentPlace {
@@ -18,6 +19,8 @@ export class Thread {
   /** Of a breakpoint that it stands at, and that was told. */
   at: bigint | undefined;
   silent: SilentPlace | undefined;
+  /** Its registers where it stopped, if they were asked for and are the same still. */
+  registers: Registers | undefined;
   /** It was asked for one instruction. */
   stepping = false;
   /** A child after vfork(2) that shares the memory of its parent until it executes a program. */
