@@ -1,6 +1,17 @@
 /** Memory of another process through `/proc/PID/mem` [proc(5)], past the protection of its pages. */
-import { closeSync, openSync, readdirSync, readSync, writeSync } from "node:fs";
+import { closeSync, openSync, readdirSync } from "node:fs";
 import { HostError } from "../errors.ts";
+import { type NativeInteger, nativeFunction } from "./ffi.ts";
+
+// Called as they are: Node's readSync and writeSync take several times as long for a few bytes.
+const c = {
+  pread: nativeFunction<(fd: number, bytes: Uint8Array, length: number, at: bigint) => NativeInteger>(
+    "int64_t pread64(int fd, uint8_t *bytes, size_t length, uint64_t at)",
+  ),
+  pwrite: nativeFunction<(fd: number, bytes: Uint8Array, length: number, at: bigint) => NativeInteger>(
+    "int64_t pwrite64(int fd, const uint8_t *bytes, size_t length, uint64_t at)",
+  ),
+};
 
 /** Opened once: it stays that of the program that runs now, until {@link ProcessMemory.reopen}. */
 export class ProcessMemory implements Disposable {
@@ -21,26 +32,22 @@ export class ProcessMemory implements Disposable {
   /** All of `length` bytes at an address; `undefined` if one of them is not mapped, or the process is gone. */
   read(address: bigint, length: number): Uint8Array | undefined {
     const bytes = new Uint8Array(length);
-    try {
-      for (let done = 0; done < length; ) {
-        const count = readSync(this.#open(), bytes, done, length - done, address + BigInt(done));
-        if (count === 0) return undefined;
-        done += count;
-      }
-      return bytes;
-    } catch {
-      return undefined;
+    const descriptor = this.#descriptor;
+    if (descriptor === undefined) return undefined;
+    for (let done = 0; done < length; ) {
+      const rest = done === 0 ? bytes : bytes.subarray(done);
+      const count = Number(c.pread(descriptor, rest, rest.length, address + BigInt(done)));
+      if (count <= 0) return undefined;
+      done += count;
     }
+    return bytes;
   }
 
   /** Writes bytes; where the process may not write, it gets a page of its own. @returns false if nothing is mapped there */
   write(address: bigint, bytes: Uint8Array): boolean {
-    try {
-      // writeSync ignores a bigint position; user addresses fit in 47 bits, so the number is exact.
-      return writeSync(this.#open(), bytes, 0, bytes.length, Number(address)) === bytes.length;
-    } catch {
-      return false;
-    }
+    const descriptor = this.#descriptor;
+    if (descriptor === undefined) return false;
+    return Number(c.pwrite(descriptor, bytes, bytes.length, address)) === bytes.length;
   }
 
   /** Turns to the program that the process runs now: after exec, the memory of before is gone. */
@@ -63,11 +70,6 @@ export class ProcessMemory implements Disposable {
   /** As {@link close}. */
   [Symbol.dispose](): void {
     this.close();
-  }
-
-  #open(): number {
-    if (this.#descriptor !== undefined) return this.#descriptor;
-    throw new HostError("HOST_SYSCALL", "read", `${this.name}: found it closed, expected it open`);
   }
 }
 

@@ -7,15 +7,13 @@ import {
   PTRACE_EVENT,
   ptraceContinue,
   ptraceEventMessage,
-  ptraceGetRegisters,
   ptraceInterrupt,
   ptraceListen,
-  ptraceSetRegisters,
   ptraceSignalCode,
   ptraceStep,
 } from "../../host/ptrace.ts";
 import { pollThread, threadWatch, type WaitStatus } from "../../host/wait.ts";
-import { Registers } from "../registers.ts";
+import type { Registers } from "../registers.ts";
 import type { Breakpoints } from "./breakpoints.ts";
 import { emulate } from "./emulate.ts";
 import type { ProcessEvent } from "./event.ts";
@@ -140,7 +138,7 @@ export class ThreadControl {
 
   #onStatus(thread: Thread, status: WaitStatus): void {
     if (this.threads.get(thread.tid) !== thread) return;
-    thread.registers = undefined;
+    thread.forget();
     if (status.kind === "stopped") {
       thread.state = "stopped";
       this.#onStop(thread, status.signal, status.event);
@@ -184,6 +182,7 @@ export class ThreadControl {
       if (this.#isTrapPending(thread)) {
         // The stop came before the signal of a breakpoint that was executed: that one is the next thing to happen.
         thread.state = "running";
+        thread.prepare();
         ptraceContinue(tid, 0);
         return;
       }
@@ -217,9 +216,8 @@ export class ThreadControl {
     }
   }
 
-  #isTrapPending({ tid }: Thread): boolean {
-    const bytes = ptraceGetRegisters(tid);
-    if (bytes === undefined || !this.#breakpoints.has(new Registers(bytes).pc - 1n)) return false;
+  #isTrapPending({ tid, registers }: Thread): boolean {
+    if (registers === undefined || !this.#breakpoints.has(registers.pc - 1n)) return false;
     const text = readTextIfAny(`/proc/${this.pid}/task/${tid}/status`);
     const [, pending = "0"] = /^SigPnd:\s*([0-9a-f]+)$/m.exec(text ?? "") ?? [];
     return (BigInt(`0x${pending}`) & (1n << BigInt(SIGTRAP - 1))) !== 0n;
@@ -245,10 +243,9 @@ export class ThreadControl {
 
   #onSignal(thread: Thread, signal: number): void {
     const { tid } = thread;
-    const bytes = signal === SIGTRAP ? ptraceGetRegisters(tid) : undefined;
+    const registers = signal === SIGTRAP ? thread.registers : undefined;
     const isOver = this.#over?.thread === thread && this.#over.phase === "stepping";
-    if (bytes !== undefined) {
-      const registers = new Registers(bytes);
+    if (registers !== undefined) {
       const code = ptraceSignalCode(tid) ?? 0;
       if (code === SI_KERNEL) {
         if (this.#onTrap(thread, registers)) return;
@@ -263,10 +260,10 @@ export class ThreadControl {
     }
     if (isOver) {
       // Its handler comes first, and ends where the breakpoint is, which was told already.
-      const at = ptraceGetRegisters(tid);
+      const sp = thread.registers?.sp;
       const address = this.#over?.address;
       this.#endStepOver();
-      if (at !== undefined && address !== undefined) thread.silent = { address, sp: new Registers(at).sp };
+      if (sp !== undefined && address !== undefined) thread.silent = { address, sp };
     }
     thread.signal = signal;
     if (thread.isShadow) return;
@@ -282,8 +279,7 @@ export class ThreadControl {
     const address = registers.pc - 1n;
     if (this.#breakpoints.isForeign(address)) return false;
     registers.pc = address;
-    ptraceSetRegisters(thread.tid, registers.bytes);
-    thread.registers = registers;
+    thread.changed();
     // One that was taken away before this thread could tell: it executes what is there now.
     if (!this.#breakpoints.has(address)) return true;
     const { silent } = thread;
@@ -332,6 +328,7 @@ export class ThreadControl {
   #release(thread: Thread): void {
     if (thread.inGroupStop) {
       thread.state = "listening";
+      thread.prepare();
       ptraceListen(thread.tid);
       return;
     }
@@ -339,15 +336,14 @@ export class ThreadControl {
     thread.state = "running";
     const { signal } = thread;
     thread.signal = 0;
+    thread.prepare();
     if (thread.stepping) ptraceStep(thread.tid, signal);
     else ptraceContinue(thread.tid, signal);
   }
 
   /** @returns whether the thread can go on at once: there is no breakpoint in its way, or its instruction was carried out */
   #passBreakpoint(thread: Thread): boolean {
-    const { at, tid } = thread;
-    const registers = thread.registers ?? registersOf(tid);
-    thread.registers = undefined;
+    const { at, tid, registers } = thread;
     if (registers === undefined) return true;
     const first = at === registers.pc ? this.#breakpoints.replaced(at) : undefined;
     if (first === undefined) {
@@ -362,7 +358,7 @@ export class ThreadControl {
       this.#queue.push(thread);
       return false;
     }
-    ptraceSetRegisters(tid, registers.bytes);
+    thread.changed();
     thread.at = undefined;
     if (!thread.stepping) return true;
     this.#endStep(thread, registers.pc);
@@ -380,6 +376,7 @@ export class ThreadControl {
 
   #stepOnce({ thread }: StepOver): void {
     thread.state = "running";
+    thread.prepare();
     if (!ptraceStep(thread.tid, 0)) this.#endStepOver();
   }
 
@@ -390,11 +387,6 @@ export class ThreadControl {
     this.#breakpoints.lower(over.address);
     over.thread.at = undefined;
   }
-}
-
-function registersOf(tid: number): Registers | undefined {
-  const bytes = ptraceGetRegisters(tid);
-  return bytes === undefined ? undefined : new Registers(bytes);
 }
 
 /** Whether a new task is a thread of the process, and not a process of its own. */

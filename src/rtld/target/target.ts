@@ -6,13 +6,7 @@ import { readdirSync } from "node:fs";
 import { readTextIfAny } from "../../dwfl/process/text-file.ts";
 import { HostError } from "../../errors.ts";
 import { ProcessMemory } from "../../host/process-memory.ts";
-import {
-  PTRACE_O,
-  ptraceDetach,
-  ptraceGetRegisters,
-  ptraceSeize,
-  ptraceSetRegisters,
-} from "../../host/ptrace.ts";
+import { PTRACE_O, ptraceDetach, ptraceSeize } from "../../host/ptrace.ts";
 import { type SpawnOptions, spawnStopped } from "../../host/spawn-stopped.ts";
 import { kill, pollThread, threadWatch } from "../../host/wait.ts";
 import { Registers } from "../registers.ts";
@@ -144,16 +138,14 @@ export class Target implements ControlledProcess {
   }
 
   registers(tid: number): Registers | undefined {
-    if (this.#control.threads.get(tid)?.state !== "stopped") return undefined;
-    const bytes = ptraceGetRegisters(tid);
-    return bytes === undefined ? undefined : new Registers(bytes);
+    const thread = this.#control.threads.get(tid);
+    const registers = thread?.state === "stopped" ? thread.registers : undefined;
+    return registers === undefined ? undefined : new Registers(registers.bytes);
   }
 
   setRegisters(tid: number, registers: Registers): boolean {
     const thread = this.#control.threads.get(tid);
-    if (thread?.state !== "stopped") return false;
-    thread.registers = undefined;
-    return ptraceSetRegisters(tid, registers.bytes);
+    return thread?.state === "stopped" && thread.setRegisters(registers);
   }
 
   get breakpoints(): readonly bigint[] {
@@ -220,7 +212,7 @@ export class Target implements ControlledProcess {
 
   #release(thread: Thread): void {
     this.#control.drop(thread);
-    ptraceDetach(thread.tid, thread.signal);
+    thread.release();
   }
 
   #emit(event: TargetEvent): void {

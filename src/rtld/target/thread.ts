@@ -1,5 +1,6 @@
 /** A thread of a process under control. */
-import type { Registers } from "../registers.ts";
+import { ptraceDetach, ptraceGetRegisters, ptraceSetRegisters } from "../../host/ptrace.ts";
+import { Registers } from "../registers.ts";
 
 /** Where a breakpoint is passed without telling: the thread was told of it already when a signal came between. */
 export interface SilentPlace {
@@ -19,8 +20,6 @@ export class Thread {
   /** Of a breakpoint that it stands at, and that was told. */
   at: bigint | undefined;
   silent: SilentPlace | undefined;
-  /** Its registers where it stopped, if they were asked for and are the same still. */
-  registers: Registers | undefined;
   /** It was asked for one instruction. */
   stepping = false;
   /** A child after vfork(2) that shares the memory of its parent until it executes a program. */
@@ -31,6 +30,10 @@ export class Thread {
   hasEnded = false;
   /** A signal stopped the whole process. */
   inGroupStop = false;
+  /** Its registers, if it is stopped and they were asked for since it did. */
+  #registers: Registers | undefined;
+  /** They are not those that the kernel has. */
+  #areChanged = false;
 
   constructor(tid: number, isShadow: boolean) {
     this.tid = tid;
@@ -40,5 +43,45 @@ export class Thread {
   /** Whether it may execute instructions now. */
   get isMoving(): boolean {
     return this.state === "running" && !this.inVfork;
+  }
+
+  /** Its registers while it is stopped; what is changed there takes effect with {@link changed}. `undefined` if it is gone. */
+  get registers(): Registers | undefined {
+    if (this.#registers === undefined) {
+      const bytes = ptraceGetRegisters(this.tid);
+      if (bytes !== undefined) this.#registers = new Registers(bytes);
+    }
+    return this.#registers;
+  }
+
+  /** Its registers were changed, and are to be written before it runs. */
+  changed(): void {
+    this.#areChanged = true;
+  }
+
+  /** Changes its registers. @returns false if it is gone */
+  setRegisters({ bytes }: Registers): boolean {
+    if (!ptraceSetRegisters(this.tid, bytes)) return false;
+    this.forget();
+    return true;
+  }
+
+  /** It stopped anew: what was known of its registers is old. */
+  forget(): void {
+    this.#registers = undefined;
+    this.#areChanged = false;
+  }
+
+  /** Is called before it runs: its registers become what they were changed to. */
+  prepare(): void {
+    if (this.#areChanged && this.#registers !== undefined)
+      ptraceSetRegisters(this.tid, this.#registers.bytes);
+    this.forget();
+  }
+
+  /** Lets go of it, with the signal that it was about to get. */
+  release(): void {
+    this.prepare();
+    ptraceDetach(this.tid, this.signal);
   }
 }
