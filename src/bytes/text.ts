@@ -22,19 +22,45 @@ export function decodeUtf8(bytes: Uint8Array, start: number, end: number): strin
   return text;
 }
 
-/** Names met lately, by hash: files name their sections alike, and to compare bytes costs less than to make a string. */
-const interned: (string | undefined)[] = new Array(1024).fill(undefined);
+/** Names met lately, by their bytes: to compare those costs less than to make a string. */
+export class InternTable {
+  readonly #names: (string | undefined)[];
+  readonly #made: string[];
+  readonly #make: (name: string) => string;
+
+  /**
+   * @param slots names that it keeps, a power of two
+   * @param make what is asked for of a name, made once while it is kept
+   */
+  constructor(slots: number, make: (name: string) => string = (name) => name) {
+    this.#names = new Array(slots).fill(undefined);
+    this.#made = new Array(slots).fill("");
+    this.#make = make;
+  }
+
+  /** What is made of the name in bytes `start` to `end`: the same string for the same bytes, mostly. */
+  get(bytes: Uint8Array, start: number, end: number): string {
+    let hash = end - start;
+    for (let i = start; i < end; i++) hash = (Math.imul(hash, 31) + (bytes[i] ?? 0)) | 0;
+    const slot = (hash ^ (hash >>> 10)) & (this.#names.length - 1);
+    const known = this.#names[slot];
+    if (known !== undefined && isAscii(known, bytes, start, end)) return this.#made[slot] ?? "";
+    const name = decodeUtf8(bytes, start, end);
+    const made = this.#make(name);
+    if (name.length <= SHORT) {
+      this.#names[slot] = name;
+      this.#made[slot] = made;
+    }
+    return made;
+  }
+}
+
+/** Names of sections and members: files have the same ones. */
+const interned = new InternTable(1024);
 
 /** The same as {@link decodeUtf8}, for names that come again and again: the same string for the same bytes, mostly. */
 export function internUtf8(bytes: Uint8Array, start: number, end: number): string {
-  let hash = end - start;
-  for (let i = start; i < end; i++) hash = (Math.imul(hash, 31) + (bytes[i] ?? 0)) | 0;
-  const slot = (hash ^ (hash >>> 10)) & (interned.length - 1);
-  const known = interned[slot];
-  if (known !== undefined && isAscii(known, bytes, start, end)) return known;
-  const text = decodeUtf8(bytes, start, end);
-  if (text.length <= SHORT) interned[slot] = text;
-  return text;
+  return interned.get(bytes, start, end);
 }
 
 /** Whether bytes are a text, all ASCII. */

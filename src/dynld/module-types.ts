@@ -64,10 +64,11 @@ export class ModuleTypes {
 function fromDebugInformation(elf: ElfFile): Finder | undefined {
   const [section] = [...elf.sectionsNamed(".debug_info"), ...elf.sectionsNamed(".zdebug_info")];
   if (section === undefined) return undefined;
-  const signatures = new Signatures();
   let types: SymbolTypes | undefined;
+  let signatures: Signatures | undefined;
   return (name) => {
     types ??= new SymbolTypes(Dwarf.open(elf));
+    signatures ??= new Signatures(types.reader);
     const symbol: TypedSymbol | undefined = types.find(name);
     if (symbol === undefined) return undefined;
     const signed = signatures.of(symbol);

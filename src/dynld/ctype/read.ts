@@ -4,7 +4,7 @@ import { DW_TAG, tagName } from "../../dwarf/constants/tag.ts";
 import { entryAt, rootEntry } from "../../dwarf/die.ts";
 import type { Dwarf, DwarfUnit } from "../../dwarf/dwarf.ts";
 import { dwarfError } from "../../dwarf/place.ts";
-import { EntryCursor } from "../../dwarf/read/entry/cursor.ts";
+import type { EntryCursor } from "../../dwarf/read/entry/cursor.ts";
 import type { FieldReader } from "../../dwarf/relocation/field.ts";
 import { isC, TypeBudget, typeName } from "../../dwarf/type/name.ts";
 import {
@@ -52,6 +52,10 @@ const MOST_ORIGINS = 16;
 export class CTypeReader implements TypeParts {
   readonly dwarf: Dwarf;
   readonly #types = new Map<FieldReader, Map<number, CType>>();
+  #cursor: EntryCursor | undefined;
+  #cursorUnit: DwarfUnit | undefined;
+  #lastReader: FieldReader | undefined;
+  #lastTypes = new Map<number, CType>();
   readonly #isC = new Map<DwarfUnit, boolean>();
   readonly #spare: EntryFacts[] = [];
   readonly #enumeratorNames = new Map<DwarfUnit, EnumeratorNames>();
@@ -65,11 +69,16 @@ export class CTypeReader implements TypeParts {
   type(entry: CTypeEntry | undefined): CType {
     if (entry === undefined) return VOID;
     const { unit, offset } = entry;
-    let types = this.#types.get(unit.reader);
-    if (types === undefined) {
-      types = new Map();
-      this.#types.set(unit.reader, types);
+    if (unit.reader !== this.#lastReader) {
+      this.#lastReader = unit.reader;
+      let known = this.#types.get(unit.reader);
+      if (known === undefined) {
+        known = new Map();
+        this.#types.set(unit.reader, known);
+      }
+      this.#lastTypes = known;
     }
+    const types = this.#lastTypes;
     let type = types.get(offset);
     if (type === undefined) {
       type = this.#make(entry);
@@ -115,11 +124,22 @@ export class CTypeReader implements TypeParts {
   #make(entry: CTypeEntry): CType {
     // Entries lead to one another: each on the way has facts of its own.
     const facts = this.#spare.pop() ?? new EntryFacts();
-    const at = cursorAt(entry);
+    const at = this.#at(entry);
     facts.read(entry.unit, at);
     const type = this.#makeOf(entry, at.tag, facts);
     this.#spare.push(facts);
     return type;
+  }
+
+  /** A cursor at an entry, up to the next question. */
+  #at(entry: CTypeEntry): EntryCursor {
+    const { unit, offset } = entry;
+    if (unit !== this.#cursorUnit || this.#cursor === undefined) {
+      this.#cursor = unit.entries();
+      this.#cursorUnit = unit;
+    }
+    if (!this.#cursor.moveTo(offset)) throw noEntry(entry);
+    return this.#cursor;
   }
 
   #makeOf(entry: CTypeEntry, tag: number, facts: EntryFacts): CType {
@@ -256,7 +276,7 @@ export class CTypeReader implements TypeParts {
       if (facts.isArtificial && OF_CONSTRUCTORS.has(facts.name ?? "")) continue;
       parameters.push(new DwarfParameter(this, facts.type, facts.name));
     }
-    const isKnown = isPrototyped || !this.#isUnitOfC(entry.unit);
+    const isKnown = isPrototyped || !this.isUnitOfC(entry.unit);
     return new DwarfFunction(this, entry, result, {
       parameters,
       isVariadic: hasDots && (isKnown || parameters.length > 0),
@@ -266,7 +286,7 @@ export class CTypeReader implements TypeParts {
 
   /** A tag with what it is in, if the language has that. */
   #tag({ unit, offset }: CTypeEntry, name: string | undefined): string | undefined {
-    if (this.#isUnitOfC(unit)) return name;
+    if (this.isUnitOfC(unit)) return name;
     const die = entryAt(unit, offset);
     if (die.name === undefined) return undefined;
     const tag = typeName(die, new TypeBudget());
@@ -282,7 +302,8 @@ export class CTypeReader implements TypeParts {
     return names;
   }
 
-  #isUnitOfC(unit: DwarfUnit): boolean {
+  /** Whether a unit is of C, or does not say what it is of. */
+  isUnitOfC(unit: DwarfUnit): boolean {
     let known = this.#isC.get(unit);
     if (known === undefined) {
       known = isC(rootEntry(unit));
@@ -293,13 +314,14 @@ export class CTypeReader implements TypeParts {
 }
 
 /** A cursor at an entry. @throws DwarfError DWARF_BAD_REFERENCE */
-export function cursorAt({ unit, offset }: CTypeEntry): EntryCursor {
-  const { header, reader, abbrevs } = unit;
-  if (offset >= header.entries && offset < header.end) {
-    const at = new EntryCursor(reader, header, abbrevs, offset);
-    if (at.next() && at.offset === offset) return at;
-  }
-  throw dwarfError(reader.section, "DWARF_BAD_REFERENCE", offset, "no entry of the unit begins here");
+export function cursorAt(entry: CTypeEntry): EntryCursor {
+  const at = entry.unit.entries();
+  if (!at.moveTo(entry.offset)) throw noEntry(entry);
+  return at;
+}
+
+function noEntry({ unit, offset }: CTypeEntry): Error {
+  return dwarfError(unit.reader.section, "DWARF_BAD_REFERENCE", offset, "no entry of the unit begins here");
 }
 
 /** A cursor at one child after the other. */
@@ -328,7 +350,8 @@ function otherOf(entry: CTypeEntry, facts: EntryFacts, name: string): COther {
   return { kind: "other", name, size: facts.byteSize, entry };
 }
 
-function countOf(facts: EntryFacts): number | undefined {
+/** Elements of the dimension that an entry tells of; `undefined` without bounds, or where they are computed. */
+export function countOf(facts: EntryFacts): number | undefined {
   const { count, upperBound, lowerBound = 0, isComputed } = facts;
   if (isComputed) return undefined;
   // Some compilers say of an array without bounds that it has -1 elements.

@@ -164,7 +164,7 @@ class Comparison {
 
   /** The pieces of a type, incomplete structures among the definitions. */
   #piecesOf(type: CType): Pieces {
-    this.#emitter.type(type, true);
+    this.#emitter.type(type, { isOpen: true });
     return this.#emitter.take();
   }
 

@@ -46,8 +46,21 @@ export const ENCODING_LETTERS: Readonly<Record<CEncoding, string>> = {
 /** Text, and the definitions that stand between. */
 export type Pieces = (string | CDefined)[];
 
-const QUALIFIERS: Readonly<Record<CQualifier, number>> = { const: 1, volatile: 2, restrict: 4, _Atomic: 0 };
-const LETTERS = ["", "K", "V", "KV", "R", "KR", "VR", "KVR"];
+/** A bit for each qualifier that counts. */
+export const QUALIFIER_BITS = { const: 1, volatile: 2, restrict: 4, _Atomic: 0 } as const satisfies Record<
+  CQualifier,
+  number
+>;
+/** By the bits. */
+export const QUALIFIER_LETTERS: readonly string[] = ["", "K", "V", "KV", "R", "KR", "VR", "KVR"];
+
+/** How a type is written. */
+export interface EmitOptions {
+  /** Leaves incomplete structures, unions and enumerations out, too. */
+  readonly isOpen?: boolean;
+  /** {@link QUALIFIER_BITS} beside the type's own. */
+  readonly qualifiers?: number;
+}
 
 /** Collects the pieces of texts. */
 export class Emitter {
@@ -70,21 +83,17 @@ export class Emitter {
     this.#text += text;
   }
 
-  /**
-   * A type.
-   * @param isOpen leaves incomplete structures, unions and enumerations out, too
-   * @throws DynldError DYNLD_BAD_TYPE when it has no end
-   */
-  type(type: CType, isOpen = false): void {
+  /** A type. @throws DynldError DYNLD_BAD_TYPE when it has no end */
+  type(type: CType, { isOpen = false, qualifiers = 0 }: EmitOptions = {}): void {
     this.#isOpen = isOpen;
-    this.#type(type, 0, 0);
+    this.#type(type, qualifiers, 0);
   }
 
   #type(given: CType, outer: number, depth: number): void {
     let qualifiers = outer;
     let type = given;
     for (let step = 0; type.kind === "typedef" || type.kind === "qualified"; step++) {
-      if (type.kind === "qualified") qualifiers |= QUALIFIERS[type.qualifier];
+      if (type.kind === "qualified") qualifiers |= QUALIFIER_BITS[type.qualifier];
       type = type.type;
       if (step > DEEPEST) this.#fail();
     }
@@ -94,7 +103,7 @@ export class Emitter {
       this.#type(type.element, qualifiers, depth + 1);
       return;
     }
-    if (type.kind !== "function") this.#text += LETTERS[qualifiers] ?? "";
+    if (type.kind !== "function") this.#text += QUALIFIER_LETTERS[qualifiers] ?? "";
     switch (type.kind) {
       case "void":
         this.#text += "v";
@@ -163,7 +172,7 @@ export function defined(type: CDefined): "S" | "U" | "E" {
 }
 
 /** A name in quotes. */
-function quoted(name: string): string {
+export function quoted(name: string): string {
   if (!/[\\'\n]/.test(name)) return `'${name}'`;
   return `'${name.replaceAll("\\", "\\\\").replaceAll("'", "\\'").replaceAll("\n", "\\n")}'`;
 }
@@ -190,18 +199,25 @@ function unqualified(type: CType): CType {
 export function definitionPieces(type: CDefined, emitter: Emitter): Pieces {
   if (isRecord(type)) emitRecord(type, emitter);
   else {
-    emitter.text(`E${type.size ?? ""}${type.isSigned ? "s" : "u"}${tagOf(type)}{`);
+    emitter.text(definitionStart(type));
     for (const { name, value } of type.enumerators) emitter.text(`${quoted(name)}${value},`);
     emitter.text("}");
   }
   return emitter.take();
 }
 
+/** What stands before the members or constants of a definition. */
+export function definitionStart(type: CDefined): string {
+  const sign = type.kind !== "enum" ? "" : type.isSigned ? "s" : "u";
+  const tag = type.tag === undefined ? "" : quoted(type.tag);
+  return `${defined(type)}${type.size ?? ""}${sign}${tag}{`;
+}
+
 const ROLE_SIGNS = { member: "", base: "^", vtable: "!", variant: "|" } as const;
 const ROLE_RANKS = { base: 0, vtable: 1, member: 2, variant: 3 } as const;
 
 function emitRecord(type: CRecord, emitter: Emitter): void {
-  emitter.text(`${defined(type)}${type.size ?? ""}${tagOf(type)}{`);
+  emitter.text(definitionStart(type));
   for (const member of memberOrder(type)) {
     const { name, role, bitOffset, bitSize } = member;
     const offset = bitOffset === undefined ? "?" : String(bitSize === undefined ? bitOffset / 8 : bitOffset);
@@ -222,8 +238,4 @@ export function memberOrder({ kind, members }: CRecord): CRecord["members"] {
   return [...members].sort(
     (a, b) => at(a.bitOffset) - at(b.bitOffset) || ROLE_RANKS[a.role] - ROLE_RANKS[b.role],
   );
-}
-
-function tagOf({ tag }: CDefined): string {
-  return tag === undefined ? "" : quoted(tag);
 }

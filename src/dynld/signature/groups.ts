@@ -5,10 +5,13 @@
  */
 import { DynldError } from "../../errors.ts";
 import { type CDefined, definitionPieces, Emitter, type Pieces } from "./emit.ts";
+import type { EntryEmitter } from "./emit-entry.ts";
 import { digestOf } from "./hash.ts";
 
 /** Definitions looked at to tell those of one group apart; programs stay far below. */
 const MOST_WORK = 1 << 24;
+
+const NO_PIECES: Pieces = [];
 
 /** Definitions that lead back to one another. */
 export interface TypeGroup {
@@ -24,21 +27,39 @@ export interface TypeGroup {
 
 /** A definition on the way into its group. */
 interface Node {
-  readonly pieces: Pieces;
+  /** None once its group is made. */
+  pieces: Pieces;
   readonly number: number;
   lowest: number;
   isOpen: boolean;
+  /** Whether it is of the group that is being made. */
+  isInside: boolean;
   group: TypeGroup | undefined;
-  index: number;
+  /** What stands for it in texts; while its group is made, in those of the group. */
+  reference: string;
+}
+
+/** A group, and what stands for its definitions, in the order that they were met in. */
+interface MetGroup {
+  readonly group: TypeGroup;
+  readonly references: readonly string[];
 }
 
 /** The groups of all definitions that were met so far. */
 export class TypeGroups {
   readonly #nodes = new Map<CDefined, Node>();
   readonly #byDigest = new Map<string, TypeGroup>();
+  /** By the texts of the definitions, in which they are numbered in the order that they were met in. */
+  readonly #met = new Map<string, MetGroup>();
   readonly #emitter = new Emitter();
+  readonly #entries: EntryEmitter | undefined;
   #count = 0;
   #written: Pieces = [];
+
+  /** @param entries writes the definitions that it can */
+  constructor(entries?: EntryEmitter) {
+    this.#entries = entries;
+  }
 
   /** Text with the references in it, and the groups that they lead to. */
   finish(pieces: Pieces): { text: string; uses: readonly TypeGroup[] } {
@@ -51,7 +72,7 @@ export class TypeGroups {
         const { group } = node;
         if (group === undefined) continue;
         uses.add(group);
-        text += referenceTo(group, node.index);
+        text += node.reference;
       }
     }
     return { text, uses: sorted(uses) };
@@ -105,54 +126,94 @@ export class TypeGroups {
   }
 
   #open(type: CDefined): Node {
-    const pieces = definitionPieces(type, this.#emitter);
+    const pieces = this.#entries?.definition(type) ?? definitionPieces(type, this.#emitter);
     const number = this.#count++;
-    const node: Node = { pieces, number, lowest: number, isOpen: true, group: undefined, index: 0 };
+    const node: Node = {
+      pieces,
+      number,
+      lowest: number,
+      isOpen: true,
+      isInside: false,
+      group: undefined,
+      reference: "",
+    };
     this.#nodes.set(type, node);
     return node;
   }
 
-  /** Makes a group of definitions that lead back to one another. */
+  /**
+   * Makes a group of definitions that lead back to one another. Most were met before, in another unit that includes the same
+   * header, and mostly from the same one first: their texts with references by that order tell.
+   */
   #close(nodes: readonly Node[]): void {
-    const inside = new Set(nodes);
-    const uses = new Set<TypeGroup>();
-    const inner = (piece: CDefined): Node | undefined => {
-      const node = this.#nodes.get(piece);
-      return node !== undefined && inside.has(node) ? node : undefined;
-    };
-    const textOf = (node: Node, reference: (of: Node) => string): string => {
-      let text = "";
-      for (const piece of node.pieces) {
-        if (typeof piece === "string") text += piece;
-        else {
-          const own = inner(piece);
-          text += own === undefined ? this.#outside(piece, uses) : reference(own);
-        }
-      }
-      return text;
-    };
-    const ranks = nodes.length === 1 ? undefined : rankNodes(nodes, textOf, inner);
-    const lines: string[] = [];
-    for (const node of nodes) {
-      node.index = ranks?.get(node) ?? 0;
-      node.isOpen = false;
+    for (let order = 0; order < nodes.length; order++) {
+      const node = nodes[order];
+      if (node === undefined) break;
+      node.reference = `#${order}`;
+      node.isInside = true;
     }
-    for (const node of nodes) lines[node.index] ??= textOf(node, (of) => `#${of.index}`);
-    const text = lines.join("\n");
+    const byOrder = nodes.map((node) => this.#textOf(node));
+    const met = byOrder.length === 1 ? (byOrder[0] ?? "") : byOrder.join("\n");
+    let known = this.#met.get(met);
+    if (known === undefined) {
+      known = this.#group(nodes, byOrder);
+      this.#met.set(met, known);
+    }
+    for (let order = 0; order < nodes.length; order++) {
+      const node = nodes[order];
+      if (node === undefined) break;
+      node.group = known.group;
+      node.reference = known.references[order] ?? "";
+      node.isOpen = false;
+      node.isInside = false;
+      node.pieces = NO_PIECES;
+    }
+  }
+
+  #group(nodes: readonly Node[], byOrder: readonly string[]): MetGroup {
+    const uses = new Set<TypeGroup>();
+    for (const { pieces } of nodes) {
+      for (const piece of pieces) {
+        const group = typeof piece === "string" ? undefined : this.#nodes.get(piece)?.group;
+        if (group !== undefined) uses.add(group);
+      }
+    }
+    let texts = byOrder;
+    let ranks: Map<Node, number> | undefined;
+    if (nodes.length > 1) {
+      ranks = this.#rank(nodes);
+      const lines: string[] = [];
+      for (const node of nodes) node.reference = `#${ranks.get(node) ?? 0}`;
+      for (const node of nodes) lines[ranks.get(node) ?? 0] ??= this.#textOf(node);
+      texts = lines;
+    }
+    const text = texts.join("\n");
     const digest = digestOf(text);
     let group = this.#byDigest.get(digest);
     if (group === undefined) {
-      group = { digest, text, count: lines.length, uses: sorted(uses) };
+      group = { digest, text, count: texts.length, uses: sorted(uses) };
       this.#byDigest.set(digest, group);
     }
-    for (const node of nodes) node.group = group;
+    const { count } = group;
+    const references = nodes.map((node) => `@${digest}${count === 1 ? "" : `.${ranks?.get(node) ?? 0}`}`);
+    return { group, references };
   }
 
-  #outside(piece: CDefined, uses: Set<TypeGroup>): string {
-    const node = this.#nodes.get(piece);
-    if (node?.group === undefined) return "";
-    uses.add(node.group);
-    return referenceTo(node.group, node.index);
+  #rank(nodes: readonly Node[]): Map<Node, number> {
+    const inner = (piece: CDefined): Node | undefined => {
+      const node = this.#nodes.get(piece);
+      return node?.isInside === true ? node : undefined;
+    };
+    for (const node of nodes) node.reference = "#";
+    const keys = new Map(nodes.map((node) => [node, this.#textOf(node)]));
+    return rankNodes(nodes, keys, inner);
+  }
+
+  /** The text of a definition, with the references that stand in the nodes now. */
+  #textOf({ pieces }: Node): string {
+    let text = "";
+    for (const piece of pieces) text += typeof piece === "string" ? piece : this.#nodes.get(piece)?.reference;
+    return text;
   }
 }
 
@@ -160,21 +221,17 @@ function sorted(groups: Iterable<TypeGroup>): TypeGroup[] {
   return [...groups].sort((a, b) => (a.digest < b.digest ? -1 : 1));
 }
 
-function referenceTo({ digest, count }: TypeGroup, index: number): string {
-  return count === 1 ? `@${digest}` : `@${digest}.${index}`;
-}
-
 /**
  * Numbers the definitions of a group from 0 by what they are, never by the order they were met in. Those that nothing
  * tells apart, however far one goes into them, are the same type and get the same number.
+ * @param texts of the nodes, in which references within the group are all alike
  */
 function rankNodes(
   nodes: readonly Node[],
-  textOf: (node: Node, reference: (of: Node) => string) => string,
+  texts: ReadonlyMap<Node, string>,
   inner: (piece: CDefined) => Node | undefined,
 ): Map<Node, number> {
-  const keys = new Map(nodes.map((node) => [node, textOf(node, () => "#")]));
-  let ranks = ranked(nodes, (node) => keys.get(node) ?? "");
+  let ranks = ranked(nodes, (node) => texts.get(node) ?? "");
   let work = 0;
   for (let classes = 0; classes < ranks.size; ) {
     const { ranks: before, size } = ranks;

@@ -1,5 +1,7 @@
 /** Signatures of functions and variables: 64 bits over the canonical text of their types. */
+import type { CTypeReader } from "../ctype/read.ts";
 import { bare, type CSymbol } from "../ctype.ts";
+import { EntryEmitter } from "./emit-entry.ts";
 import { type TypeGroup, TypeGroups } from "./groups.ts";
 import { digestOf } from "./hash.ts";
 
@@ -19,7 +21,12 @@ export interface SignedSymbol {
 
 /** Makes signatures. What several types are made of is gone into once. */
 export class Signatures {
-  readonly #groups = new TypeGroups();
+  readonly #groups: TypeGroups;
+
+  /** @param reader of the types of all symbols: their signatures are made sooner then */
+  constructor(reader?: CTypeReader) {
+    this.#groups = new TypeGroups(reader && new EntryEmitter(reader));
+  }
 
   /**
    * The signature of a symbol.

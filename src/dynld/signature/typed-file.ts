@@ -30,7 +30,7 @@ export class TypedFile implements Disposable {
   /** Where the debug information is; `undefined` when there is none. */
   readonly debugPath: string | undefined;
   readonly types: SymbolTypes | undefined;
-  readonly #signatures = new Signatures();
+  readonly #signatures: Signatures;
   readonly #opened: readonly OpenedElf[];
   readonly #companions: Companions | undefined;
   #exports: readonly ExportedSymbol[] | undefined;
@@ -51,6 +51,7 @@ export class TypedFile implements Disposable {
       this.types = new SymbolTypes(dwarf);
       this.#companions = Companions.attach(dwarf, { path: this.debugPath ?? path });
     }
+    this.#signatures = new Signatures(this.types?.reader);
   }
 
   /**

@@ -1,21 +1,24 @@
 /** The same source has the same signatures, whoever compiles it and how. */
 import { createHash } from "node:crypto";
 import { afterAll, describe, expect, it } from "vitest";
-import { fullText, signatureText } from "../../../src/dynld/signature/signature.ts";
+import { fullText, Signatures, signatureText } from "../../../src/dynld/signature/signature.ts";
 import { TypedFile } from "../../../src/dynld/signature/typed-file.ts";
 import { source, Workshop } from "./compile.ts";
 
 const workshop = new Workshop();
 afterAll(() => workshop[Symbol.dispose]());
 
-/** Signature and text of all exports that have a type. */
+/** Signature and text of all exports that have a type: the same whether types or entries are gone through. */
 function signaturesOf(path: string): Map<string, string> {
   using file = TypedFile.openLocal(path);
+  const ofTypes = new Signatures();
   const found = new Map<string, string>();
   for (const { name, typed } of file.typedExports()) {
     if (typed === undefined) continue;
     const signed = file.signature(typed);
-    found.set(name, `${signatureText(signed.signature)}\n${fullText(signed)}`);
+    const text = fullText(signed);
+    expect(text, `${name} of ${path}`).toBe(fullText(ofTypes.of(typed)));
+    found.set(name, `${signatureText(signed.signature)}\n${text}`);
   }
   return found;
 }
@@ -33,6 +36,17 @@ describe("one source", () => {
           const found = signaturesOf(workshop.compile(compiler, input, [version, level]));
           expect(found, `${compiler} ${version} ${level}`).toEqual(reference);
         }
+      }
+    }
+  });
+
+  it("is the same in DWARF 2 and 3, from both", () => {
+    const input = source("kinds.c");
+    const reference = signaturesOf(workshop.compile("gcc", input));
+    for (const compiler of ["gcc", "clang"]) {
+      for (const version of ["-gdwarf-2", "-gdwarf-3"]) {
+        const found = signaturesOf(workshop.compile(compiler, input, [version]));
+        expect(found, `${compiler} ${version}`).toEqual(reference);
       }
     }
   });

@@ -115,6 +115,18 @@ export class EntryCursor {
   }
 
   /**
+   * Moves to the entry that begins at an offset, which is at depth 0 then.
+   * @returns false when that is not among the unit's entries
+   */
+  moveTo(offset: number): boolean {
+    if (offset < this.unit.entries || offset >= this.#end) return false;
+    this.#position = offset;
+    this.#declaration = -1;
+    this.depth = 0;
+    return this.next() && this.offset === offset;
+  }
+
+  /**
    * Moves past the entries that the current one owns. `DW_AT_sibling`, where a compiler wrote it, saves walking them.
    * @returns false when the unit ends; the entry may be one of an ancestor's: see {@link depth}
    */
