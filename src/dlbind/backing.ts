@@ -2,13 +2,15 @@
  * The file behind a live object, and the path under which the loader opens it.
  *
  * A memfd needs no directory, but has no path that names it: `/proc/PID/fd/N` says nothing to who reads a link map.
- * So a symbolic link with the object's name, in a private directory under the system's temporary one, leads there;
- * where no such directory can be made, the path in /proc serves. A file in a directory of the caller's is for perf,
+ * So a symbolic link with the object's name, in a private directory, leads there; where no such directory can be made, the
+ * path in /proc serves. The directory lies in memory where there is a place for that, since a disk's journal takes longer
+ * than all else here, and under the system's temporary one elsewhere. A file in a directory of the caller's is for perf,
  * which reads symbols from files, and for machines that don't let a memfd be executed.
  */
 import {
   closeSync,
   constants,
+  existsSync,
   ftruncateSync,
   mkdtempSync,
   openSync,
@@ -144,11 +146,30 @@ function linkTo(target: string, name: string): string | undefined {
   }
 }
 
+/** Where directories of links may lie: where the user says, or in memory, or under the usual temporary directory. */
+function linkPlaces(): string[] {
+  return process.env.TMPDIR === undefined && existsSync(IN_MEMORY) ? [IN_MEMORY, tmpdir()] : [tmpdir()];
+}
+
+/** A file system in memory that most machines have, and some containers don't. */
+const IN_MEMORY = "/dev/shm";
+
 function makeLinkDirectory(): string {
-  sweepLinkDirectories();
-  const directory = mkdtempSync(join(tmpdir(), `${LINKS}${pidNamespace()}-${process.pid}-`));
+  const places = linkPlaces();
+  for (const place of places) sweepLinkDirectories(place);
+  const directory = directoryIn(places);
   process.once("exit", () => rmSync(directory, { recursive: true, force: true }));
   return directory;
+}
+
+/** A directory in the first of the places that lets us make one. */
+function directoryIn([place = tmpdir(), ...others]: readonly string[]): string {
+  try {
+    return mkdtempSync(join(place, `${LINKS}${pidNamespace()}-${process.pid}-`));
+  } catch (error) {
+    if (others.length === 0 || !isSystemError(error)) throw error;
+    return directoryIn(others);
+  }
 }
 
 /** Number of the namespace that process ids here belong to: another container may share the directory. */
@@ -157,14 +178,14 @@ function pidNamespace(): string {
 }
 
 /** Removes the directories of processes that were killed before they could do it. */
-function sweepLinkDirectories(): void {
+function sweepLinkDirectories(place: string): void {
   const ours = `${LINKS}${pidNamespace()}-`;
-  for (const entry of readdirSync(tmpdir())) {
+  for (const entry of readdirSync(place)) {
     if (!entry.startsWith(ours)) continue;
     const pid = Number.parseInt(entry.slice(ours.length), 10);
     if (Number.isNaN(pid) || isAlive(pid)) continue;
     try {
-      rmSync(join(tmpdir(), entry), { recursive: true, force: true });
+      rmSync(join(place, entry), { recursive: true, force: true });
     } catch (error) {
       // Somebody else's; leaving it is all that can be done.
       if (!isSystemError(error)) throw error;

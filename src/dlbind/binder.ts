@@ -95,12 +95,13 @@ export class Binder {
     }
     const fields = symbolFields(segment, offset, size, options, version);
     const old = this.#displaced(name, version, fields, move);
+    this.#memory.tell();
     this.#memory.settleBlock(segment, place.block);
     this.#commit(name, old, fields, place, options.unwind);
     return this.#memory.base + BigInt(fields.value);
   }
 
-  /** Binds all names of an object that has none, and declares no versions. */
+  /** Binds all names of an object that has none, and declares no versions; its code is in place. */
   bindAll(batch: SymbolBatch): void {
     this.#memory.checkLive();
     const { symbols } = this.#tables;
@@ -116,6 +117,7 @@ export class Binder {
       this.#fail("DLBIND_TABLE_FULL", `bind ${batch.length} names at once: capacities are set at creation`);
     }
     if (problem !== undefined) this.#fail("DLBIND_DUPLICATE", `bind ${problem.duplicate}: it stands twice`);
+    this.#memory.tellAll();
     const segments = new Map(this.#memory.segments.map((segment) => [segment.section, segment]));
     for (let i = 0; i < batch.length; i++) {
       const segment = segments.get(sections[i] ?? 0);

@@ -218,7 +218,8 @@ export class LiveObject {
   }
 
   /**
-   * Binds all names of a program at once, for an object that has none yet: faster by far than one by one.
+   * Binds all names of a program at once, for an object that has none yet and whose code is in place: faster by far than
+   * one by one.
    * @throws DlbindError as {@link bind} does, and DLBIND_UNSUPPORTED for an object with names or versions; it is then as
    *   before
    */
@@ -290,6 +291,7 @@ export class LiveObject {
    */
   publish(): void {
     this.#memory.checkLive();
+    this.#memory.tell();
     this.#memory.settleLent();
     this.#publisher.publish();
     this.#memory.releaseResting();

@@ -57,7 +57,7 @@ export class LiveMemory implements AllocationOwner {
   /** Freed text that debuggers still have names for. */
   #resting: number[] = [];
   #deleted = false;
-  /** Nothing was made known yet: no debugger has been led here, and what is stored is what runs. */
+  /** Nothing has a name yet: nobody has been led here, and what is stored is what runs. */
   #untold = true;
 
   constructor(object: string, tables: LiveTables, base: bigint, watcher: BlockWatcher) {
@@ -87,7 +87,7 @@ export class LiveMemory implements AllocationOwner {
    * nothing is stored. perf looks into its map of generated code only for such memory; the kernel's uprobes need a file.
    */
   takeTextOffFile(): void {
-    this.#untold = false;
+    this.tell();
     replaceByAnonymous(this.#running.address, this.#running.capacity);
   }
 
@@ -166,11 +166,21 @@ export class LiveMemory implements AllocationOwner {
     if (segment === this.text) this.#settle(offset, size, false);
   }
 
-  /** Settles all text that the caller may have written to since the last time; debuggers are told next. */
+  /** Settles all text that the caller may have written to since the last time. */
   settleLent(): void {
     for (const offset of this.#lent) this.settleBlock(this.text, offset);
     this.#lent.clear();
+  }
+
+  /** From here on others may write to the pages that run. */
+  tell(): void {
     this.#untold = false;
+  }
+
+  /** As {@link tell}, when all code is in place: what was lent is not written to any more. */
+  tellAll(): void {
+    if (this.#untold) this.#lent.clear();
+    this.tell();
   }
 
   /**

@@ -37,9 +37,11 @@ export function descriptors(part: string): { fd: number; target: string }[] {
   });
 }
 
-/** Link directories of this process under the temporary directory, and the links in them. */
+/** Links in the directories of links of this process, wherever these may lie. */
 export function links(): string[] {
-  return readdirSync(tmpdir())
-    .filter((entry) => entry.startsWith("bindery-") && entry.includes(`-${process.pid}-`))
-    .flatMap((entry) => readdirSync(join(tmpdir(), entry)).map((link) => join(tmpdir(), entry, link)));
+  return ["/dev/shm", tmpdir()].flatMap((place) =>
+    readdirSync(place)
+      .filter((entry) => entry.startsWith("bindery-") && entry.includes(`-${process.pid}-`))
+      .flatMap((entry) => readdirSync(join(place, entry)).map((link) => join(place, entry, link))),
+  );
 }
