@@ -80,6 +80,11 @@ const COMMANDS: readonly CommandEntry[] = [
     define: async () => (await import("./maps.ts")).defineMaps,
   },
   {
+    name: "rdb",
+    summary: "debug a program, and see its run-time linker at work",
+    define: async () => (await import("./rdb.ts")).defineRdb,
+  },
+  {
     name: "live",
     summary: "make a library that grows while it runs",
     define: async () => (await import("./live.ts")).defineLive,

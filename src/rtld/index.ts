@@ -16,6 +16,12 @@ export {
   rd_skip_e,
   rd_state_e,
 } from "./constants.ts";
+export type { Frame } from "./debugger/backtrace.ts";
+export type { Breakpoint, BreakpointPlace } from "./debugger/breakpoint.ts";
+export type { CodeMap, CodePlace } from "./debugger/code-map.ts";
+export { Debugger } from "./debugger/debugger.ts";
+export type { LinkerWatch } from "./debugger/linker-watch.ts";
+export { type DebuggerEvent, type DebuggerListener, STOP_SIGNALS, type Stop } from "./debugger/stop.ts";
 export { followLinker, type LinkerEvent, type LinkerListener } from "./follow.ts";
 export { GuardedTarget } from "./guard/target.ts";
 export type { LinkMapChange } from "./link-maps.ts";

@@ -1,0 +1,157 @@
+/** Where the commands of `bindery rdb` come from: a terminal, a file, or a pipe that the program shares. */
+import { mkdirSync, readFileSync, readSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { dirname, join } from "node:path";
+import { createInterface } from "node:readline";
+
+/** One command, and where it is. */
+export interface CommandLine {
+  readonly text: string;
+  /** How messages call it; empty at a terminal. */
+  readonly place: string;
+}
+
+/** A source of commands. */
+export interface CommandSource {
+  /** Whether somebody types them. */
+  readonly isTerminal: boolean;
+  /** The next line, with what continues it behind a `\`; `undefined` at the end. */
+  next(): Promise<CommandLine | undefined>;
+  /** Ends it. */
+  close(): void;
+}
+
+/** What may stand where a line ends, and what of the line it would replace. */
+export type Completer = (line: string) => [string[], string];
+
+const PROMPT = "<rdb> ";
+const MOST_HISTORY = 1000;
+/** Milliseconds between two looks at a pipe that has nothing yet. */
+const PAUSE = 5;
+const clock = new Int32Array(new SharedArrayBuffer(4));
+
+/** Commands of a file. @throws the error of opening it */
+export function fileSource(path: string): CommandSource {
+  const lines = readFileSync(path, "utf8").split("\n");
+  if (lines.at(-1) === "") lines.pop();
+  return linesSource(path, () => lines.shift());
+}
+
+/** Commands of standard input, of which not a byte more than they are is taken: what follows is the program's. */
+export function inputSource(): CommandSource {
+  return linesSource("-", readLine);
+}
+
+/** Commands of a terminal, which is the program's while that runs. */
+export function terminalSource(complete: Completer): CommandSource {
+  const file = historyFile();
+  let history = readHistory(file);
+  const ask = (prompt: string): Promise<string | undefined> =>
+    new Promise((resolve) => {
+      const lines = createInterface({
+        input: process.stdin,
+        output: process.stdout,
+        terminal: true,
+        history: [...history],
+        historySize: MOST_HISTORY,
+        removeHistoryDuplicates: true,
+        completer: complete,
+        prompt,
+      });
+      let answer: string | undefined;
+      lines.on("history", (now: string[]) => {
+        history = now;
+      });
+      lines.on("SIGINT", () => {
+        // As in a shell: the line is dropped.
+        process.stdout.write("^C\n");
+        answer = "";
+        lines.close();
+      });
+      lines.on("line", (line) => {
+        answer = line;
+        lines.close();
+      });
+      lines.on("close", () => {
+        process.stdin.pause();
+        if (answer === undefined) process.stdout.write("\n");
+        resolve(answer);
+      });
+      lines.prompt();
+    });
+  return {
+    isTerminal: true,
+    next: async () => {
+      let text = await ask(PROMPT);
+      while (text?.endsWith("\\") === true) text = text.slice(0, -1) + ((await ask("> ")) ?? "");
+      return text === undefined ? undefined : { text, place: "" };
+    },
+    close: () => writeHistory(file, history),
+  };
+}
+
+function linesSource(name: string, read: () => string | undefined): CommandSource {
+  let number = 0;
+  return {
+    isTerminal: false,
+    next: async () => {
+      let text = read();
+      if (text === undefined) return undefined;
+      const place = `${name}:${++number}`;
+      for (; text.endsWith("\\"); number++) text = text.slice(0, -1) + (read() ?? "");
+      return { text, place };
+    },
+    close: () => {},
+  };
+}
+
+/** One line of standard input, byte by byte, as shells read their commands. */
+function readLine(): string | undefined {
+  const bytes: number[] = [];
+  for (;;) {
+    const byte = readByte();
+    if (byte === undefined) return bytes.length === 0 ? undefined : Buffer.from(bytes).toString();
+    if (byte === 0x0a) return Buffer.from(bytes).toString();
+    bytes.push(byte);
+  }
+}
+
+function readByte(): number | undefined {
+  const byte = Buffer.alloc(1);
+  for (;;) {
+    try {
+      return readSync(0, byte) === 0 ? undefined : byte[0];
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === "EOF") return undefined;
+      if (code !== "EAGAIN") throw error;
+      Atomics.wait(clock, 0, 0, PAUSE);
+    }
+  }
+}
+
+/** In the user's state directory [XDG Base Directory Specification]. */
+function historyFile(): string {
+  const { XDG_STATE_HOME: state = "" } = process.env;
+  const directory = state.startsWith("/") ? state : join(homedir(), ".local", "state");
+  return join(directory, "bindery", "rdb_history");
+}
+
+/** The newest first, as readline has them. */
+function readHistory(file: string): string[] {
+  try {
+    return readFileSync(file, "utf8").split("\n").filter(Boolean).reverse();
+  } catch {
+    return [];
+  }
+}
+
+/** Who may not write there has no history. */
+function writeHistory(file: string, history: readonly string[]): void {
+  try {
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    writeFileSync(file, `${[...history].reverse().join("\n")}\n`, { mode: 0o600 });
+  } catch {
+    // It is a convenience.
+  }
+}

@@ -1,0 +1,79 @@
+/** Runs `bindery rdb`. */
+import { Debugger } from "../../rtld/index.ts";
+import { EXIT_FAILURE, EXIT_OK } from "../help.ts";
+import { Output } from "../output.ts";
+import { isExpected } from "./commands.ts";
+import { type CommandLine, type CommandSource, fileSource, inputSource, terminalSource } from "./input.ts";
+import { complete, perform } from "./perform.ts";
+import { Session } from "./session.ts";
+import { hex } from "./text.ts";
+
+/** Options of `bindery rdb`. */
+export interface RdbOptions {
+  readonly pid?: number;
+  /** A script. */
+  readonly file?: string;
+}
+
+/** Debugs a program to the end of the commands. @returns the exit status of the command */
+export async function runRdb(program: readonly string[], { pid, file }: RdbOptions): Promise<number> {
+  // What can't be read is found out before anything runs.
+  const script = file === undefined ? undefined : fileSource(file);
+  const output = new Output();
+  const [name = "", ...args] = program;
+  const session = new Session(output, (listener) =>
+    pid === undefined ? Debugger.spawn(name, args, {}, listener) : Debugger.attach(pid, listener),
+  );
+  const onInterrupt = () => session.debugger.interrupt();
+  process.on("SIGINT", onInterrupt);
+  try {
+    introduce(session, pid);
+    const source =
+      script ?? (process.stdin.isTTY ? terminalSource((line) => complete(session, line)) : inputSource());
+    const isDone = await performAll(session, source, output);
+    source.close();
+    return isDone ? EXIT_OK : EXIT_FAILURE;
+  } finally {
+    session.finish();
+    output.flush();
+    process.off("SIGINT", onInterrupt);
+  }
+}
+
+function introduce(session: Session, attached: number | undefined): void {
+  const { target, linker } = session.debugger;
+  const how = attached === undefined ? "child" : "process";
+  session.print(`parent: ${process.pid} ${how}: ${target.pid} procname: /proc/${target.pid}`);
+  if (linker.error !== undefined) session.print(`rdb: ${linker.error.message}`);
+  if (attached !== undefined) session.print(`  ${session.names.of(session.pc)} at ${hex(session.pc)}`);
+}
+
+/** @returns whether all commands could be carried out, or somebody typed them and saw which could not */
+async function performAll(session: Session, source: CommandSource, output: Output): Promise<boolean> {
+  let isDone = true;
+  while (!session.isOver) {
+    output.flush();
+    const line = await source.next();
+    if (line === undefined) break;
+    if (source.isTerminal && line.text.trim() === "") showNext(session);
+    else isDone = (await performOne(session, line, output)) && isDone;
+  }
+  return isDone || source.isTerminal;
+}
+
+/** An empty line shows what is next. */
+function showNext(session: Session): void {
+  if (session.debugger.end === undefined) session.showInstruction();
+}
+
+async function performOne(session: Session, { text, place }: CommandLine, output: Output): Promise<boolean> {
+  try {
+    await perform(session, text);
+    return true;
+  } catch (error) {
+    if (!isExpected(error)) throw error;
+    output.flush();
+    process.stderr.write(`bindery: ${place === "" ? "" : `${place}: `}${error.message}\n`);
+    return false;
+  }
+}
