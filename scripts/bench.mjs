@@ -7,6 +7,7 @@ import { must, root, run } from "./lib/run.mjs";
 const PREPARATIONS = {
   dwarf: async () => (await import("./lib/bench-dwarf.mjs")).prepare(),
   dynld: async () => (await import("./lib/bench-dynld.mjs")).prepare(),
+  rtld: async () => (await import("./lib/bench-rtld.mjs")).prepare(),
 };
 
 const [name, ...args] = process.argv.slice(2);
