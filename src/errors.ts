@@ -274,6 +274,37 @@ export class RtldError extends BinderyError<RtldErrorCode> {
   }
 }
 
+/** What can go wrong between a debugger and the stub that controls a process for it. */
+export type RemoteErrorCode =
+  /** Text that names no stub. */
+  | "RSP_ADDRESS"
+  /** No connection could be made. */
+  | "RSP_CONNECT"
+  /** The stub closed the connection, or it was closed after an error before. */
+  | "RSP_CLOSED"
+  /** No answer in time. */
+  | "RSP_TIMEOUT"
+  /** A packet came damaged. */
+  | "RSP_DAMAGED"
+  /** An answer that the protocol does not have there. */
+  | "RSP_BAD_REPLY"
+  /** The stub answered with an error. */
+  | "RSP_REFUSED"
+  /** The stub can't do what is needed. */
+  | "RSP_UNSUPPORTED";
+
+/** What went wrong between a debugger and a stub. */
+export class RemoteError extends BinderyError<RemoteErrorCode> {
+  override readonly name = "RemoteError";
+  /** The stub, by its address. */
+  readonly stub: string;
+
+  constructor(code: RemoteErrorCode, stub: string, what: string) {
+    super(code, `${stub}: ${what}`);
+    this.stub = stub;
+  }
+}
+
 /** What can be wrong with assembly text. */
 export type AsmErrorCode =
   /** A character, number or operand that is not assembly text. */

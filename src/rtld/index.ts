@@ -1,6 +1,6 @@
 /** `bindery/rtld`: a controlling process follows another one's run-time linker, after librtld_db. */
 export type { CoreOptions } from "../dwfl/process/core.ts";
-export { HostError, RtldError, type RtldErrorCode } from "../errors.ts";
+export { HostError, RemoteError, type RemoteErrorCode, RtldError, type RtldErrorCode } from "../errors.ts";
 export type { SpawnOptions } from "../host/spawn-stopped.ts";
 export { RtldAgent } from "./agent.ts";
 export {
@@ -27,10 +27,13 @@ export { GuardedTarget } from "./guard/target.ts";
 export type { LinkMapChange } from "./link-maps.ts";
 export type { LoadObject } from "./load-object.ts";
 export { CoreProcess } from "./proc/core.ts";
+export type { ProcessFacts } from "./proc/facts.ts";
 export { LiveProcess } from "./proc/live.ts";
 export { ObservedProcess } from "./proc/observed.ts";
-export type { LogListener, ProcService } from "./proc/service.ts";
+export type { DataModel, LogListener, ProcService } from "./proc/service.ts";
 export { type RegisterName, Registers } from "./registers.ts";
+export type { RemoteFiles } from "./remote/facts.ts";
+export { type RemoteOptions, RemoteTarget } from "./remote/target.ts";
 export type { ControlledProcess, Origin, TargetEvent } from "./target/controlled.ts";
 export type { ProcessEvent } from "./target/event.ts";
 export { Target, type TargetOptions, type TargetSpawnOptions } from "./target/target.ts";

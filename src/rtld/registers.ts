@@ -29,6 +29,11 @@ export class Registers {
     return layout === undefined ? undefined : new Registers(bytes, layout, little);
   }
 
+  /** Names of all registers of x86_64, in the order of the structure. */
+  static get names(): readonly RegisterName[] {
+    return X86_64_REGISTERS.names;
+  }
+
   /** Names of all registers, in the order of the structure. */
   get names(): readonly RegisterName[] {
     return this.#layout.names;

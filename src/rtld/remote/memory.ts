@@ -1,0 +1,95 @@
+/** Memory of a process, through a stub. */
+import type { RemoteLink } from "./link.ts";
+import { escaped, fromHex, toHex } from "./packet.ts";
+
+/** What is read at least: less than a page, so that a line is mapped as a whole or not at all. */
+const LINE = 512;
+/** Bytes of a packet beside the data. */
+const HEAD = 48;
+
+/** What was read it keeps while nothing runs. */
+export class RemoteMemory {
+  readonly #link: RemoteLink;
+  /** Most bytes that are asked for at once. */
+  readonly #most: number;
+  readonly #lines = new Map<bigint, Uint8Array | undefined>();
+  #hasBinary = true;
+
+  /** @param packetSize most bytes of a packet that the stub takes */
+  constructor(link: RemoteLink, packetSize: number) {
+    this.#link = link;
+    this.#most = Math.max(Math.floor((packetSize - HEAD) / 2), 16);
+  }
+
+  /** Forgets what was read: the process has run. */
+  forget(): void {
+    this.#lines.clear();
+  }
+
+  /** All of `length` bytes at an address; `undefined` if one of them is not mapped. */
+  read(address: bigint, length: number): Uint8Array | undefined {
+    const bytes = new Uint8Array(length);
+    const end = address + BigInt(length);
+    for (let at = address; at < end; ) {
+      const start = at - (at % BigInt(LINE));
+      const line = this.#line(start, end);
+      const skipped = Number(at - start);
+      const taken = Math.min(LINE - skipped, Number(end - at));
+      const part = line?.subarray(skipped, skipped + taken) ?? this.#fetch(at, taken);
+      if (part?.length !== taken) return undefined;
+      bytes.set(part, Number(at - address));
+      at += BigInt(taken);
+    }
+    return bytes;
+  }
+
+  /** Writes bytes. @returns false if nothing is mapped there */
+  write(address: bigint, bytes: Uint8Array): boolean {
+    this.#lines.clear();
+    for (let done = 0; done < bytes.length; ) {
+      // In binary a byte takes two where it is escaped.
+      const piece = bytes.subarray(done, done + this.#most);
+      if (!this.#put(address + BigInt(done), piece)) return false;
+      done += piece.length;
+    }
+    return true;
+  }
+
+  #put(address: bigint, bytes: Uint8Array): boolean {
+    const where = `${address.toString(16)},${bytes.length.toString(16)}`;
+    const answer = this.#hasBinary ? this.#link.ask(`X${where}:${escaped(bytes)}`) : "";
+    if (answer === "") {
+      this.#hasBinary = false;
+      return this.#link.ask(`M${where}:${toHex(bytes)}`) === "OK";
+    }
+    return answer === "OK";
+  }
+
+  /** A line, read with those behind it that are needed up to `end`; `undefined` if it is not mapped as a whole. */
+  #line(start: bigint, end: bigint): Uint8Array | undefined {
+    if (this.#lines.has(start)) return this.#lines.get(start);
+    const most = Math.max(Math.floor(this.#most / LINE), 1);
+    const count = Math.min(Number((end - start + BigInt(LINE) - 1n) / BigInt(LINE)), most);
+    const bytes = LINE > this.#most ? undefined : this.#fetch(start, count * LINE);
+    for (let i = 0; i < count; i++) {
+      const line = bytes?.subarray(i * LINE, (i + 1) * LINE);
+      // Of several that could not be read together, only the first is known not to be there if it was alone.
+      if (line !== undefined || count === 1) this.#lines.set(start + BigInt(i * LINE), line);
+    }
+    return count > 1 && bytes === undefined ? this.#line(start, start + 1n) : bytes?.subarray(0, LINE);
+  }
+
+  #fetch(address: bigint, length: number): Uint8Array | undefined {
+    const bytes = new Uint8Array(length);
+    for (let done = 0; done < length; ) {
+      const count = Math.min(length - done, this.#most);
+      const answer = this.#link.ask(`m${(address + BigInt(done)).toString(16)},${count.toString(16)}`);
+      const piece = fromHex(answer);
+      // A stub may give less than it was asked for, where the memory ends.
+      if (piece === undefined || piece.length === 0 || piece.length > count) return undefined;
+      bytes.set(piece, done);
+      done += piece.length;
+    }
+    return bytes;
+  }
+}

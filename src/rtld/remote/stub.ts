@@ -1,0 +1,162 @@
+/** What a stub can do, and is asked for, whatever state its process is in. */
+import { RemoteError } from "../../errors.ts";
+import { connectStub } from "./address.ts";
+import { readDescription, type TargetDescription } from "./description.ts";
+import { isAbsent } from "./facts.ts";
+import { RemoteLink } from "./link.ts";
+import { parseThreadId, type ThreadId } from "./stop-reply.ts";
+
+/** What is said of this side. */
+const OURS = [
+  "multiprocess+",
+  "swbreak+",
+  "fork-events+",
+  "vfork-events+",
+  "exec-events+",
+  "vContSupported+",
+  "no-resumed+",
+  "QThreadEvents+",
+  "xmlRegisters=i386,arm,mips",
+].join(";");
+
+/** Bytes of a packet that every stub takes. */
+const LEAST_PACKET = 400;
+/** Most that is made use of. */
+const MOST_PACKET = 2 ** 20;
+/** Most threads that a process has. */
+const MOST_THREADS = 2 ** 22;
+const NO_DESCRIPTION: TargetDescription = { architecture: "", registers: [] };
+
+/** How to connect. */
+export interface StubOptions {
+  /** Milliseconds that connecting, and each answer, may take: 5000 by default. */
+  readonly timeout?: number;
+  /** Whether packets are acknowledged to the end, as lines need that lose something; not by default. */
+  readonly acknowledge?: boolean;
+}
+
+/** A stub that said what it can do. */
+export class RemoteStub {
+  readonly link: RemoteLink;
+  /** Most bytes of a packet. */
+  readonly packetSize: number;
+  /** Whether ids of threads have those of their processes with them. */
+  readonly hasProcesses: boolean;
+  /** Whether it lets single threads run. */
+  readonly hasContinue: boolean;
+  /** Whether it can stop at the begin and end of threads. */
+  readonly hasThreadEvents: boolean;
+  readonly #features: ReadonlyMap<string, string>;
+  #general: string | undefined;
+
+  private constructor(link: RemoteLink, acknowledge: boolean) {
+    this.link = link;
+    this.#features = featuresIn(link.ask(`qSupported:${OURS}`));
+    const size = Number.parseInt(this.#features.get("PacketSize") ?? "", 16);
+    this.packetSize = size >= LEAST_PACKET ? Math.min(size, MOST_PACKET) : LEAST_PACKET;
+    this.hasProcesses = this.#features.get("multiprocess") === "+";
+    this.hasThreadEvents = this.#features.get("QThreadEvents") === "+";
+    if (
+      !acknowledge &&
+      this.#features.get("QStartNoAckMode") === "+" &&
+      link.ask("QStartNoAckMode") === "OK"
+    ) {
+      link.endAcks();
+    }
+    const actions = link.ask("vCont?").split(";");
+    this.hasContinue = ["vCont", "c", "s"].every((one) => actions.includes(one));
+  }
+
+  /** @throws RemoteError if there is no stub, or it does not answer */
+  static async connect(
+    address: string,
+    { timeout = 5000, acknowledge = false }: StubOptions,
+  ): Promise<RemoteStub> {
+    const link = new RemoteLink(address, await connectStub(address, timeout), timeout);
+    try {
+      return new RemoteStub(link, acknowledge);
+    } catch (error) {
+      link.close();
+      throw error;
+    }
+  }
+
+  /** Whether it has an object of `qXfer`. */
+  hasObject(name: string): boolean {
+    return this.#features.get(`qXfer:${name}:read`) === "+";
+  }
+
+  /** An object of `qXfer`. @throws RemoteError if it does not have it */
+  object(name: string, annex: string): Uint8Array {
+    if (this.hasObject(name)) return this.link.object(name, annex, this.packetSize);
+    throw this.link.error("RSP_UNSUPPORTED", `found no object ${name}`);
+  }
+
+  /** What it says of its registers: nothing, if it has no description. @throws RemoteError for one that makes no sense */
+  description(): TargetDescription {
+    if (!this.hasObject("features")) return NO_DESCRIPTION;
+    try {
+      const found = readDescription((name) => Buffer.from(this.object("features", name)).toString());
+      if (found !== undefined) return found;
+    } catch (error) {
+      if (error instanceof RemoteError && isAbsent(error)) return NO_DESCRIPTION;
+      throw error;
+    }
+    throw this.link.error("RSP_BAD_REPLY", "found a target description that makes no sense");
+  }
+
+  /** A thread as packets have it. */
+  id({ pid, tid }: ThreadId): string {
+    return this.hasProcesses ? `p${pid.toString(16)}.${tid.toString(16)}` : tid.toString(16);
+  }
+
+  /** Turns what follows, other than running, to a thread. @returns false if there is none */
+  select(thread: ThreadId): boolean {
+    const id = this.id(thread);
+    if (this.#general === id) return true;
+    const answer = this.link.ask(`Hg${id}`);
+    // A stub without threads does not know the packet.
+    this.#general = answer === "OK" || answer === "" ? id : undefined;
+    return this.#general !== undefined;
+  }
+
+  /** A thread stopped, to which the stub is turned then. */
+  turned(thread: ThreadId): void {
+    this.#general = this.id(thread);
+  }
+
+  /** Forgets which thread it is turned to: the process has run. */
+  forget(): void {
+    this.#general = undefined;
+  }
+
+  /** All threads. @throws RemoteError for an answer that is no list of them */
+  threads(): ThreadId[] {
+    const found: ThreadId[] = [];
+    for (let answer = this.link.ask("qfThreadInfo"); answer !== "l"; answer = this.link.ask("qsThreadInfo")) {
+      // A stub without threads does not know the packet.
+      if (answer === "" && found.length === 0) return [];
+      const ids = answer.startsWith("m") ? answer.slice(1).split(",").map(parseThreadId) : [undefined];
+      for (const id of ids) {
+        if (id === undefined || found.length >= MOST_THREADS) {
+          throw this.link.error(
+            "RSP_BAD_REPLY",
+            `found "${answer.slice(0, 40)}", expected a list of threads`,
+          );
+        }
+        found.push(id);
+      }
+    }
+    return found;
+  }
+}
+
+/** `name+`, `name-`, `name?` and `name=value`. */
+function featuresIn(answer: string): Map<string, string> {
+  return new Map(
+    answer.split(";").map((one) => {
+      const equals = one.indexOf("=");
+      return equals < 0 ? [one.slice(0, -1), one.slice(-1)] : [one.slice(0, equals), one.slice(equals + 1)];
+    }),
+  );
+}

@@ -1,0 +1,277 @@
+/** A process that a stub controls: gdbserver, qemu, rr and others that speak gdb's remote protocol [GDB manual, "Remote Protocol"]. */
+import { HostError, RemoteError } from "../../errors.ts";
+import type { Registers } from "../registers.ts";
+import type { ControlledProcess, Origin, TargetEvent } from "../target/controlled.ts";
+import { EventQueue } from "../target/event.ts";
+import { RemoteBreakpoints } from "./breakpoints.ts";
+import { RemoteControl } from "./control.ts";
+import { machineOfArchitecture, plainRegisters } from "./description.ts";
+import { RemoteFacts, type RemoteFiles } from "./facts.ts";
+import { found } from "./link.ts";
+import { RemoteMemory } from "./memory.ts";
+import { RemoteRegisters } from "./registers.ts";
+import { parseStopReply, type ThreadId } from "./stop-reply.ts";
+import { RemoteStub, type StubOptions } from "./stub.ts";
+
+/** How to control a process through a stub. */
+export interface RemoteOptions extends StubOptions, RemoteFiles {
+  /** Signals before which a thread stops; it gets the signal when it goes on. By default none. */
+  readonly stopSignals?: readonly number[];
+  /** Whether begin and end of threads are told, for which all are stopped each time; by default not. */
+  readonly threadEvents?: boolean;
+  /** Takes what the program prints through the stub, as some without a system do; by default it is printed. */
+  readonly onOutput?: (bytes: Uint8Array) => void;
+}
+
+const SIGKILL = 9;
+/** Bytes of the longest breakpoint instruction. */
+const LONGEST_TRAP = 8n;
+
+/**
+ * A process that a stub controls until it ends, or {@link RemoteTarget.detach}. Made on the main thread.
+ *
+ * Stubs stop and start all threads together: at an event all are stopped, and those that it is not about run on as soon as
+ * one is let run. Who reads or changes something while the process runs interrupts it for the time that takes. Children run
+ * free, without breakpoints. What can be thrown besides is a RemoteError, where the connection breaks.
+ */
+export class RemoteTarget implements ControlledProcess {
+  readonly pid: number;
+  readonly origin: Origin;
+  readonly facts: RemoteFacts;
+  readonly #stub: RemoteStub;
+  readonly #memory: RemoteMemory;
+  readonly #breakpoints: RemoteBreakpoints;
+  readonly #control: RemoteControl;
+  readonly #events = new EventQueue<TargetEvent | { readonly kind: "broken"; readonly error: RemoteError }>();
+  readonly #onExit = () => this.#leave();
+  #registers: RemoteRegisters | undefined;
+  #error: RemoteError | undefined;
+
+  private constructor(stub: RemoteStub, options: RemoteOptions) {
+    this.#stub = stub;
+    const { link } = stub;
+    const first = firstThread(stub);
+    this.pid = first.pid || first.tid;
+    this.#memory = new RemoteMemory(link, stub.packetSize);
+    this.#breakpoints = new RemoteBreakpoints(link, this.#memory);
+    const id = stub.hasProcesses ? `:${this.pid.toString(16)}` : "";
+    this.origin = link.ask(`qAttached${id}`) === "0" ? "spawn" : "attach";
+    const { architecture, registers } = stub.description();
+    if (registers.length > 0) this.#registers = new RemoteRegisters(link, registers);
+    const { onOutput = (bytes) => process.stdout.write(bytes) } = options;
+    this.#control = new RemoteControl(stub, {
+      pid: this.pid,
+      breakpoints: this.#breakpoints,
+      stopSignals: new Set(options.stopSignals),
+      model: () => this.facts.model(),
+      registers: (tid) => this.registers(tid),
+      setRegisters: (tid, changed) => this.setRegisters(tid, changed),
+      pcIn: (known) => this.#registerFile().pcIn(known, this.facts.model()),
+      emit: (event) => this.#emit(event),
+      output: onOutput,
+      forget: () => this.#forget(),
+      execed: () => this.#onExec(),
+      broken: (error) => this.#break(error),
+    });
+    this.facts = new RemoteFacts(
+      {
+        memory: { name: link.name, read: (address, length) => this.read(address, length) },
+        machine: machineOfArchitecture(architecture),
+        object: (name, annex) => this.#control.atRest(() => stub.object(name, annex)),
+      },
+      options,
+    );
+    if (options.threadEvents === true && stub.hasThreadEvents) link.ask("QThreadEvents:1");
+    process.once("exit", this.#onExit);
+  }
+
+  /**
+   * Connects to a stub, whose process is stopped then.
+   *
+   * @param address `HOST:PORT`; the path of a socket, with `unix:` or a slash before it; or `| COMMAND`, such as
+   * `| gdbserver - PROGRAM`, whose standard input and output are the connection
+   * @throws RemoteError if there is no stub, it does not answer, or it has no process
+   */
+  static async connect(address: string, options: RemoteOptions = {}): Promise<RemoteTarget> {
+    const stub = await RemoteStub.connect(address, options);
+    try {
+      return new RemoteTarget(stub, options);
+    } catch (error) {
+      stub.link.close();
+      throw error;
+    }
+  }
+
+  get hasEnded(): boolean {
+    return this.#control.hasEnded;
+  }
+
+  get threads(): readonly number[] {
+    return this.hasEnded ? [] : this.#control.atRest(() => this.#listThreads());
+  }
+
+  /** All, while the stub has them stopped. */
+  get stoppedThreads(): readonly number[] {
+    return this.#control.isStopped ? this.#listThreads() : [];
+  }
+
+  get breakpoints(): readonly bigint[] {
+    return this.#breakpoints.addresses;
+  }
+
+  /** The promise rejects with a RemoteError once the connection broke. */
+  async next(): Promise<TargetEvent> {
+    if (this.#error !== undefined) throw this.#error;
+    const event = await this.#events.next();
+    if (event.kind === "broken") throw event.error;
+    return event;
+  }
+
+  read(address: bigint, length: number): Uint8Array | undefined {
+    if (this.hasEnded) return undefined;
+    return this.#control.atRest(() => {
+      const bytes = this.#memory.read(address, length);
+      if (bytes !== undefined) this.#breakpoints.hide(address, bytes);
+      return bytes;
+    });
+  }
+
+  write(address: bigint, bytes: Uint8Array): boolean {
+    if (this.hasEnded) return false;
+    return this.#control.atRest(() => {
+      const end = address + BigInt(bytes.length);
+      const under = this.#breakpoints.addresses.filter((at) => at < end && at + LONGEST_TRAP > address);
+      return this.#breakpoints.without(under, this.facts.model(), () => this.#memory.write(address, bytes));
+    });
+  }
+
+  registers(tid: number): Registers | undefined {
+    if (!this.#control.isStopped || !this.#stub.select({ pid: this.pid, tid })) return undefined;
+    return this.#registerFile().get(tid, this.facts.model());
+  }
+
+  setRegisters(tid: number, registers: Registers): boolean {
+    if (!this.#control.isStopped || !this.#stub.select({ pid: this.pid, tid })) return false;
+    const { at } = this.#control.threads;
+    if (at.get(tid) !== registers.pc) at.delete(tid);
+    return this.#registerFile().set(tid, registers, this.facts.model());
+  }
+
+  insertBreakpoint(address: bigint): void {
+    if (this.hasEnded || this.#breakpoints.has(address)) return;
+    try {
+      this.#control.atRest(() => this.#breakpoints.insert(address, this.facts.model()));
+    } catch (error) {
+      if (!(error instanceof RemoteError) || error.code !== "RSP_REFUSED") throw error;
+      throw new HostError("HOST_UNSUPPORTED", "breakpoint", error.message);
+    }
+  }
+
+  removeBreakpoint(address: bigint): void {
+    if (this.hasEnded || !this.#breakpoints.has(address)) return;
+    this.#control.atRest(() => this.#breakpoints.remove(address, this.facts.model()));
+  }
+
+  continue(tid?: number): void {
+    if (this.hasEnded) return;
+    this.#control.threads.free(tid, () => this.threads);
+    this.#control.go();
+  }
+
+  step(tid: number): void {
+    if (this.hasEnded) return;
+    this.#control.threads.stepping.add(tid);
+    this.continue(tid);
+  }
+
+  dropSignal(tid: number): void {
+    this.#control.threads.signals.delete(tid);
+  }
+
+  stop(): void {
+    this.#control.interrupt();
+    this.#control.threads.holdAll();
+  }
+
+  kill(): void {
+    if (this.hasEnded) return;
+    this.#control.interrupt();
+    if (this.hasEnded) return;
+    const { link } = this.#stub;
+    if (link.ask(`vKill;${this.pid.toString(16)}`) !== "OK") link.send("k");
+    this.#emit({ kind: "exit", code: undefined, signal: SIGKILL });
+  }
+
+  detach(): void {
+    if (this.hasEnded) return;
+    this.#control.interrupt();
+    if (this.hasEnded) return;
+    const model = this.facts.model();
+    for (const address of this.#breakpoints.addresses) this.#breakpoints.remove(address, model);
+    this.#stub.link.demand(this.#stub.hasProcesses ? `D;${this.pid.toString(16)}` : "D", "detaching");
+    this.#emit({ kind: "detach" });
+  }
+
+  /** As {@link detach}. */
+  [Symbol.dispose](): void {
+    this.detach();
+  }
+
+  #listThreads(): number[] {
+    const threads = this.#stub.threads().filter(({ pid }) => pid === this.pid || pid === 0);
+    return threads.length === 0 ? [this.pid] : threads.map(({ tid }) => tid);
+  }
+
+  #registerFile(): RemoteRegisters {
+    this.#registers ??= new RemoteRegisters(this.#stub.link, plainRegisters(this.facts.model().machine));
+    return this.#registers;
+  }
+
+  #forget(): void {
+    this.#memory.forget();
+    this.#registers?.forget();
+  }
+
+  #onExec(): void {
+    this.#forget();
+    this.#breakpoints.forget();
+    this.facts.forget();
+    const { registers } = this.#stub.description();
+    this.#registers = registers.length > 0 ? new RemoteRegisters(this.#stub.link, registers) : undefined;
+  }
+
+  #emit(event: TargetEvent): void {
+    if (event.kind === "exit" || event.kind === "detach") this.#end();
+    this.#events.push(event);
+  }
+
+  #break(error: RemoteError): void {
+    this.#end();
+    this.#error = error;
+    this.#events.push({ kind: "broken", error });
+  }
+
+  #end(): void {
+    this.#control.end();
+    process.off("exit", this.#onExit);
+  }
+
+  /** This process exits: nobody is left to tell what can't be done. */
+  #leave(): void {
+    try {
+      this.detach();
+    } catch (error) {
+      if (!(error instanceof RemoteError)) throw error;
+    }
+  }
+}
+
+/** The thread that the stub says has stopped, or any. */
+function firstThread(stub: RemoteStub): ThreadId {
+  const answer = stub.link.ask("?");
+  const reply = parseStopReply(answer);
+  if (reply?.kind !== "stop") {
+    throw stub.link.error("RSP_BAD_REPLY", `${found(answer)}, expected a process that is stopped`);
+  }
+  return reply.thread ?? stub.threads()[0] ?? { pid: 1, tid: 1 };
+}
