@@ -63,6 +63,7 @@ export class LoadObject {
   readonly isProgram: boolean;
   readonly #host: LoadObjectHost;
   #headers: readonly ProgramHeader[] | undefined;
+  #segments: readonly LoadSegment[] | undefined;
   #image: { readonly elf: ElfFile | undefined } | undefined;
   #plt: Plt | undefined;
   #tls: number | undefined;
@@ -103,13 +104,14 @@ export class LoadObject {
 
   /** Its segments, by its headers in memory; none if these are damaged. */
   get segments(): readonly LoadSegment[] {
-    return this.#programHeaders
+    this.#segments ??= this.#programHeaders
       .filter(({ type }) => type === PT.PT_LOAD)
       .map(({ vaddr, memsz, flags }) => ({
         start: this.bias + vaddr,
         end: this.bias + vaddr + memsz,
         flags,
       }));
+    return this.#segments;
   }
 
   /** `rl_refname`: of a filter, the object that it stands for; otherwise empty. */

@@ -91,7 +91,9 @@ export class Rendezvous {
   /** Address of the first `r_debug`; 0 while there is none. */
   get #address(): bigint {
     if (this.#debug === 0n) {
-      this.#debug = debugAddress(this.#memory, this.#auxv, this.#layout) ?? this.#symbol("_r_debug") ?? 0n;
+      // The dynamic section of a program with many libraries is long.
+      const memory = new ReadAhead(this.#memory);
+      this.#debug = debugAddress(memory, this.#auxv, this.#layout) ?? this.#symbol("_r_debug") ?? 0n;
     }
     return this.#debug;
   }
