@@ -11,7 +11,7 @@ export function defineDts(command: Command): void {
         "information or in that of its separate debug file: for typed calls of a module or library.",
     )
     .usage("[OPTION]... FILE [NAME]...")
-    .argument("<file>", "an object file, module, shared library or executable")
+    .argument("<file>", "an object file, module, shared library, executable, or archive of object files")
     .argument("[name...]", "symbols to declare; all that are exported if there is none")
     .option("-o, --output <file>", "write to FILE, not to standard output")
     .option("--debug-dir <dir>", "look for separate debug files in DIR, not in /usr/lib/debug");

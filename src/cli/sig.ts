@@ -11,7 +11,10 @@ export function defineSig(command: Command): void {
         "information or in that of its separate debug file; or with --diff, what two versions of a file differ in.",
     )
     .usage("[OPTION]... FILE [NAME]...\n       bindery sig --diff [OPTION]... OLD NEW")
-    .argument("<file>", "an object file, shared library, kernel module or executable")
+    .argument(
+      "<file>",
+      "an object file, shared library, kernel module, executable, or archive of object files",
+    )
     .argument("[name...]", "symbols to show; all that are exported if there is none")
     .option("--diff", "say which exported symbols of OLD and NEW differ, and how")
     .option("--completions", "with --diff: a structure that is only declared is the same as any of its tag")
@@ -29,18 +32,21 @@ export function defineSig(command: Command): void {
         "what has no type that is known, as assembly, it is ----------------.",
       "What is exported":
         "Of a shared library its dynamic symbols; of a kernel module those of EXPORT_SYMBOL, if there are any; of other\n" +
-        "object files and of executables all global ones that are not hidden.",
+        "object files and of executables all global ones that are not hidden. Of an archive, libfoo.a, that of each member,\n" +
+        "or of one, libfoo.a(member.o). With --diff an archive has what its members export, wherever that is in it.",
       Differences:
         "A line for each symbol: + added, - removed, ! changed, with the first difference of the types behind it, and\n" +
         "? where a type is not known, which counts as none.",
       JSON:
         'An object: "file", "debugFile" and "symbols" [ { "name", "kind", "signature", "declaration" } ], with --text also\n' +
-        '"text" and "definitions" { digest: text }; a signature is 16 hexadecimal digits, 8 with --inferno, or null. With\n' +
-        '--diff: "old", "new" and "changes" [ { "name", "change", "before", "after", "difference" } ].',
+        '"text" and "definitions" { digest: text }; a signature is 16 hexadecimal digits, 8 with --inferno, or null. Of an\n' +
+        "archive an array with such an object for each member that has one of the symbols. With --diff an object:\n" +
+        '"old", "new" and "changes" [ { "name", "change", "before", "after", "difference" } ].',
       Examples: [
         ["bindery sig plugin.o", "what the plug-in exports"],
         ["bindery sig libz.so.1 deflate inflate", "two functions, with its debug file installed"],
         ["bindery sig --diff libfoo.so.1.0 libfoo.so.1.1", "whether programs have to be compiled again"],
+        ["bindery sig --diff old/libfoo.a libfoo.a", "the same of a static library"],
         ["bindery sig --text a.o f | tail -1 | tr -d '\\n' | sha256sum", "the signature, made by hand"],
       ],
       "Exit status": [

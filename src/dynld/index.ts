@@ -110,7 +110,8 @@ export {
   signatureText,
 } from "./signature/signature.ts";
 export { encodeTypes, TypeTable } from "./signature/table.ts";
-export { type TypedExport, TypedFile } from "./signature/typed-file.ts";
+export { openTyped, TypedArchive, type UnreadMember } from "./signature/typed-archive.ts";
+export { type TypedExport, TypedFile, type TypedSource } from "./signature/typed-file.ts";
 export type { ReadCallback, SeekCallback } from "./stream.ts";
 export { formatSymbolTable, parseSymbolTable } from "./symbol-table.ts";
 export {

@@ -1,11 +1,13 @@
 /** Writes TypeScript declarations of one file. */
 import { writeFileSync } from "node:fs";
 import type { TypedSymbol } from "../../dynld/ctype/symbol-types.ts";
-import { TypedFile } from "../../dynld/signature/typed-file.ts";
+import { openTyped } from "../../dynld/signature/typed-archive.ts";
+import type { TypedSource } from "../../dynld/signature/typed-file.ts";
 import { typeScriptDeclarations } from "../../dynld/typescript/declarations.ts";
 import { HostError } from "../../errors.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../help.ts";
 import { describe, Output } from "../output.ts";
+import { filesOf, tellIfUntyped, tellUnread } from "../typed-files.ts";
 
 /** What `bindery dts` was asked for. */
 export interface DtsOptions {
@@ -20,12 +22,14 @@ export async function writeDeclarations(
   { output, debugDir }: DtsOptions,
 ): Promise<number> {
   try {
-    using file = await TypedFile.open(path, debugDir === undefined ? {} : { debugDirectories: [debugDir] });
-    if (file.types === undefined) {
-      process.stderr.write(`bindery: ${path}: has no debug information, and no debug file of it was found\n`);
+    using opened = await openTyped(path, debugDir === undefined ? {} : { debugDirectories: [debugDir] });
+    if (!tellUnread(opened)) return EXIT_FAILURE;
+    const files = filesOf(opened);
+    if (files.every(({ types }) => types === undefined)) {
+      for (const file of files) tellIfUntyped(file);
       return EXIT_FAILURE;
     }
-    const { text } = typeScriptDeclarations(path, symbolsOf(file, names));
+    const { text } = typeScriptDeclarations(path, symbolsOf(opened, names));
     if (output === undefined) {
       const out = new Output();
       out.write(text);
@@ -38,7 +42,7 @@ export async function writeDeclarations(
   }
 }
 
-function* symbolsOf(file: TypedFile, names: readonly string[]): IterableIterator<TypedSymbol> {
+function* symbolsOf(file: TypedSource, names: readonly string[]): IterableIterator<TypedSymbol> {
   const wanted = names.length === 0 ? file.exports : names.map((name) => file.exported(name));
   for (const exported of wanted) {
     const typed = file.typeOf(exported);

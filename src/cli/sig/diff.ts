@@ -3,10 +3,11 @@
 import type { TypeDifference } from "../../dynld/signature/compare.ts";
 import { diffExports, type ExportChange } from "../../dynld/signature/diff.ts";
 import { sentence } from "../../dynld/signature/explain.ts";
-import { TypedFile } from "../../dynld/signature/typed-file.ts";
+import { openTyped } from "../../dynld/signature/typed-archive.ts";
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from "../help.ts";
 import { jsonPieces } from "../json.ts";
 import { describe, Output } from "../output.ts";
+import { filesOf, tellIfUntyped, tellUnread } from "../typed-files.ts";
 import { findOptions, type SigOptions } from "./options.ts";
 
 /** Compares two files. @returns the exit status, which is that of diff(1) */
@@ -14,21 +15,18 @@ export async function showDifferences(before: string, after: string, options: Si
   const output = new Output();
   let current = before;
   try {
-    using old = await TypedFile.open(before, findOptions(options));
+    using old = await openTyped(before, findOptions(options));
     current = after;
-    using now = await TypedFile.open(after, findOptions(options));
-    for (const { path, types, exports } of [old, now]) {
-      if (types === undefined && exports.length > 0)
-        process.stderr.write(
-          `bindery: ${path}: has no debug information, and no debug file of it was found\n`,
-        );
-    }
+    using now = await openTyped(after, findOptions(options));
+    const isWhole = [old, now].map(tellUnread).every((whole) => whole);
+    for (const file of [old, now].flatMap(filesOf)) if (file.exports.length > 0) tellIfUntyped(file);
     const changes = [...diffExports(old, now, { completions: options.completions === true })];
     if (options.json === true) {
       for (const piece of jsonPieces({ old: before, new: after, changes })) output.write(piece);
       output.line("");
     } else for (const change of changes) for (const line of linesOf(change)) output.line(line);
     output.flush();
+    if (!isWhole) return EXIT_USAGE;
     return changes.some(({ change }) => change !== "unchecked") ? EXIT_FAILURE : EXIT_OK;
   } catch (error) {
     output.flush();

@@ -1,12 +1,15 @@
 /** Prints the signatures of one file. */
 import { symbolDeclaration } from "../../dynld/ctype/declaration.ts";
 import type { TypedSymbol } from "../../dynld/ctype/symbol-types.ts";
+import type { ExportedSymbol } from "../../dynld/signature/exported.ts";
 import { infernoSignature } from "../../dynld/signature/inferno.ts";
 import { fullText, groupsOf, signatureText } from "../../dynld/signature/signature.ts";
-import { TypedFile } from "../../dynld/signature/typed-file.ts";
+import { openTyped } from "../../dynld/signature/typed-archive.ts";
+import type { TypedFile, TypedSource } from "../../dynld/signature/typed-file.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../help.ts";
 import { jsonPieces } from "../json.ts";
 import { describe, Output } from "../output.ts";
+import { filesOf, isSeveral, tellIfUntyped, tellUnread } from "../typed-files.ts";
 import { findOptions, type SigOptions } from "./options.ts";
 
 /** What is shown of a symbol. */
@@ -19,7 +22,7 @@ interface Row {
   readonly definitions?: Readonly<Record<string, string>>;
 }
 
-/** Shows the signatures of a file's exports. @returns the exit status */
+/** Shows the signatures of what a file exports, or the members of an archive. @returns the exit status */
 export async function showSignatures(
   path: string,
   names: readonly string[],
@@ -32,17 +35,30 @@ export async function showSignatures(
   };
   const output = new Output();
   try {
-    using file = await TypedFile.open(path, findOptions(options));
-    const rows = rowsOf(file, names, options, fail);
+    using opened = await openTyped(path, findOptions(options));
+    const wanted = names.length === 0 ? undefined : wantedOf(opened, names, fail);
+    const listings = Array.from(filesOf(opened), (file) => ({
+      file,
+      exports: wanted === undefined ? file.exports : exportsNamed(file, wanted),
+    })).filter(({ exports }) => exports.length > 0 || !isSeveral(opened));
     if (options.json === true) {
-      const document = { file: path, debugFile: file.debugPath ?? null, symbols: [...rows] };
-      for (const piece of jsonPieces(document)) output.write(piece);
+      const documents = listings.map(({ file, exports }) => ({
+        file: file.path,
+        debugFile: file.debugPath ?? null,
+        symbols: [...rowsOf(file, exports, options, fail)],
+      }));
+      for (const piece of jsonPieces(isSeveral(opened) ? documents : documents[0])) output.write(piece);
       output.line("");
-    } else for (const row of rows) output.line(lineOf(row, options));
-    if (file.types === undefined) {
-      process.stderr.write(`bindery: ${path}: has no debug information, and no debug file of it was found\n`);
-      status = EXIT_FAILURE;
+    } else {
+      for (const { file, exports } of listings) {
+        if (isSeveral(opened)) output.line(`\nFile: ${file.path}`);
+        for (const row of rowsOf(file, exports, options, fail)) output.line(lineOf(row, options));
+      }
     }
+    output.flush();
+    const isRead = tellUnread(opened);
+    const isTyped = listings.map(({ file }) => tellIfUntyped(file)).every((typed) => typed);
+    if (!isRead || !isTyped) status = EXIT_FAILURE;
   } catch (error) {
     fail(error);
   }
@@ -50,17 +66,37 @@ export async function showSignatures(
   return status;
 }
 
+/** The names that there are. */
+function wantedOf(
+  opened: TypedSource,
+  names: readonly string[],
+  fail: (error: unknown) => void,
+): readonly string[] {
+  return names.filter((name) => {
+    try {
+      return opened.exported(name).name === name;
+    } catch (error) {
+      fail(error);
+      return false;
+    }
+  });
+}
+
+function exportsNamed({ exports }: TypedFile, names: readonly string[]): readonly ExportedSymbol[] {
+  const byName = new Map(exports.map((one) => [one.name, one]));
+  return names.map((name) => byName.get(name)).filter((one) => one !== undefined);
+}
+
 function* rowsOf(
   file: TypedFile,
-  names: readonly string[],
+  exports: readonly ExportedSymbol[],
   options: SigOptions,
   fail: (error: unknown) => void,
 ): IterableIterator<Row> {
-  for (const exported of names.length === 0 ? file.exports : names) {
+  for (const exported of exports) {
+    const { name, kind } = exported;
     try {
-      const found = typeof exported === "string" ? file.exported(exported) : exported;
-      const { name, kind } = found;
-      const typed = file.typeOf(found);
+      const typed = file.typeOf(exported);
       if (typed === undefined) yield { name, kind, signature: null, declaration: null };
       else yield { name, kind, ...signed(file, typed, options) };
     } catch (error) {

@@ -5,7 +5,7 @@ import { compareNames } from "../dynsym.ts";
 import type { CompareOptions, TypeDifference } from "./compare.ts";
 import { explainMismatch } from "./explain.ts";
 import type { ExportedSymbol } from "./exported.ts";
-import type { TypedFile } from "./typed-file.ts";
+import type { TypedSource } from "./typed-file.ts";
 
 /** What became of an exported symbol. `unchecked` is there in both, and the type is not known in one or both. */
 export type ExportChangeKind = "removed" | "added" | "changed" | "unchecked";
@@ -22,12 +22,12 @@ export interface ExportChange {
 }
 
 /**
- * Compares what two files export, by signature and then by type, in the order of the names.
+ * Compares what two files or archives export, by signature and then by type, in the order of the names.
  * @throws ElfError, DwarfError, DynldError DYNLD_BAD_TYPE
  */
 export function* diffExports(
-  before: TypedFile,
-  after: TypedFile,
+  before: TypedSource,
+  after: TypedSource,
   options: CompareOptions = {},
 ): IterableIterator<ExportChange> {
   const old = new Map(before.exports.map((one) => [one.name, one]));
@@ -39,7 +39,7 @@ export function* diffExports(
   }
 }
 
-type Side = readonly [TypedFile, ExportedSymbol | undefined];
+type Side = readonly [TypedSource, ExportedSymbol | undefined];
 
 function compareExport(
   name: string,

@@ -9,7 +9,8 @@ import {
 } from "../../dwfl/find/find.ts";
 import type { ElfFile } from "../../elf/file.ts";
 import { DynldError } from "../../errors.ts";
-import { type OpenedElf, openElf } from "../../host/file.ts";
+import { openElf } from "../../host/file.ts";
+import { closestNames } from "../closest.ts";
 import { SymbolTypes, type TypedSymbol } from "../ctype/symbol-types.ts";
 import { type ExportedSymbol, exportedSymbols } from "./exported.ts";
 import { Signatures, type SignedSymbol } from "./signature.ts";
@@ -20,25 +21,47 @@ export interface TypedExport extends ExportedSymbol {
   readonly typed: TypedSymbol | undefined;
 }
 
+/** What exports symbols that have types: a file, or an archive of some. */
+export interface TypedSource extends Disposable {
+  /** What messages call it. */
+  readonly path: string;
+  /** What it exports, sorted by name, each name once. @throws ElfError */
+  readonly exports: readonly ExportedSymbol[];
+  /** An exported symbol by name. @throws DynldError DYNLD_UNDEFINED_SYMBOL */
+  exported(name: string): ExportedSymbol;
+  /** The type of one of {@link exports}; `undefined` where debug information does not tell it. @throws DwarfError */
+  typeOf(exported: ExportedSymbol): TypedSymbol | undefined;
+  /** The signature of a symbol that {@link typeOf} gave. @throws DynldError DYNLD_BAD_TYPE, DwarfError */
+  signature(symbol: TypedSymbol): SignedSymbol;
+  /** Lets go of what it opened. Twice is harmless. */
+  close(): void;
+}
+
+/** A file that is open. */
+interface OpenFile {
+  readonly elf: ElfFile;
+  close(): void;
+}
+
 /**
  * An ELF file whose symbols have types. Owns the files that it opened; types that were read of it are of no use once it is
  * closed.
  */
-export class TypedFile implements Disposable {
+export class TypedFile implements TypedSource {
   readonly path: string;
   readonly elf: ElfFile;
   /** Where the debug information is; `undefined` when there is none. */
   readonly debugPath: string | undefined;
   readonly types: SymbolTypes | undefined;
   readonly #signatures: Signatures;
-  readonly #opened: readonly OpenedElf[];
+  readonly #opened: readonly OpenFile[];
   readonly #companions: Companions | undefined;
   #exports: readonly ExportedSymbol[] | undefined;
 
   private constructor(
     path: string,
-    opened: OpenedElf,
-    debug: OpenedElf | undefined,
+    opened: OpenFile,
+    debug: OpenFile | undefined,
     debugPath: string | undefined,
   ) {
     const source = debug ?? (hasTypes(opened.elf) ? opened : undefined);
@@ -82,7 +105,12 @@ export class TypedFile implements Disposable {
     }
   }
 
-  static #with(path: string, opened: OpenedElf, debugPath: string | undefined): TypedFile {
+  /** A file that is open, as a member of an archive is; who opened it closes it. @param path what messages call it */
+  static of(path: string, elf: ElfFile): TypedFile {
+    return new TypedFile(path, { elf, close: () => {} }, undefined, undefined);
+  }
+
+  static #with(path: string, opened: OpenFile, debugPath: string | undefined): TypedFile {
     const debug = debugPath === undefined ? undefined : openElf(debugPath);
     return new TypedFile(path, opened, debug, debugPath);
   }
@@ -126,11 +154,7 @@ export class TypedFile implements Disposable {
 
   /** An exported symbol by name. @throws DynldError DYNLD_UNDEFINED_SYMBOL */
   exported(name: string): ExportedSymbol {
-    const found = this.exports.find((one) => one.name === name);
-    if (found !== undefined) return found;
-    throw new DynldError("DYNLD_UNDEFINED_SYMBOL", { file: this.path }, `${name}: is not exported`, {
-      symbol: name,
-    });
+    return exportedOf(this, name);
   }
 
   /** Closes the files. Closing twice is harmless. */
@@ -143,6 +167,22 @@ export class TypedFile implements Disposable {
   [Symbol.dispose](): void {
     this.close();
   }
+}
+
+/** An export by name. @throws DynldError DYNLD_UNDEFINED_SYMBOL, with the closest names that there are */
+export function exportedOf(
+  { path, exports }: Pick<TypedSource, "path" | "exports">,
+  name: string,
+): ExportedSymbol {
+  const found = exports.find((one) => one.name === name);
+  if (found !== undefined) return found;
+  const close = closestNames(
+    name,
+    exports.map((one) => one.name),
+  );
+  const has = close.length === 0 ? "" : `; there is ${close.join(", ")}`;
+  const what = `${name}: is not exported${has}`;
+  throw new DynldError("DYNLD_UNDEFINED_SYMBOL", { file: path }, what, { symbol: name });
 }
 
 /**
