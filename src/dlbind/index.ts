@@ -8,6 +8,7 @@ export type { BoundSymbol } from "./binder.ts";
 export type { ThreadBlock } from "./layout.ts";
 export { LiveObject, type LiveThreads, type Usage } from "./library.ts";
 export { jitdumpPath } from "./notify/perf.ts";
+export type { DebugFile } from "./notify/publisher.ts";
 export type { BindOptions, CreateOptions, PerfOutput, Unwind } from "./options.ts";
 export {
   type AddressInfo,

@@ -28,7 +28,7 @@ import { Binder, type BoundSymbol } from "./binder.ts";
 import { verdefSize } from "./image.ts";
 import { layOut, THREAD_WORDS } from "./layout.ts";
 import { LiveMemory } from "./memory.ts";
-import { Publisher } from "./notify/publisher.ts";
+import { type DebugFile, Publisher } from "./notify/publisher.ts";
 import {
   type BindOptions,
   type CreateOptions,
@@ -278,9 +278,9 @@ export class LiveObject {
   /**
    * Has {@link publish} tell debuggers by object files of the caller's, which say where everything lies, and by nothing
    * else: for an object that does not change any more. To be called before the first publish.
-   * @param files ELF files with absolute section addresses; copied at the publish
+   * @param files ELF files with absolute section addresses, written now
    */
-  describe(files: readonly Uint8Array[]): void {
+  describe(files: readonly DebugFile[]): void {
     this.#memory.checkLive();
     this.#publisher.describe(files);
   }
@@ -351,6 +351,7 @@ export class LiveObject {
           "by another library's relocation, which ties it to who asked",
       );
     }
+    this.#publisher.close();
     this.#memory.close();
     this.#threadImage?.close();
     contents.close();

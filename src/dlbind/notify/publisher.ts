@@ -7,7 +7,7 @@
  * any more, the snapshots go and the entry comes back. Data is told of in snapshots always: one entry over the live
  * tables has one section, and that is the text.
  */
-import { copyTo, free, malloc } from "../../host/memory.ts";
+import { free, malloc, viewOf } from "../../host/memory.ts";
 import type { NameListener } from "../binder.ts";
 import { storeTableSizes } from "../image.ts";
 import type { LiveMemory } from "../memory.ts";
@@ -19,6 +19,20 @@ import { PerfFeed } from "./perf.ts";
 import { type CodeEntry, ENTRY_SIZE, entryAt, Registrar } from "./registrar.ts";
 import { standingSpan, updateStanding, writeStanding } from "./standing.ts";
 
+/** An object file that is written where it is to lie. */
+export interface DebugFile {
+  /** Bytes; more than 0. */
+  readonly size: number;
+  /** Writes all of it, and keeps nothing of the bytes that it is given. */
+  readonly write: (bytes: Uint8Array) => void;
+}
+
+/** An object file in native memory, behind its entry. */
+interface Description {
+  readonly entry: CodeEntry;
+  readonly size: number;
+}
+
 export class Publisher implements NameListener {
   readonly #tables: LiveTables;
   readonly #memory: LiveMemory;
@@ -29,8 +43,9 @@ export class Publisher implements NameListener {
   /** True while functions are told of by the log, false while by the standing entry. */
   #logsText = false;
   /** Object files that tell of everything, in the place of the log and the standing entry. */
-  #described: readonly Uint8Array[] | undefined;
-  #descriptions: CodeEntry[] = [];
+  #isDescribed = false;
+  #descriptions: readonly Description[] = [];
+  #areListed = false;
 
   constructor(tables: LiveTables, memory: LiveMemory, perf: readonly PerfOutput[]) {
     this.#tables = tables;
@@ -40,12 +55,13 @@ export class Publisher implements NameListener {
   }
 
   /** From the next {@link publish} on, debuggers are told by these object files, as they are, and by nothing else. */
-  describe(files: readonly Uint8Array[]): void {
-    this.#described = files;
+  describe(files: readonly DebugFile[]): void {
+    this.#isDescribed = true;
+    this.#descriptions = files.map(storeFile);
   }
 
   bound(slot: number): void {
-    const isLogged = this.#described === undefined && (this.#logsText || !this.#isText(slot));
+    const isLogged = !this.#isDescribed && (this.#logsText || !this.#isText(slot));
     if (isLogged) this.#log.add(slot);
     this.#perf?.add(slot);
   }
@@ -70,7 +86,7 @@ export class Publisher implements NameListener {
     storeTableSizes(headers, layout, symbols.end, names.end);
     this.#perf?.publish();
     this.#registrar ??= Registrar.acquire();
-    if (this.#described !== undefined) this.#publishDescriptions(this.#registrar, this.#described);
+    if (this.#isDescribed) this.#listDescriptions(this.#registrar);
     // The symbols of an object that was made for an address don't count from its start, as the standing entry says.
     else if (this.#registrar.isListening || this.#tables.layout.origin !== 0n)
       this.#publishToListener(this.#registrar);
@@ -81,24 +97,29 @@ export class Publisher implements NameListener {
   /** Takes everything back that debuggers were given; a later {@link publish} gives it anew. */
   withdraw(): void {
     if (this.#registrar === undefined) return;
-    for (const entry of this.#descriptions) drop(this.#registrar, entry);
-    this.#descriptions = [];
-    this.#restartLog(this.#registrar);
-    this.#dropStanding(this.#registrar);
+    if (this.#areListed) for (const { entry } of this.#descriptions) this.#registrar.unregister(entry);
+    this.#areListed = false;
+    if (!this.#isDescribed) {
+      this.#restartLog(this.#registrar);
+      this.#dropStanding(this.#registrar);
+    }
     this.#registrar.refresh();
     this.#registrar.release();
     this.#registrar = undefined;
   }
 
-  #publishDescriptions(registrar: Registrar, files: readonly Uint8Array[]): void {
-    if (this.#descriptions.length > 0) return;
-    for (const file of files) {
-      const address = malloc(ENTRY_SIZE + file.length);
-      copyTo(address + BigInt(ENTRY_SIZE), file);
-      const entry = entryAt(address);
-      this.#descriptions.push(entry);
-      registrar.register(entry, address + BigInt(ENTRY_SIZE), file.length);
+  /** Gives back what {@link describe} took; {@link withdraw} comes before. */
+  close(): void {
+    for (const { entry } of this.#descriptions) free(entry.address);
+    this.#descriptions = [];
+  }
+
+  #listDescriptions(registrar: Registrar): void {
+    if (this.#areListed) return;
+    for (const { entry, size } of this.#descriptions) {
+      registrar.register(entry, entry.address + BigInt(ENTRY_SIZE), size);
     }
+    this.#areListed = true;
   }
 
   #publishToListener(registrar: Registrar): void {
@@ -149,4 +170,16 @@ export class Publisher implements NameListener {
 function drop(registrar: Registrar, entry: CodeEntry): void {
   registrar.unregister(entry);
   free(entry.address);
+}
+
+/** Stores an object file behind an entry for it. */
+function storeFile({ size, write }: DebugFile): Description {
+  const address = malloc(ENTRY_SIZE + size);
+  try {
+    write(new Uint8Array(viewOf(address + BigInt(ENTRY_SIZE), size)));
+  } catch (error) {
+    free(address);
+    throw error;
+  }
+  return { entry: entryAt(address), size };
 }

@@ -1,23 +1,37 @@
 /**
- * What debuggers are told of a module: its relocatable files as they are, with the addresses that their sections were
- * given. A debugger relocates the debug information itself, of the units that it looks at.
+ * What debuggers are told of a module: relocatable files as they came, with the addresses that their sections were given. A debugger relocates the debug information itself, of the units that it looks at.
  * [Debugging with GDB, "JIT Compilation Interface"]
  */
 import { SHF, SHN, SHT } from "../../elf/constants/section.ts";
 import { PF, PT } from "../../elf/constants/segment.ts";
+import type { ElfSection } from "../../elf/section.ts";
 import type { LinkInput } from "./input.ts";
 import type { ModuleLink, SegmentAddresses, SegmentBytes } from "./link.ts";
+import type { Piece } from "./sections.ts";
 import { ORIGIN } from "./symbols.ts";
+
+/** An object file that is written where it is to lie. */
+export interface DebugFile {
+  /** Bytes. */
+  readonly size: number;
+  /** Writes all of it. */
+  readonly write: (bytes: Uint8Array) => void;
+}
 
 /** Fields of `Elf64_Ehdr`, `Elf64_Shdr` and `Elf64_Sym`, and sizes of records. */
 const E_PHOFF = 32;
+const E_SHOFF = 40;
 const E_PHENTSIZE = 54;
 const E_PHNUM = 56;
 const SH_TYPE = 4;
 const SH_FLAGS = 8;
 const SH_ADDR = 16;
+const SH_OFFSET = 24;
+const SH_SIZE = 32;
 const ST_SHNDX = 6;
 const ST_VALUE = 8;
+const EHDR_SIZE = 64;
+const SHDR_SIZE = 64;
 const PHDR_SIZE = 56;
 
 /** A segment of the object file. */
@@ -29,53 +43,98 @@ interface Segment {
   readonly size: number;
 }
 
-/** The object file that tells of one input, of an ELF64 little-endian machine. */
+/** A section of the object file: what its header says, and what it holds. */
+interface Part {
+  readonly index: number;
+  readonly type: number;
+  readonly flags: number;
+  readonly address: number;
+  /** Where it begins in the file. */
+  readonly offset: number;
+  readonly size: number;
+  readonly contents: Uint8Array | undefined;
+}
+
+/**
+ * The object file that tells of one input, of an ELF64 little-endian machine: its debug information, symbols and frames.
+ * Of what is loaded only the headers are there; what it holds is in memory, and may be another thing than in the file by now.
+ */
 export function debugObject(
   link: ModuleLink,
   input: LinkInput,
   bytes: SegmentBytes,
   at: SegmentAddresses,
-): Uint8Array {
-  const end = (input.bytes.length + 7) & ~7;
-  const frames = input.sections.filter((section) => section.label === ".eh_frame").length;
-  const out = new Uint8Array(end + (1 + frames) * PHDR_SIZE);
-  out.set(input.bytes);
-  const view = new DataView(out.buffer);
-  const { shoff, shentsize } = input.elf.header;
-  const header = (index: number): number => shoff + index * shentsize;
-  const pieces = link.sections.pieceOf.get(input);
+): DebugFile {
   // lldb gives the sections of a file without segments addresses of its own.
   const segments: Segment[] = [
     { flags: PF.PF_R | PF.PF_X, offset: 0, address: at.text, size: link.size.text },
   ];
-  for (const section of input.sections) {
-    const place = header(section.index);
-    const piece = link.sections.pieces[pieces?.[section.index] ?? -1];
-    if (piece === undefined || piece.segment === "threads") {
-      // Of what is not there nothing is known: no debugger shall look for it at 0.
-      view.setUint32(place + SH_FLAGS, section.flags & ~SHF.SHF_ALLOC, true);
-      continue;
+  let end = EHDR_SIZE;
+  const take = (size: number): number => {
+    const offset = end;
+    end += (size + 7) & ~7;
+    return offset;
+  };
+  const headers = take(input.sections.length * SHDR_SIZE);
+  const parts = input.sections.map((section): Part => {
+    const { index, type, flags } = section;
+    const piece = pieceOf(link, input, index);
+    if (piece !== undefined && piece.segment !== "threads") {
+      const address = link.addressOf(piece);
+      const { size } = piece;
+      const place = { index, flags, address, size };
+      if (piece.part !== "frames") return { ...place, type: SHT.SHT_NOBITS, offset: 0, contents: undefined };
+      // gdb relocates frames, lldb does not; so they are given as they run. And gdb wants them in a segment.
+      const offset = take(size);
+      segments.push({ flags: PF.PF_R, offset, address, size });
+      const contents = bytes.rodata.subarray(piece.offset, piece.offset + size);
+      return { ...place, type, offset, contents };
     }
-    const address = link.addressOf(piece);
-    view.setBigUint64(place + SH_ADDR, BigInt(address), true);
-    if (piece.part !== "frames") {
-      // What it holds is in memory, and may be another thing than in the file by now.
-      view.setUint32(place + SH_TYPE, SHT.SHT_NOBITS, true);
-      continue;
+    // Of what is not there nothing is known: no debugger shall look for it at 0.
+    const head = { index, flags: flags & ~SHF.SHF_ALLOC, address: 0 };
+    if (!isTold(link, input, section)) {
+      return { ...head, type: SHT.SHT_NULL, offset: 0, size: 0, contents: undefined };
     }
-    // gdb relocates frames, lldb does not; so they are given as they run. And gdb wants them in a segment.
-    segments.push({ flags: PF.PF_R, offset: section.offset, address, size: piece.size });
-    out.set(bytes.rodata.subarray(piece.offset, piece.offset + piece.size), section.offset);
-    for (const records of input.elf.relocationSectionsOf(section.index)) {
-      view.setUint32(header(records.index) + SH_TYPE, SHT.SHT_PROGBITS, true);
-    }
-  }
-  placeCommons(link, input, view);
-  for (const [index, segment] of segments.entries()) putSegment(view, end + index * PHDR_SIZE, segment);
-  view.setBigUint64(E_PHOFF, BigInt(end), true);
-  view.setUint16(E_PHENTSIZE, PHDR_SIZE, true);
-  view.setUint16(E_PHNUM, segments.length, true);
-  return out;
+    const contents = section.rawBytes();
+    return { ...head, type, offset: take(contents.length), size: contents.length, contents };
+  });
+  const table = take(segments.length * PHDR_SIZE);
+  const write = (out: Uint8Array): void => {
+    const view = new DataView(out.buffer, out.byteOffset, out.byteLength);
+    const { header, image } = input.elf;
+    out.set(image.read(0, EHDR_SIZE, "ELF header"));
+    view.setBigUint64(E_SHOFF, BigInt(headers), true);
+    view.setBigUint64(E_PHOFF, BigInt(table), true);
+    view.setUint16(E_PHENTSIZE, PHDR_SIZE, true);
+    view.setUint16(E_PHNUM, segments.length, true);
+    out.set(image.read(header.shoff, parts.length * SHDR_SIZE, "section headers"), headers);
+    for (const part of parts) putPart(out, view, headers + part.index * SHDR_SIZE, part);
+    placeCommons(link, input, view, parts);
+    for (const [index, segment] of segments.entries()) putSegment(view, table + index * PHDR_SIZE, segment);
+  };
+  return { size: end, write };
+}
+
+function pieceOf(link: ModuleLink, input: LinkInput, index: number): Piece | undefined {
+  return link.sections.pieces[link.sections.pieceOf.get(input)?.[index] ?? -1];
+}
+
+/** Whether a debugger has use for a section that is not loaded: records are for what is not loaded, too. */
+function isTold(link: ModuleLink, input: LinkInput, section: ElfSection): boolean {
+  const { type, info } = section;
+  if (section.hasFlags(SHF.SHF_ALLOC) || type === SHT.SHT_NOBITS || type === SHT.SHT_GROUP) return false;
+  if (type !== SHT.SHT_RELA && type !== SHT.SHT_REL) return true;
+  const target = input.sections[info];
+  return target?.hasFlags(SHF.SHF_ALLOC) === false && pieceOf(link, input, info) === undefined;
+}
+
+function putPart(out: Uint8Array, view: DataView, header: number, part: Part): void {
+  view.setUint32(header + SH_TYPE, part.type, true);
+  view.setUint32(header + SH_FLAGS, part.flags, true);
+  view.setBigUint64(header + SH_ADDR, BigInt(part.address), true);
+  view.setBigUint64(header + SH_OFFSET, BigInt(part.offset), true);
+  if (part.index > 0) view.setBigUint64(header + SH_SIZE, BigInt(part.size), true);
+  if (part.contents !== undefined) out.set(part.contents, part.offset);
 }
 
 function putSegment(view: DataView, at: number, { flags, offset, address, size }: Segment): void {
@@ -90,9 +149,14 @@ function putSegment(view: DataView, at: number, { flags, offset, address, size }
 }
 
 /** Common symbols have no section that says where they are. */
-function placeCommons({ symbols }: ModuleLink, input: LinkInput, view: DataView): void {
+function placeCommons(
+  { symbols }: ModuleLink,
+  input: LinkInput,
+  view: DataView,
+  parts: readonly Part[],
+): void {
   const { symtab } = input;
-  const table = input.sections[input.symtabIndex];
+  const table = parts[input.symtabIndex];
   const ids = symbols.ids.get(input);
   if (symtab === undefined || table === undefined || ids === undefined) return;
   for (let i = input.firstGlobal; i < symtab.length; i++) {
