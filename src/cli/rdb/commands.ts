@@ -1,10 +1,10 @@
 /** The commands of `bindery rdb`, and the help on them. */
 import { readFileSync } from "node:fs";
-import { BinderyError } from "../../errors.ts";
-import type { Breakpoint, BreakpointPlace } from "../../rtld/index.ts";
-import { type AddressTerm, type Arguments, CommandError } from "./parse.ts";
+import { deleteBreakpoints, listBreakpoints, setBreakpoint } from "./breakpoints.ts";
+import { print, threads } from "./inspect.ts";
+import { type Arguments, CommandError } from "./parse.ts";
 import type { Session } from "./session.ts";
-import { frameLines, hex, linkMapLines, mappingLines, memoryLines, registerLines } from "./text.ts";
+import { frameLines, hex, linkMapLines, mappingLines } from "./text.ts";
 
 /** One command. */
 export interface RdbCommand {
@@ -18,9 +18,8 @@ export interface RdbCommand {
   readonly run: (session: Session, args: Arguments) => void | Promise<void>;
 }
 
-/** Instructions and units that are shown if nobody says how many. */
+/** Instructions that are shown if nobody says how many. */
 const SOME_INSTRUCTIONS = 10;
-const SOME_WORDS = 4;
 /** Most frames that `where` shows. */
 const MOST_FRAMES = 1000;
 
@@ -185,7 +184,7 @@ export const COMMANDS: readonly RdbCommand[] = [
     usage: "ADDRESS [COUNT [FORMAT]] | $NAME",
     summary: "show memory or registers",
     details: [
-      `COUNT units, by default ${SOME_WORDS}. FORMAT is X for words of four bytes, b for bytes, s for a string.`,
+      "COUNT units, by default 4. FORMAT is X for words of four bytes, b for bytes, s for a string.",
       "$regs are all registers, $rip and so on are one.",
     ],
     run: print,
@@ -249,107 +248,6 @@ export const COMMANDS: readonly RdbCommand[] = [
   },
 ];
 
-function listBreakpoints(session: Session): void {
-  const { breakpoints } = session.debugger;
-  session.print(breakpoints.length === 0 ? "no active breakpoints." : "active breakpoints:");
-  for (const { address, text } of breakpoints) {
-    const where = address === undefined ? "pending" : hex(address).padEnd(14);
-    const what = address === undefined ? text : session.names.of(address) + session.names.line(address);
-    session.print(`\t${where} - ${what}`);
-  }
-}
-
-function setBreakpoint(session: Session, args: Arguments): void {
-  const line = args.take("line");
-  const place = line === undefined ? placeOf(session, args.address()) : undefined;
-  args.end();
-  session.needProcess();
-  if (place !== undefined) {
-    report(session, session.debugger.setBreakpoint(place));
-    return;
-  }
-  const { file, line: number } = line?.value ?? { file: "", line: 0 };
-  const addresses = session.debugger.code.linesAt(file, number);
-  if (addresses.length === 0) throw new CommandError(`break: no code is of ${file}:${number}`);
-  for (const offset of addresses)
-    report(session, session.debugger.setBreakpoint({ symbol: undefined, offset }));
-}
-
-function report(session: Session, { address, text }: Breakpoint): void {
-  if (address === undefined) {
-    session.print(`break point pending: ${text} is not loaded yet`);
-  } else {
-    session.print(`break point set at: ${hex(address)}`);
-  }
-}
-
-/** A sum of one symbol and numbers stays so: the symbol may be somewhere else later. */
-function placeOf(session: Session, term: AddressTerm): BreakpointPlace {
-  const [symbol, ...others] = term.symbols;
-  if (others.length > 0) return { symbol: undefined, offset: session.addressOf(term) };
-  return { symbol, offset: term.offset };
-}
-
-function deleteBreakpoints(session: Session, args: Arguments): void {
-  const { debugger: target } = session;
-  if (args.isEmpty) {
-    for (const one of target.breakpoints) target.deleteBreakpoint(one);
-    session.print("all breakpoints deleted");
-    return;
-  }
-  const term = args.address();
-  args.end();
-  const { symbol, offset } = placeOf(session, term);
-  const named = target.breakpoints.filter(({ place }) => place.symbol === symbol && place.offset === offset);
-  const address = named.length > 0 ? undefined : session.addressOf(term);
-  const found = named.length > 0 ? named : target.breakpoints.filter((one) => one.address === address);
-  if (found.length === 0) throw new CommandError(`unable to delete breakpoint at ${hex(address ?? 0n)}`);
-  for (const one of found) {
-    target.deleteBreakpoint(one);
-    const where =
-      one.address === undefined
-        ? `breakpoint deleted: ${one.text}`
-        : `breakpoint deleted at ${hex(one.address)}`;
-    session.print(where);
-  }
-}
-
-function print(session: Session, args: Arguments): void {
-  session.needProcess();
-  const variable = args.take("variable");
-  if (variable !== undefined) {
-    args.end();
-    printVariable(session, variable.text);
-    return;
-  }
-  const address = session.addressOf(args.address());
-  const count = args.isEmpty ? SOME_WORDS : args.count("a number of units");
-  const format = args.take("word")?.text ?? "X";
-  args.end();
-  const known = { X: "X", x: "X", b: "b", s: "s" } as const;
-  if (!(format in known)) throw new CommandError(`print: found format '${format}', expected X, b or s`);
-  session.print(`${session.names.of(address)}:`);
-  const lines = memoryLines(session.debugger, address, count, known[format as keyof typeof known]);
-  for (const line of lines) session.print(line);
-}
-
-function printVariable(session: Session, name: string): void {
-  const { registers } = session.debugger;
-  if (registers === undefined) throw new CommandError("print: the thread has no registers");
-  if (name === "regs") {
-    for (const line of registerLines(registers, session.names)) session.print(line);
-    return;
-  }
-  if (!registers.names.includes(name)) {
-    throw new CommandError(
-      `print: found $${name}, expected $regs or a register, such as $${registers.names[0]}`,
-    );
-  }
-  const value = registers.get(name);
-  const symbol = session.names.symbol(value);
-  session.print(`$${name}: ${hex(value)}${symbol === undefined ? "" : ` ${symbol}`}`);
-}
-
 async function step(session: Session, args: Arguments): Promise<void> {
   const isOne = args.isEmpty;
   const count = isOne ? 1 : args.count("a number of instructions");
@@ -359,23 +257,6 @@ async function step(session: Session, args: Arguments): Promise<void> {
   session.needProcess();
   session.print(isOne ? "single step" : `stepping ${count}`);
   await session.step(count, mode === "silent");
-}
-
-function threads(session: Session, args: Arguments): void {
-  session.needProcess();
-  const { debugger: target, names } = session;
-  if (args.isEmpty) {
-    for (const tid of target.target.threads) {
-      const pc = target.target.registers(tid)?.pc;
-      const where = pc === undefined ? "" : ` ${names.of(pc)}${names.line(pc)}`;
-      session.print(`${tid === target.thread ? "*" : " "} ${tid}${where}`);
-    }
-    return;
-  }
-  const tid = args.count("the number of a thread");
-  args.end();
-  if (!target.target.threads.includes(tid)) throw new CommandError(`thread: there is no thread ${tid}`);
-  target.thread = tid;
 }
 
 function* helpOnAll(): Generator<string> {
@@ -394,10 +275,4 @@ function* helpOn(topic: string): Generator<string> {
   yield `${name} ${usage}`.trimEnd();
   yield `  ${summary}`;
   for (const line of details) yield `  ${line}`;
-}
-
-/** Whether an error is one of a command, and not a defect. */
-export function isExpected(error: unknown): error is Error {
-  if (error instanceof BinderyError || error instanceof CommandError) return true;
-  return error instanceof Error && "syscall" in error;
 }

@@ -1,9 +1,10 @@
 /** Runs `bindery rdb`. */
+import { BinderyError } from "../../errors.ts";
 import { Debugger } from "../../rtld/index.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../help.ts";
 import { Output } from "../output.ts";
-import { isExpected } from "./commands.ts";
 import { type CommandLine, type CommandSource, fileSource, inputSource, terminalSource } from "./input.ts";
+import { CommandError } from "./parse.ts";
 import { complete, perform } from "./perform.ts";
 import { Session } from "./session.ts";
 import { hex } from "./text.ts";
@@ -76,4 +77,10 @@ async function performOne(session: Session, { text, place }: CommandLine, output
     process.stderr.write(`bindery: ${place === "" ? "" : `${place}: `}${error.message}\n`);
     return false;
   }
+}
+
+/** Whether an error is one of a command, and not a defect. */
+function isExpected(error: unknown): error is Error {
+  if (error instanceof BinderyError || error instanceof CommandError) return true;
+  return error instanceof Error && "syscall" in error;
 }

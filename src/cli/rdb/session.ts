@@ -101,7 +101,11 @@ export class Session {
     if (stop.kind === "exit") {
       const { code, signal } = stop;
       const how =
-        signal === undefined ? (code === undefined ? "" : ` exit code ${code}`) : ` by ${signalText(signal)}`;
+        signal === undefined
+          ? code === undefined
+            ? ""
+            : ` exit code ${code}`
+          : ` signal ${signalText(signal)}`;
       this.print(`process terminated.${how}`);
       return;
     }

@@ -1,8 +1,10 @@
 /** How `bindery rdb` shows places, memory, registers and maps. */
 import { basename } from "node:path";
 import { disassemble } from "../../asm/index.ts";
+import { demangle } from "../../elf/demangle/index.ts";
 import type { CodePlace, Debugger, Frame, LoadObject, Registers } from "../../rtld/index.ts";
 import { RD_FLG_MEM_OBJECT } from "../../rtld/index.ts";
+import { CommandError } from "./parse.ts";
 
 /** Longest instruction of x86_64. */
 const LONGEST_INSTRUCTION = 15;
@@ -54,7 +56,8 @@ export class Names {
 }
 
 function symbolText({ name, offset }: { readonly name: string; readonly offset: bigint }): string {
-  return offset === 0n ? name : `${name}+${hex(offset)}`;
+  const plain = demangle(name);
+  return offset === 0n ? plain : `${plain}+${hex(offset)}`;
 }
 
 function lineText({ file, line }: { readonly file: string | undefined; readonly line: number }): string {
@@ -105,7 +108,7 @@ export function* memoryLines(
   if (format === "s") {
     const bytes = readUpTo(target, address, LONGEST_STRING);
     const end = bytes.indexOf(0);
-    if (bytes.length === 0) throw new UnreadableError(address);
+    if (bytes.length === 0) throw unreadable(address);
     yield ` ${Buffer.from(end < 0 ? bytes : bytes.subarray(0, end)).toString()}`;
     return;
   }
@@ -123,15 +126,12 @@ export function* memoryLines(
       line += format === "b" ? `  ${digits}` : `  0x${digits}`;
     }
     if (whole > 0) yield line;
-    if (whole < wanted) throw new UnreadableError(start + BigInt(whole * size));
+    if (whole < wanted) throw unreadable(start + BigInt(whole * size));
   }
 }
 
-/** Memory that can't be read. */
-export class UnreadableError extends Error {
-  constructor(address: bigint) {
-    super(`no memory that can be read at ${hex(address)}`);
-  }
+function unreadable(address: bigint): CommandError {
+  return new CommandError(`no memory that can be read at ${hex(address)}`);
 }
 
 /** As many of some bytes as are mapped. */

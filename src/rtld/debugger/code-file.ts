@@ -7,9 +7,10 @@ import { FrameSection } from "../../dwarf/read/frame/section.ts";
 import type { AddressSpan } from "../../dwfl/module/layout.ts";
 import { Module } from "../../dwfl/module/module.ts";
 import type { ModuleReport } from "../../dwfl/module/report.ts";
-import { PlaceSymbolizer, type SymbolizedPlace } from "../../dwfl/symbolize/place.ts";
+import { PlaceSymbolizer, type SymbolizedFrame } from "../../dwfl/symbolize/place.ts";
 import { SHT } from "../../elf/constants/section.ts";
 import { BinderyError } from "../../errors.ts";
+import { type PltName, PltNames } from "./plt-names.ts";
 
 /** How the frame of a function is undone at a place in it. */
 export interface FrameRules {
@@ -21,6 +22,19 @@ export interface FrameRules {
 interface FrameSource {
   readonly section: FrameSection;
   readonly header: FrameHeaderTable | undefined;
+}
+
+/** What is executed at a place. */
+export interface FoundPlace {
+  readonly symbol: PltName | undefined;
+  readonly frames: readonly SymbolizedFrame[];
+}
+
+const NO_TABLES = { at: () => undefined };
+
+/** A symbol's name without its version, which the tables of libraries have in them. */
+function plainName(name: string): string {
+  return name.replace(/@.*$/, "");
 }
 
 /** The module of a report: one that knows of no others, and asks no servers, which would keep a debugger waiting. */
@@ -42,6 +56,7 @@ export class CodeFile {
   readonly #covered: readonly AddressSpan[] | undefined;
   #places: PlaceSymbolizer;
   #frames: readonly FrameSource[] | undefined;
+  #plt: Pick<PltNames, "at"> | undefined;
 
   /** @param covered the ranges that it speaks of, where others have what lies between them */
   constructor(module: Module, covered?: readonly AddressSpan[]) {
@@ -55,6 +70,7 @@ export class CodeFile {
     this.module.release();
     this.#places = new PlaceSymbolizer(this.module);
     this.#frames = undefined;
+    this.#plt = undefined;
   }
 
   /** Whether an address is in it. */
@@ -83,12 +99,15 @@ export class CodeFile {
   }
 
   /** What is executed at an address. */
-  at(address: bigint): SymbolizedPlace | undefined {
+  at(address: bigint): FoundPlace | undefined {
     return attempt(() => {
       const place = this.module.placeOf(address);
       if (place === undefined) return undefined;
+      const entry = place.section === undefined ? this.#pltNameAt(place.offset) : undefined;
+      if (entry !== undefined) return { symbol: entry, frames: [] };
       const code = attempt(() => this.module.dwarfPlaceOf(address)) ?? place;
-      return this.#places.at(place, code);
+      const { symbol, frames } = this.#places.at(place, code);
+      return { symbol: symbol && { ...symbol, name: plainName(symbol.name) }, frames };
     });
   }
 
@@ -113,6 +132,11 @@ export class CodeFile {
       }
       return undefined;
     });
+  }
+
+  #pltNameAt(address: bigint): PltName | undefined {
+    this.#plt ??= attempt(() => new PltNames(this.module.elf)) ?? NO_TABLES;
+    return this.#plt.at(address);
   }
 
   /** `.eh_frame` of the file, which is there for unwinding; then `.debug_frame`, of its debug file too. */

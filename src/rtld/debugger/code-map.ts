@@ -87,7 +87,7 @@ export class CodeMap implements Disposable {
     for (const one of this.#at(address - shift)) {
       const found = one.at(address - shift);
       file = one;
-      if (found === undefined || found.frames.length === 0) continue;
+      if (found === undefined || (found.frames.length === 0 && found.symbol === undefined)) continue;
       const { symbol, frames } = found;
       const named = symbol && { name: symbol.name, offset: symbol.offset + shift };
       return { address, file: this.#nameAt(address - shift), symbol: named, frames };

@@ -1,0 +1,109 @@
+/** `step` of `bindery rdb` at calls through linkage tables of all kinds, past them and through them. */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { RtldWorkshop } from "../rtld/workshop.ts";
+import { between, rdb } from "./rdb-support.ts";
+
+const LIBRARY = `
+int plain(int x) { return x + 1; }
+static int doubled(int x) { return 2 * x; }
+static void *choose(void) { return doubled; }
+int twice(int x) __attribute__((ifunc("choose")));
+`;
+const PROGRAM = `
+int plain(int), twice(int);
+__attribute__((noinline)) int call_plain(int x) { return plain(x) + 1; }
+__attribute__((noinline)) int call_twice(int x) { return twice(x) + 1; }
+int main(void) { return call_plain(1) + call_plain(2) + call_twice(3) + call_twice(4); }
+`;
+
+const PLAIN = "-fcf-protection=none";
+const IBT = ["-fcf-protection=full", "-Wl,-z,ibtplt"];
+
+interface Kind {
+  readonly name: string;
+  readonly flags: readonly string[];
+  /** Instructions of a table's entry when the function is bound. */
+  readonly entry: readonly string[];
+  /** Whether the first call goes through the binder. */
+  readonly lazy: boolean;
+}
+
+const KINDS: readonly Kind[] = [
+  { name: "lazy", flags: [PLAIN, "-Wl,-z,lazy"], entry: ["jmp"], lazy: true },
+  { name: "lazy-fixed", flags: [PLAIN, "-Wl,-z,lazy", "-no-pie"], entry: ["jmp"], lazy: true },
+  { name: "stripped", flags: [PLAIN, "-Wl,-z,lazy", "-Wl,--export-dynamic"], entry: ["jmp"], lazy: true },
+  { name: "ibt", flags: [...IBT, "-Wl,-z,lazy"], entry: ["endbr64", "jmp"], lazy: true },
+  { name: "ibt-now", flags: [...IBT, "-Wl,-z,now"], entry: ["endbr64", "jmp"], lazy: false },
+  { name: "now", flags: [PLAIN, "-Wl,-z,now"], entry: ["jmp"], lazy: false },
+  { name: "no-plt", flags: [PLAIN, "-fno-plt"], entry: [], lazy: false },
+];
+
+const workshop = new RtldWorkshop();
+beforeAll(() => {
+  workshop.compile("libcalled.so", LIBRARY, "-shared", "-fPIC");
+});
+afterAll(() => workshop.remove());
+
+/** The places and first words of the instructions that were shown. */
+function steps(lines: readonly string[]): string[] {
+  return lines.flatMap((line) => {
+    const [, place, name] = /^([\w.-]+:[\w@.]+)\S* +: (\w+)/.exec(line) ?? [];
+    return place === undefined ? [] : [`${place} ${name}`];
+  });
+}
+
+/** From the call on, which is the last instruction shown in the caller before the callee. */
+function fromCall(shown: readonly string[]): string[] {
+  const at = shown.findIndex((one) => one.endsWith(" call"));
+  return shown.slice(at + 1);
+}
+
+describe("step at a call through a table of kind", () => {
+  it.each(KINDS)("$name", ({ name, flags, entry, lazy }) => {
+    const link = ["-L.", "-lcalled", `-Wl,-rpath,${workshop.directory}`];
+    const program = workshop.compile(name, PROGRAM, ...flags, ...link);
+    if (name === "stripped") workshop.run("strip", program);
+    // Of each function the first call and a later one, past the table; then both once more, through it.
+    const past = (caller: string) =>
+      ["first", "later"].map((call) => `cont\necho "${caller} ${call}"\nstep 8\n`).join("");
+    const script = `break call_plain\nbreak call_twice\n${past("plain")}${past("twice")}echo "end"\ncont`;
+    const run = rdb(workshop, script, program);
+    expect({ status: run.status, stderr: run.stderr }).toEqual({ status: 0, stderr: "" });
+    // 1+1+1, 2+1+1, 2*3+1, 2*4+1
+    expect(run.stdout).toMatch(/process terminated\. exit code 23\n$/);
+    const marks = ["plain first", "plain later", "twice first", "twice later", "end"];
+    for (const [i, callee] of ["plain", "plain", "doubled", "doubled"].entries()) {
+      const shown = fromCall(steps(between(run.stdout, marks[i] ?? "", marks[i + 1])));
+      expect(shown[0]).toMatch(new RegExp(`^libcalled\\.so:${callee} `));
+    }
+    const through = rdb(workshop, script.replace("break", "pltskip\nbreak"), program);
+    expect(through.stdout).toContain("plt skipping disabled\n");
+    expect(through.stdout).toMatch(/process terminated\. exit code 23\n$/);
+    for (const [i, symbol] of ["plain", "plain", "twice", "twice"].entries()) {
+      const shown = fromCall(steps(between(through.stdout, marks[i] ?? "", marks[i + 1])));
+      const table = entry.map((word) => `${name}:${symbol}@plt ${word}`);
+      expect(shown.slice(0, entry.length)).toEqual(table);
+      const isFirst = i % 2 === 0;
+      if (lazy && isFirst) {
+        // Not bound yet: to the head of the table, and from there into the run-time linker.
+        expect(shown.slice(entry.length).join("\n")).toMatch(/ push\n[^\n]* jmp/);
+      } else {
+        expect(shown[entry.length]).toMatch(
+          new RegExp(`^libcalled\\.so:${symbol === "twice" ? "doubled" : symbol} `),
+        );
+      }
+    }
+  });
+
+  it("and counts that way as one step; a break point on it ends them", () => {
+    const program = workshop.path("lazy");
+    const script = 'break call_plain\ncont\nstep 3 silent\necho "there"\nwhere\nstep 100 silent\nkill';
+    const { status, stdout } = rdb(workshop, script, program);
+    expect(status).toBe(0);
+    // Make room on the stack, call, and the first instruction of the function.
+    expect(between(stdout, "there")[1]).toMatch(/^ 0x\w+:libcalled\.so:plain\+0x\w+ at /);
+    expect(between(stdout, "there")[2]).toMatch(/^ 0x\w+:lazy:call_plain\+0x\w+ at /);
+    // A hundred instructions are more than there are up to the second call.
+    expect(stdout).toMatch(/stepping 100\nbreak point reached at addr: 0x\w+\n {2}lazy:call_plain at /);
+  });
+});
