@@ -183,9 +183,11 @@ export class RemoteLink {
   /** Ends the connection: after this nobody knows which answer belongs to what. */
   #break(cause: unknown): unknown {
     if (!(cause instanceof BinderyError)) return cause;
-    this.#broken ??=
+    if (this.#broken !== undefined) return this.#broken;
+    this.#broken =
       cause instanceof RemoteError ? cause : new RemoteError("RSP_CLOSED", this.name, cause.message);
     this.close();
+    this.#listener?.broken(this.#broken);
     return this.#broken;
   }
 
@@ -246,7 +248,6 @@ export class RemoteLink {
     } catch (cause) {
       if (!(cause instanceof RemoteError)) throw cause;
     }
-    if (this.#broken !== undefined) this.#listener?.broken(this.#broken);
   }
 }
 

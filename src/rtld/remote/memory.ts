@@ -2,8 +2,10 @@
 import type { RemoteLink } from "./link.ts";
 import { escaped, fromHex, toHex } from "./packet.ts";
 
-/** What is read at least: less than a page, so that a line is mapped as a whole or not at all. */
+/** What is read at least: a part of a page, so that a line is mapped as a whole or not at all. */
 const LINE = 512;
+/** As {@link LINE}, where packets are short. */
+const SHORT_LINE = 128;
 /** Bytes of a packet beside the data. */
 const HEAD = 48;
 
@@ -12,13 +14,15 @@ export class RemoteMemory {
   readonly #link: RemoteLink;
   /** Most bytes that are asked for at once. */
   readonly #most: number;
+  readonly #size: number;
   readonly #lines = new Map<bigint, Uint8Array | undefined>();
   #hasBinary = true;
 
   /** @param packetSize most bytes of a packet that the stub takes */
   constructor(link: RemoteLink, packetSize: number) {
     this.#link = link;
-    this.#most = Math.max(Math.floor((packetSize - HEAD) / 2), 16);
+    this.#most = Math.max(Math.floor((packetSize - HEAD) / 2), SHORT_LINE);
+    this.#size = this.#most < LINE ? SHORT_LINE : LINE;
   }
 
   /** Forgets what was read: the process has run. */
@@ -31,10 +35,10 @@ export class RemoteMemory {
     const bytes = new Uint8Array(length);
     const end = address + BigInt(length);
     for (let at = address; at < end; ) {
-      const start = at - (at % BigInt(LINE));
+      const start = at - (at % BigInt(this.#size));
       const line = this.#line(start, end);
       const skipped = Number(at - start);
-      const taken = Math.min(LINE - skipped, Number(end - at));
+      const taken = Math.min(this.#size - skipped, Number(end - at));
       const part = line?.subarray(skipped, skipped + taken) ?? this.#fetch(at, taken);
       if (part?.length !== taken) return undefined;
       bytes.set(part, Number(at - address));
@@ -68,15 +72,16 @@ export class RemoteMemory {
   /** A line, read with those behind it that are needed up to `end`; `undefined` if it is not mapped as a whole. */
   #line(start: bigint, end: bigint): Uint8Array | undefined {
     if (this.#lines.has(start)) return this.#lines.get(start);
-    const most = Math.max(Math.floor(this.#most / LINE), 1);
-    const count = Math.min(Number((end - start + BigInt(LINE) - 1n) / BigInt(LINE)), most);
-    const bytes = LINE > this.#most ? undefined : this.#fetch(start, count * LINE);
+    const size = this.#size;
+    const wanted = Number((end - start + BigInt(size) - 1n) / BigInt(size));
+    const count = Math.min(wanted, Math.floor(this.#most / size));
+    const bytes = this.#fetch(start, count * size);
+    // Of several that could not be read together, one by one.
+    if (bytes === undefined && count > 1) return this.#line(start, start + 1n);
     for (let i = 0; i < count; i++) {
-      const line = bytes?.subarray(i * LINE, (i + 1) * LINE);
-      // Of several that could not be read together, only the first is known not to be there if it was alone.
-      if (line !== undefined || count === 1) this.#lines.set(start + BigInt(i * LINE), line);
+      this.#lines.set(start + BigInt(i * size), bytes?.subarray(i * size, (i + 1) * size));
     }
-    return count > 1 && bytes === undefined ? this.#line(start, start + 1n) : bytes?.subarray(0, LINE);
+    return bytes?.subarray(0, size);
   }
 
   #fetch(address: bigint, length: number): Uint8Array | undefined {

@@ -81,9 +81,9 @@ export class RemoteStub {
     }
   }
 
-  /** Whether it has an object of `qXfer`. */
+  /** Whether it may have an object of `qXfer`: one that does not say what it can do is to be asked. */
   hasObject(name: string): boolean {
-    return this.#features.get(`qXfer:${name}:read`) === "+";
+    return this.#features.size === 0 || this.#features.get(`qXfer:${name}:read`) === "+";
   }
 
   /** An object of `qXfer`. @throws RemoteError if it does not have it */
@@ -153,8 +153,9 @@ export class RemoteStub {
 
 /** `name+`, `name-`, `name?` and `name=value`. */
 function featuresIn(answer: string): Map<string, string> {
+  const named = answer.split(";").filter((one) => one !== "");
   return new Map(
-    answer.split(";").map((one) => {
+    named.map((one) => {
       const equals = one.indexOf("=");
       return equals < 0 ? [one.slice(0, -1), one.slice(-1)] : [one.slice(0, equals), one.slice(equals + 1)];
     }),

@@ -193,12 +193,18 @@ export class RemoteTarget implements ControlledProcess {
     this.#control.threads.holdAll();
   }
 
+  /** Where the connection breaks meanwhile, {@link next} says so. */
   kill(): void {
     if (this.hasEnded) return;
-    this.#control.interrupt();
-    if (this.hasEnded) return;
     const { link } = this.#stub;
-    if (link.ask(`vKill;${this.pid.toString(16)}`) !== "OK") link.send("k");
+    try {
+      this.#control.interrupt();
+      if (this.hasEnded) return;
+      if (link.ask(`vKill;${this.pid.toString(16)}`) !== "OK") link.send("k");
+    } catch (error) {
+      if (error instanceof RemoteError) return;
+      throw error;
+    }
     this.#emit({ kind: "exit", code: undefined, signal: SIGKILL });
   }
 
