@@ -8,6 +8,7 @@ import { resolvePltOf } from "./plt.ts";
 import type { ProcService } from "./proc/service.ts";
 import { Registers } from "./registers.ts";
 import { type Namespace, Rendezvous } from "./rendezvous.ts";
+import type { Phase } from "./startup.ts";
 
 const TEXTS: Readonly<Record<RtldErrorCode | "RD_OK", string>> = {
   RD_OK: "no error",
@@ -18,9 +19,6 @@ const TEXTS: Readonly<Record<RtldErrorCode | "RD_OK", string>> = {
   RD_NODYNAM: "the program is not linked dynamically",
   RD_NOMAPS: "link maps are not available yet",
 };
-
-/** How far a program has come. */
-type Phase = "starting" | "initializing" | "running";
 
 let isLogging = false;
 
@@ -158,6 +156,17 @@ export class RtldAgent {
     return this.#state.maps.objects;
   }
 
+  /** The object that an address is in, of those that were read last, or are read now if none were yet. */
+  objectAt(address: bigint): LoadObject | undefined {
+    const { maps } = this.#state;
+    try {
+      if (maps.isEmpty) this.update();
+    } catch (error) {
+      if (!(error instanceof RtldError)) throw error;
+    }
+    return maps.objectAt(address);
+  }
+
   /**
    * Reads the link maps, and says what changed since they were read last. Of additions that events told of, only what was
    * added is read.
@@ -192,7 +201,7 @@ export class RtldAgent {
    */
   pltResolution(pc: bigint, lwpid?: number, _pltBase?: bigint): RdPltInfo {
     this.#check();
-    return resolvePltOf(this.#process, pc, lwpid, (address) => this.#objectAt(address)?.pltGot);
+    return resolvePltOf(this.#process, pc, lwpid, (address) => this.objectAt(address)?.pltGot);
   }
 
   /** `rd_objpad_enable`: room around objects. @throws RtldError `RD_NOCAPAB` always: these loaders leave none */
@@ -211,10 +220,22 @@ export class RtldAgent {
     return { rendezvous, maps, breakAddress: rendezvous.breakAddress };
   }
 
-  /** Who has no link maps yet has not begun; of others it is known only that they have. */
+  /** Who has no link maps yet has not begun. Where it is not known how far others are, the program may begin yet. */
   #firstPhase(): Phase {
-    const [first] = this.#state.rendezvous.namespaces();
-    return (first?.map ?? 0n) === 0n ? "starting" : "running";
+    const { rendezvous } = this.#state;
+    const [first] = rendezvous.namespaces();
+    if (first === undefined || first.map === 0n) return "starting";
+    const phase = rendezvous.phase ?? "initializing";
+    // Before the first addition is told there are only the program, the kernel's library and the run-time linker.
+    const isLoaded = () => first.state === "RD_CONSISTENT" && this.#hasMore(first.map, 3);
+    return phase === "starting" && isLoaded() ? "initializing" : phase;
+  }
+
+  /** Whether a link map has more objects than `count`. */
+  #hasMore(map: bigint, count: number): boolean {
+    let at = map;
+    for (let i = 0; i < count && at !== 0n; i++) at = this.#state.rendezvous.nextLinkMap(at);
+    return at !== 0n;
   }
 
   #message(namespaces: readonly Namespace[]): RdEventMsg {
@@ -241,17 +262,6 @@ export class RtldAgent {
     const thread = this.#process.plwp();
     const bytes = thread === undefined ? undefined : this.#process.lgetregs(thread);
     return bytes === undefined ? undefined : Registers.of(bytes, this.#process.pdmodel())?.pc;
-  }
-
-  /** The object that an address is in, as far as they are known. */
-  #objectAt(address: bigint): LoadObject | undefined {
-    const { maps } = this.#state;
-    try {
-      if (maps.objects.length === 0) this.update();
-    } catch (error) {
-      if (!(error instanceof RtldError)) throw error;
-    }
-    return maps.objects.find((one) => address >= one.base && address < one.end);
   }
 
   /** glibc tells debuggers where a link map has it: `_thread_db_link_map_l_tls_modid`, three ints: bits, count, offset. */

@@ -20,6 +20,7 @@ import type { rd_state_e } from "./constants.ts";
 import type { ProcService } from "./proc/service.ts";
 import { ReadAhead } from "./read-ahead.ts";
 import { countRelocations } from "./relocation-count.ts";
+import { type Phase, phaseOf } from "./startup.ts";
 
 /** Most namespaces that are followed; glibc has 16. */
 const MOST_NAMESPACES = 1024;
@@ -221,6 +222,23 @@ export class Rendezvous {
   /** Path that the program was started by, if it is known. */
   get programName(): string {
     return this.string(this.#auxv.get(AT.AT_EXECFN) ?? 0n);
+  }
+
+  /** How far the start of the program has come, which has link maps already; `undefined` where that is not known. */
+  get phase(): Phase | undefined {
+    const symbol = this.#symbol("__libc_stack_end");
+    const image = this.#loader?.image;
+    const [end = 0n] = (symbol === undefined ? undefined : this.#read(symbol, 1)) ?? [];
+    if (image === undefined || end === 0n) return undefined;
+    // Code of 32 bits leaves room to align the stack.
+    const [width, count] = this.#layout.is64 ? [8n, 1] : [4n, 4];
+    const words = this.#read(end - width * BigInt(count), count);
+    if (words === undefined) return undefined;
+    return phaseOf({ words, entry: image.elf.header.entry + image.bias });
+  }
+
+  #read(address: bigint, count: number): bigint[] | undefined {
+    return readWords(this.#memory, address, count, this.#layout);
   }
 
   /** A symbol that the run-time linker exports, also before it began. */

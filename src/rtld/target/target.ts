@@ -99,6 +99,8 @@ export class Target implements ControlledProcess {
     const target = new Target(pid, options, "attach");
     try {
       target.#seizeAll();
+      // It may have executed another program before it stopped.
+      target.#memory.reopen();
       return target;
     } catch (error) {
       target.detach();
