@@ -7,16 +7,22 @@ import { Socket } from "node:net";
 import { HostError } from "../../errors.ts";
 import { Registers } from "../registers.ts";
 import { Target, type TargetOptions } from "../target/target.ts";
+import type { GuardMessage } from "./link.ts";
 import { encode, FrameReader, type Request, type Response } from "./protocol.ts";
 
 const targets = new Map<number, Target>();
+/** How many times all threads of a process were let run. */
+const runs = new Map<number, number>();
 const requests = new Socket({ fd: 3, readable: true, writable: false });
 const events = new Socket({ fd: 5, readable: false, writable: true });
 const reader = new FrameReader();
 
 requests.on("data", (piece: Buffer) => {
-  for (const request of reader.push(piece)) {
-    const said = encode(answer(request as Request));
+  for (const frame of reader.push(piece)) {
+    const request = frame as Request;
+    const response = answer(request);
+    if (request.isOneWay === true) continue;
+    const said = encode(response);
     try {
       writeSync(4, said);
     } catch {
@@ -66,6 +72,7 @@ function perform(pid: number, method: string, args: readonly unknown[]): unknown
     case "removeBreakpoint":
       return target.removeBreakpoint(args[0] as bigint);
     case "continue":
+      if (args[0] === undefined) runs.set(pid, (runs.get(pid) ?? 0) + 1);
       return target.continue(args[0] as number | undefined);
     case "step":
       return target.step(args[0] as number);
@@ -90,11 +97,20 @@ async function follow(target: Target): Promise<void> {
     if (event.kind === "fork") {
       const { child } = event;
       if (child instanceof Target) void follow(child);
-      events.write(encode({ pid, event: { kind: "fork", pid, child: child.pid } }));
+      send({ pid, event: { kind: "fork", pid, child: child.pid }, registers: undefined, runs: 0 });
     } else {
-      if (event.kind === "exit" || event.kind === "detach") targets.delete(pid);
-      events.write(encode({ pid, event }));
+      if (event.kind === "exit" || event.kind === "detach") {
+        targets.delete(pid);
+        runs.delete(pid);
+      }
+      // Whoever controls the process asks for them next, as a rule.
+      const registers = "tid" in event ? target.registers(event.tid)?.bytes : undefined;
+      send({ pid, event, registers, runs: runs.get(pid) ?? 0 });
       if (event.kind === "exit" || event.kind === "detach") return;
     }
   }
+}
+
+function send(message: GuardMessage): void {
+  events.write(encode(message));
 }

@@ -16,8 +16,20 @@ export type GuardEvent =
   | ProcessEvent
   | { readonly kind: "fork"; readonly pid: number; readonly child: number };
 
+/** What the guard sends: an event, and the registers of the thread that it left stopped. */
+export interface GuardMessage {
+  readonly pid: number;
+  readonly event: GuardEvent;
+  readonly registers: Uint8Array | undefined;
+  /** How many times all threads were let run before; if they were once more since, the registers are old. */
+  readonly runs: number;
+}
+
 /** Takes the events of one process. */
-export type GuardListener = (event: GuardEvent) => void;
+export type GuardListener = (message: Pick<GuardMessage, "event" | "registers" | "runs">) => void;
+
+/** That a process was let go of. */
+export const DETACHED = { event: { kind: "detach" }, registers: undefined, runs: 0 } as const;
 
 /** One guard, shared by all targets that it controls; it ends when the last of them does, or this process. */
 export class GuardLink {
@@ -44,12 +56,12 @@ export class GuardLink {
     const reader = new FrameReader();
     this.#events.on("data", (piece: Buffer) => {
       for (const value of reader.push(piece)) {
-        const { pid, event } = value as { readonly pid: number; readonly event: GuardEvent };
-        this.#listeners.get(pid)?.(event);
+        const message = value as GuardMessage;
+        this.#listeners.get(message.pid)?.(message);
       }
     });
     this.#events.on("close", () => {
-      for (const listener of [...this.#listeners.values()]) listener({ kind: "detach" });
+      for (const listener of [...this.#listeners.values()]) listener(DETACHED);
     });
   }
 
@@ -65,6 +77,16 @@ export class GuardLink {
     closeSync(this.#requests);
     closeSync(this.#answers);
     this.#events.destroy();
+  }
+
+  /** Asks for something to be done, and does not wait: whatever comes of it is told by events. */
+  tell(pid: number, method: string, ...args: readonly unknown[]): void {
+    if (!this.#isOpen) return;
+    try {
+      writeSync(this.#requests, encode({ pid, method, args, isOneWay: true }));
+    } catch {
+      // The guard is gone, which the end of its events says.
+    }
   }
 
   /** Asks for something to be done, and waits for it. @throws HostError that the guard met, or if it is gone */

@@ -6,6 +6,8 @@ export interface Request {
   readonly pid: number;
   readonly method: string;
   readonly args: readonly unknown[];
+  /** Whether nobody waits for a {@link Response}. */
+  readonly isOneWay?: boolean;
 }
 
 /** What a call returned or threw. */

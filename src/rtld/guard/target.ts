@@ -19,6 +19,10 @@ export class GuardedTarget implements ControlledProcess {
   /** Breakpoints, and what they replace. */
   readonly #replaced = new Map<bigint, number>();
   readonly #events = new EventQueue<TargetEvent>();
+  /** Registers of threads that are stopped, which came with their events. */
+  readonly #registers = new Map<number, Uint8Array>();
+  /** How many times all threads were let run. */
+  #runs = 0;
   #ended = false;
 
   private constructor(pid: number, link: GuardLink, origin: Origin) {
@@ -26,7 +30,11 @@ export class GuardedTarget implements ControlledProcess {
     this.origin = origin;
     this.#link = link;
     this.#memory = new ProcessMemory(pid, "read");
-    link.listen(pid, (event) => this.#on(event));
+    link.listen(pid, ({ event, registers, runs }) => {
+      if (registers !== undefined && "tid" in event && runs === this.#runs)
+        this.#registers.set(event.tid, registers);
+      this.#on(event);
+    });
   }
 
   /**
@@ -86,11 +94,13 @@ export class GuardedTarget implements ControlledProcess {
   }
 
   registers(tid: number): Registers | undefined {
-    const bytes = this.#ended ? undefined : this.#link.ask(this.pid, "registers", tid);
+    if (this.#ended) return undefined;
+    const bytes = this.#registers.get(tid) ?? this.#link.ask(this.pid, "registers", tid);
     return bytes === undefined ? undefined : new Registers(bytes as Uint8Array);
   }
 
   setRegisters(tid: number, registers: Registers): boolean {
+    this.#registers.delete(tid);
     return !this.#ended && this.#link.ask(this.pid, "setRegisters", tid, registers.bytes) === true;
   }
 
@@ -106,11 +116,16 @@ export class GuardedTarget implements ControlledProcess {
   }
 
   continue(tid?: number): void {
-    if (!this.#ended) this.#link.ask(this.pid, "continue", tid);
+    if (tid === undefined) {
+      this.#runs++;
+      this.#registers.clear();
+    } else this.#registers.delete(tid);
+    if (!this.#ended) this.#link.tell(this.pid, "continue", tid);
   }
 
   step(tid: number): void {
-    if (!this.#ended) this.#link.ask(this.pid, "step", tid);
+    this.#registers.delete(tid);
+    if (!this.#ended) this.#link.tell(this.pid, "step", tid);
   }
 
   dropSignal(tid: number): void {
