@@ -1,0 +1,204 @@
+/** Programs of aarch64 under qemu's stub, against what they themselves say and what nm(1) has. */
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { basename } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { followLinker, LiveProcess, type LoadObject, RemoteTarget } from "../../src/rtld/index.ts";
+import { CALLED, CALLER, checkLinkage } from "./linkage.ts";
+import { PLUGIN } from "./programs.ts";
+import { summary } from "./stubs.ts";
+import { RtldWorkshop } from "./workshop.ts";
+
+const SYSROOT = "/usr/aarch64-linux-gnu";
+
+const PROGRAM = `
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <link.h>
+#include <stdio.h>
+__thread int local = 3;
+static int show(struct dl_phdr_info *info, size_t size, void *at) {
+  printf("%s %s %lx %ld\\n", (char *)at, info->dlpi_name, (long)info->dlpi_addr, (long)info->dlpi_tls_modid);
+  return 0;
+}
+int main(void) {
+  void *plugin = dlopen(PLUGIN, RTLD_NOW);
+  dlmopen(LM_ID_NEWLM, "libm.so.6", RTLD_NOW);
+  dl_iterate_phdr(show, "open");
+  dlclose(plugin);
+  return local;
+}
+`;
+
+const workshop = new RtldWorkshop();
+afterAll(() => workshop.remove());
+
+/** Compiles by clang, with Debian's C library of that machine, and links by the linker that is named. */
+function compile(name: string, source: string, linker: string, ...flags: string[]): string {
+  const isLibrary = flags.includes("-shared");
+  const isFixed = flags.includes("-no-pie");
+  const lib = `${SYSROOT}/lib`;
+  const start = isLibrary ? [] : [`${lib}/${isFixed ? "crt1" : "Scrt1"}.o`];
+  return workshop.compileBy(
+    "clang",
+    name,
+    source,
+    ...["--target=aarch64-linux-gnu", `-fuse-ld=${linker}`, "-isystem", `${SYSROOT}/include`, "-nostdlib"],
+    ...["-nostartfiles", ...start, `${lib}/crti.o`, `${lib}/crtn.o`, `-L${lib}`, "-L."],
+    ...(isLibrary || isFixed ? [] : ["-pie", "-fPIE"]),
+    ...flags,
+    "-lc",
+  );
+}
+
+/** Starts a program under qemu, and connects to its stub. */
+async function start(program: string, env: NodeJS.ProcessEnv = {}) {
+  const place = workshop.path(`${basename(program)}.socket`);
+  const out = workshop.output();
+  const script = 'qemu-aarch64 -g "$1" -L "$2" "$3" > "$4"';
+  const child = spawn("sh", ["-c", script, "sh", place, SYSROOT, program, out.path], {
+    env: { ...process.env, ...env },
+    stdio: "inherit",
+  });
+  while (!existsSync(place)) {
+    if (child.exitCode !== null) throw new Error(`qemu ended: ${child.exitCode}`);
+    await sleep(2);
+  }
+  const target = workshop.keep(await RemoteTarget.connect(place, { sysroot: SYSROOT }));
+  return { target, out };
+}
+
+describe("a program of aarch64", () => {
+  it("tells what its run-time linker does, and where all is, as it prints itself", async () => {
+    const plugin = compile("plugin64.so", PLUGIN, "lld", "-shared", "-fPIC");
+    const program = compile("program64", PROGRAM, "lld", `-DPLUGIN="${plugin}"`);
+    const { target, out } = await start(program);
+    expect(new LiveProcess(target).pdmodel()).toEqual({ is64: true, little: true, machine: 183 });
+    const events: string[] = [];
+    let loaded: readonly LoadObject[] = [];
+    let seen: readonly string[] = [];
+    await followLinker(target, (event) => {
+      events.push(summary(event));
+      loaded = [...loaded.filter((one) => !event.removed.includes(one)), ...event.added];
+      // TLS numbers are read while the process has the objects.
+      if (loaded.length === 7) {
+        seen = loaded
+          .filter((one) => one.lmIdent === 0)
+          .map((one) => `open ${one.isProgram ? "" : one.name} ${one.bias.toString(16)} ${one.tlsModId}`);
+      }
+    });
+    expect(events).toEqual([
+      "exec",
+      "RD_DLACTIVITY RD_ADD",
+      "RD_PREINIT +program64 +libc.so.6 +ld-linux-aarch64.so.1",
+      "RD_POSTINIT",
+      "RD_DLACTIVITY RD_ADD",
+      "RD_DLACTIVITY RD_CONSISTENT +plugin64.so",
+      "RD_DLACTIVITY RD_ADD",
+      "RD_DLACTIVITY RD_CONSISTENT +libm.so.6 +libc.so.6 +ld-linux-aarch64.so.1",
+      "RD_DLACTIVITY RD_DELETE",
+      "RD_DLACTIVITY RD_CONSISTENT -plugin64.so",
+      "exit code 3",
+    ]);
+    expect(seen).toHaveLength(4);
+    expect(out.read().trim().split("\n")).toEqual(seen);
+  });
+
+  it("has its symbols and linkage tables looked up in the files of its root", async () => {
+    const program = compile("plain64", "int main(void) { return 6; }", "lld");
+    const { target } = await start(program);
+    let address: bigint | undefined;
+    await followLinker(target, ({ event, process, added }) => {
+      if (event !== "RD_PREINIT") return;
+      const libc = added.find((one) => basename(one.name) === "libc.so.6");
+      const file = process.pfile(libc?.name ?? "") ?? "";
+      expect(file).toBe(`${SYSROOT}/lib/libc.so.6`);
+      expect(process.pfile("")).toBe(program);
+      const [, plt = "0"] = / \.plt\s+PROGBITS\s+(\w+)/.exec(workshop.run("readelf", "-SW", file)) ?? [];
+      expect(libc?.pltBase).toBe((libc?.bias ?? 0n) + BigInt(`0x${plt}`));
+      address = process.pglobalLookup(program, "main");
+      expect(address).toBe((added[0]?.bias ?? 0n) + workshop.symbol(program, "main"));
+    });
+    expect(address).toBeDefined();
+  });
+});
+
+interface Kind {
+  readonly name: string;
+  readonly linker: string;
+  readonly flags: readonly string[];
+  readonly source?: string;
+  readonly lazy: boolean;
+  readonly nstep: number;
+  /** Instruction that readelf's disassembler must show in the table. */
+  readonly shows?: RegExp;
+}
+
+/** Calls as gcc compiles them with -fno-plt, which clang does not. */
+const past = (caller: string, callee: string) => `
+asm(".globl ${caller}\\n.type ${caller}, %function\\n${caller}: stp x29, x30, [sp, -16]!\\n"
+  "adrp x1, :got:${callee}\\nldr x1, [x1, :got_lo12:${callee}]\\nblr x1\\nadd w0, w0, 1\\n"
+  "ldp x29, x30, [sp], 16\\nret");`;
+const CALLER_PAST = `int call_plain(int), call_twice(int);
+int main(void) { return call_plain(1) + call_plain(2) + call_twice(3) + call_twice(4); }
+${past("call_plain", "plain")}
+${past("call_twice", "twice")}`;
+
+const GNU = "/usr/bin/aarch64-linux-gnu-ld";
+/** Its code is not all marked, which the linker is not to mind; the processor does not check. */
+const PLAIN_CPU = { QEMU_CPU: "cortex-a57" };
+const BTI = "-Wl,-z,force-bti";
+const KINDS: readonly Kind[] = [
+  { name: "lazy", linker: GNU, flags: ["-Wl,-z,lazy"], lazy: true, nstep: 4 },
+  { name: "now", linker: GNU, flags: ["-Wl,-z,now"], lazy: false, nstep: 4 },
+  {
+    name: "bti",
+    linker: GNU,
+    flags: ["-Wl,-z,lazy", BTI, "-no-pie"],
+    lazy: true,
+    nstep: 5,
+    shows: /hint\t#34|bti\tc/,
+  },
+  {
+    name: "pac",
+    linker: GNU,
+    flags: ["-Wl,-z,lazy,-z,pac-plt"],
+    lazy: true,
+    nstep: 5,
+    shows: /hint\t#12|autia1716/,
+  },
+  { name: "lld", linker: "lld", flags: ["-Wl,-z,lazy"], lazy: true, nstep: 4 },
+  {
+    name: "lld-bti",
+    linker: "lld",
+    flags: ["-Wl,-z,lazy", BTI, "-no-pie"],
+    lazy: true,
+    nstep: 4,
+    shows: /hint\t#34|bti\tc/,
+  },
+  { name: "no-plt", linker: GNU, flags: [], source: CALLER_PAST, lazy: false, nstep: 3 },
+];
+
+describe("a linkage table of aarch64 of kind", () => {
+  let library = "";
+  beforeAll(() => {
+    library = compile("libcalled64.so", CALLED, "lld", "-shared", "-fPIC");
+  });
+
+  it.each(KINDS)("$name leads into the function, at the first call and later", async (kind) => {
+    const { name, linker, flags, source = CALLER, lazy, nstep, shows } = kind;
+    const program = compile(
+      `${name}64`,
+      source,
+      linker,
+      ...flags,
+      "-lcalled64",
+      `-Wl,-rpath,${workshop.directory}`,
+    );
+    const table = workshop.run("llvm-objdump", "-d", "-j", ".plt", program);
+    if (shows !== undefined) expect(table).toMatch(shows);
+    const { target } = await start(program, PLAIN_CPU);
+    await checkLinkage(workshop, target, { program, library, lazy, nstep });
+  });
+});
