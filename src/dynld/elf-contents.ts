@@ -121,8 +121,7 @@ export class ElfContents {
     for (let id = 0; id < symbols.length; id++) {
       const origin = symbols.origin[id];
       if (origin !== ORIGIN.piece && origin !== ORIGIN.common) continue;
-      const [type = STT.STT_NOTYPE, binding = 0, visibility = 0, size = 0] = [
-        symbols.type[id],
+      const [binding = 0, visibility = 0, size = 0] = [
         symbols.binding[id],
         symbols.visibility[id],
         symbols.size[id],

@@ -77,6 +77,14 @@ export class RelocationTable {
   }
 
   /**
+   * The records of a 64-bit `RELA` table whose byte order is the host's, as 6 words each: offset, type and symbol, addend,
+   * low words first. `undefined` of any other: for walks of a million records, beside the way that takes all.
+   */
+  get words(): Uint32Array | undefined {
+    return this.kind === "RELA" ? this.#words : undefined;
+  }
+
+  /**
    * `r_offset` of record `index` as a number, exact below 2^53: what walks of `ET_REL` files use, where it is an
    * offset in the target section. An address may need {@link address}.
    */

@@ -11,7 +11,7 @@ import { type FoundImport, type ImportSource, resolveImports } from "./imports.t
 import { type LinkInput, type ModuleFile, openInputs } from "./input.ts";
 import { type LinkMachine, linkMachine } from "./machine.ts";
 import { type PieceRecords, relocationsOf } from "./records.ts";
-import { applyRecords, type Placed, stubAddress, targetOf } from "./relocate.ts";
+import { applyRecords, type Placed, stubAddress, targetOf, targetsOf } from "./relocate.ts";
 import {
   alignUp,
   type Piece,
@@ -235,7 +235,7 @@ export class ModuleLink {
   }
 
   #placed(at: SegmentAddresses, threadDistance: number): Placed {
-    return {
+    const placed = {
       symbols: this.symbols,
       slots: this.#slots,
       machine: this.#machine,
@@ -244,6 +244,7 @@ export class ModuleLink {
       got: at.rodata,
       stubs: at.text + this.#stubs,
     };
+    return { ...placed, targets: targetsOf(placed) };
   }
 
   /** What threads' blocks begin as, before anything is relocated. */

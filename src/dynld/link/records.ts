@@ -16,6 +16,8 @@ export interface PieceRecords {
   readonly section: ElfSection;
   /** Numbers of the input's symbols. */
   readonly ids: Int32Array;
+  /** Nobody looks at what it says of functions that are not there: frames and exception tables. */
+  readonly lenient: boolean;
 }
 
 /** All tables that apply to loaded sections. @throws DynldError DYNLD_BAD_VALUE for one that leads nowhere */
@@ -42,7 +44,8 @@ export function relocationsOf(
         const what = `symbols of relocations: found section ${section.link}, expected the symbol table ${input.symtabIndex}`;
         throw linkError("DYNLD_BAD_VALUE", input.name, section.label, undefined, what);
       }
-      found.push({ piece, table, section, ids: ids.get(input) ?? new Int32Array(0) });
+      const lenient = piece.part === "frames" || piece.section.label.startsWith(".gcc_except_table");
+      found.push({ piece, table, section, ids: ids.get(input) ?? new Int32Array(0), lenient });
     }
   }
   return found;

@@ -29,8 +29,14 @@ export interface Placed {
   /** Of the global offset table, and of the first stub. */
   readonly got: number;
   readonly stubs: number;
+  /** See {@link targetsOf}. */
+  readonly targets: Float64Array;
 }
 
+/** Words of an `Elf64_Rela`. */
+const RELA_WORDS = 6;
+/** How far 4 bytes reach. */
+const NEAR = 2 ** 31;
 /** Halves of addends beyond this make numbers that are not exact. */
 const EXACT_HALF = 2 ** 20;
 
@@ -47,14 +53,59 @@ export function applyRecords(
   start: number,
   address: number,
 ): DynldError | undefined {
+  const { words } = records.table;
+  const { length } = records.table;
+  if (words === undefined || placed.machine.word !== 8) {
+    return applyRange(records, placed, bytes, view, start, address, 0, length);
+  }
+  const kinds = relocationKinds(records.table.machine);
+  const { ids } = records;
+  const { targets } = placed;
+  for (let i = 0, word = 0; i < length; i++, word += RELA_WORDS) {
+    const offset = words[word] ?? 0;
+    const kind = kinds[words[word + 2] ?? 0] ?? 0;
+    const target = targets[ids[words[word + 3] ?? 0] ?? 0] ?? Number.NaN;
+    const high = (words[word + 5] ?? 0) | 0;
+    if (high < EXACT_HALF && high >= -EXACT_HALF) {
+      const value = target + high * 0x1_0000_0000 + (words[word + 4] ?? 0);
+      if ((kind & KIND.address) !== 0 && !Number.isNaN(value)) {
+        const upper = Math.floor(value / 0x1_0000_0000);
+        view.setUint32(start + offset, value - upper * 0x1_0000_0000, true);
+        view.setInt32(start + offset + 4, upper, true);
+        continue;
+      }
+      const distance = value - address - offset;
+      // Not a number fits nothing.
+      if ((kind & KIND.distance) !== 0 && distance >= -NEAR && distance < NEAR) {
+        view.setInt32(start + offset, distance, true);
+        continue;
+      }
+    }
+    const problem = applyRange(records, placed, bytes, view, start, address, i, i + 1);
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
+}
+
+/** Applies records `[from, to)`, of whatever kind. */
+function applyRange(
+  records: PieceRecords,
+  placed: Placed,
+  bytes: Uint8Array,
+  view: DataView,
+  start: number,
+  address: number,
+  from: number,
+  to: number,
+): DynldError | undefined {
   const { table, ids, piece } = records;
   const { symbols, slots, machine, got } = placed;
   const { little } = piece.input.elf.image;
   const rows = codeRelocations(table.machine);
   const kinds = relocationKinds(table.machine);
   const explicit = table.kind === "RELA";
-  const lenient = piece.part === "frames" || piece.section.label.startsWith(".gcc_except_table");
-  for (let i = 0; i < table.length; i++) {
+  const { lenient } = records;
+  for (let i = from; i < to; i++) {
     const type = table.type(i);
     const row = rows[type];
     if (row === undefined || row.size === 0) continue;
@@ -102,8 +153,20 @@ export function applyRecords(
   return undefined;
 }
 
+/** By symbol: the address that stands for it; not a number where nothing may refer to it, and how that is told depends. */
+export function targetsOf(placed: Omit<Placed, "targets">): Float64Array {
+  const { symbols } = placed;
+  const targets = Float64Array.from(symbols.address);
+  for (let id = 0; id < targets.length; id++) {
+    const origin = symbols.origin[id];
+    if (origin === ORIGIN.discarded || origin === ORIGIN.elsewhere) targets[id] = Number.NaN;
+    else if (symbols.type[id] === STT.STT_GNU_IFUNC) targets[id] = targetOf(placed, id);
+  }
+  return targets;
+}
+
 /** The address that stands for a symbol: its own, or of one that a resolver tells, its stub. */
-export function targetOf(placed: Placed, id: number): number {
+export function targetOf(placed: Omit<Placed, "targets">, id: number): number {
   const { symbols, slots } = placed;
   const stub = slots.stub[id] ?? NO_SLOT;
   const isIndirect = symbols.type[id] === STT.STT_GNU_IFUNC && symbols.origin[id] === ORIGIN.piece;
@@ -125,7 +188,7 @@ function threadEntry(
   return formula === "IE + A - P" ? distance[id] : block;
 }
 
-export function stubAddress({ stubs, machine }: Placed, stub: number): number {
+export function stubAddress({ stubs, machine }: Pick<Placed, "stubs" | "machine">, stub: number): number {
   return stubs + stub * (machine.stub?.size ?? 0);
 }
 

@@ -1,4 +1,5 @@
 /** Which symbols need an entry in the global offset table, and which a stub that jumps through one. */
+import { SHT } from "../../elf/constants/section.ts";
 import { STT } from "../../elf/constants/symbol.ts";
 import { codeRelocations } from "../../elf/machine/relocate/registry.ts";
 import type { CodeRelocation } from "../../elf/machine/relocate/row.ts";
@@ -10,6 +11,14 @@ import { type LinkSymbols, ORIGIN } from "./symbols.ts";
 
 /** What relocations want of a symbol, as bits. */
 const NEED = { used: 1, entry: 2, near: 4, pair: 8, distance: 16, call: 32 } as const;
+
+/** By `KIND` of an address or a distance: what it needs. */
+const needOf = Uint8Array.from({ length: 32 }, (_, kind) => {
+  if ((kind & KIND.distance) === 0) return NEED.used;
+  return NEED.used | ((kind & KIND.call) !== 0 ? NEED.call : NEED.near);
+});
+/** Words of an `Elf64_Rela`. */
+const RELA_WORDS = 6;
 
 /** No entry, no stub. */
 export const NO_SLOT = -1;
@@ -90,7 +99,19 @@ export class Needs {
     const bytes = piece.section.bytes();
     const kinds = relocationKinds(table.machine);
     const rows = codeRelocations(table.machine);
-    for (let i = 0; i < table.length; i++) {
+    const { words } = table;
+    const room = piece.section.type === SHT.SHT_NOBITS ? 0 : piece.size;
+    for (let i = 0, word = 0; i < table.length; i++, word += RELA_WORDS) {
+      if (words !== undefined && machine.word === 8) {
+        // What nearly all are, and nothing is wrong with.
+        const kind = kinds[words[word + 2] ?? 0] ?? 0;
+        const size = (kind & KIND.address) !== 0 ? 8 : (kind & KIND.distance) !== 0 ? 4 : Number.NaN;
+        const id = ids[words[word + 3] ?? 0];
+        if ((words[word] ?? 0) + size <= room && words[word + 1] === 0 && id !== undefined) {
+          this.#bits[id] = (this.#bits[id] ?? 0) | (needOf[kind] ?? NEED.used);
+          continue;
+        }
+      }
       const row = checkRecord(records, rows, i);
       const kind = kinds[table.type(i)] ?? 0;
       const id = ids[table.symbol(i)] ?? 0;
