@@ -110,6 +110,7 @@ export class CodeMap implements Disposable {
     return this.#mapped().flatMap((one) => one.addressOf(JIT_REGISTER) ?? []);
   }
 
+  /** Closes what is open. */
   [Symbol.dispose](): void {
     for (const { module } of this.#files.values()) module.close();
     this.#files.clear();
