@@ -9,12 +9,14 @@ export function defineMaps(command: Command): void {
   command
     .description(
       "Shows what a process has loaded, as its run-time linker knows it: all namespaces, in the order of its link maps. " +
-        "The process is neither stopped nor changed.",
+        "The process is neither stopped nor changed, unless it is behind a stub, which stops it for the time that takes.",
     )
-    .usage("-p PID | --core FILE [--exe FILE]")
+    .usage("-p PID | --core FILE | --remote STUB [--exe FILE] [--sysroot DIRECTORY]")
     .option("-p, --pid <pid>", "a process", parseWholeNumber)
     .option("--core <file>", "a core file")
-    .option("--exe <file>", "the program that left the core file, if it is not where it was")
+    .option("--remote <stub>", "a process behind a stub: HOST:PORT, the path of a socket, or | and a command")
+    .option("--exe <file>", "the program, if it is not where the core file or the stub says")
+    .option("--sysroot <directory>", "where the files are here that a core file or a stub speaks of")
     .option("--tree", "by what needs what")
     .option("--json", "one JSON document instead of text");
   command.addHelpText(
@@ -30,6 +32,7 @@ export function defineMaps(command: Command): void {
         ["bindery maps -p $$", "what the shell has loaded"],
         ["bindery maps -p 1 --tree", "which library needs which"],
         ["bindery maps --core core.4711 --exe ./a.out", "after a crash"],
+        ["bindery maps --remote board:2345 --sysroot ./root", "on another machine, where gdbserver listens"],
       ],
       "Exit status": [
         [String(EXIT_OK), "the link maps were read"],
@@ -42,8 +45,8 @@ export function defineMaps(command: Command): void {
     }),
   );
   command.action(async (options: MapsOptions) => {
-    if ((options.pid === undefined) === (options.core === undefined)) {
-      command.error("error: expected one of -p and --core", { exitCode: EXIT_USAGE });
+    if ([options.pid, options.core, options.remote].filter((one) => one !== undefined).length !== 1) {
+      command.error("error: expected one of -p, --core and --remote", { exitCode: EXIT_USAGE });
     }
     const { showMaps } = await import("./maps/show.ts");
     await showMaps(options);

@@ -2,7 +2,15 @@
 import { basename } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { RtldError } from "../../errors.ts";
-import { CoreProcess, type LoadObject, ObservedProcess, RtldAgent } from "../../rtld/index.ts";
+import {
+  CoreProcess,
+  LiveProcess,
+  type LoadObject,
+  ObservedProcess,
+  type ProcService,
+  RemoteTarget,
+  RtldAgent,
+} from "../../rtld/index.ts";
 import { jsonPieces } from "../json.ts";
 import { Output } from "../output.ts";
 
@@ -10,7 +18,9 @@ import { Output } from "../output.ts";
 export interface MapsOptions {
   readonly pid?: number;
   readonly core?: string;
+  readonly remote?: string;
   readonly exe?: string;
+  readonly sysroot?: string;
   readonly tree?: boolean;
   readonly json?: boolean;
 }
@@ -21,12 +31,8 @@ const PAUSE = 5;
 
 /** Prints what a process or core file has loaded. @throws RtldError if it can't be known */
 export async function showMaps(options: MapsOptions): Promise<void> {
-  const { pid, core = "", exe } = options;
-  using source =
-    pid === undefined
-      ? CoreProcess.open(core, exe === undefined ? {} : { executable: exe })
-      : new ObservedProcess(pid);
-  const objects = await consistent(RtldAgent.new(source));
+  using source = await openSource(options);
+  const objects = await consistent(RtldAgent.new(source.process), source.runs);
   const output = new Output();
   if (options.json === true) for (const piece of jsonPieces(objects.map(asJson))) output.write(piece);
   else if (options.tree === true) for (const line of treeLines(objects)) output.line(line);
@@ -35,12 +41,32 @@ export async function showMaps(options: MapsOptions): Promise<void> {
   output.flush();
 }
 
-async function consistent(agent: RtldAgent): Promise<readonly LoadObject[]> {
+interface Source extends Disposable {
+  readonly process: ProcService;
+  /** Whether it changes while it is looked at. */
+  readonly runs: boolean;
+}
+
+async function openSource({ pid, core = "", remote, exe, sysroot }: MapsOptions): Promise<Source> {
+  const files = {
+    ...(exe === undefined ? {} : { executable: exe }),
+    ...(sysroot === undefined ? {} : { sysroot }),
+  };
+  if (remote !== undefined) {
+    const target = await RemoteTarget.connect(remote, files);
+    return { process: new LiveProcess(target), runs: false, [Symbol.dispose]: () => target.detach() };
+  }
+  const process = pid === undefined ? CoreProcess.open(core, files) : new ObservedProcess(pid);
+  return { process, runs: pid !== undefined, [Symbol.dispose]: () => process.close() };
+}
+
+async function consistent(agent: RtldAgent, runs: boolean): Promise<readonly LoadObject[]> {
   for (let tries = 1; ; tries++) {
     try {
       return agent.objects;
     } catch (error) {
-      if (!(error instanceof RtldError) || error.code !== "RD_NOMAPS" || tries === TRIES) throw error;
+      if (!(error instanceof RtldError) || error.code !== "RD_NOMAPS" || !runs || tries === TRIES)
+        throw error;
       await sleep(PAUSE);
     }
   }
