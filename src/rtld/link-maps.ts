@@ -45,6 +45,19 @@ export class LinkMaps {
     return this.#known.flatMap((list) => [...list.values()]);
   }
 
+  /** Whether nothing was read yet. */
+  get isEmpty(): boolean {
+    return this.#known.length === 0;
+  }
+
+  /** The object that an address is in, as of the last reading. */
+  objectAt(address: bigint): LoadObject | undefined {
+    for (const list of this.#known) {
+      for (const object of list.values()) if (object.has(address)) return object;
+    }
+    return undefined;
+  }
+
   /**
    * Reads what changed.
    *

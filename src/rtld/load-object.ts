@@ -114,6 +114,11 @@ export class LoadObject {
     return this.#segments;
   }
 
+  /** Whether an address is in one of its segments. */
+  has(address: bigint): boolean {
+    return this.segments.some(({ start, end }) => address >= start && address < end);
+  }
+
   /** `rl_refname`: of a filter, the object that it stands for; otherwise empty. */
   get refName(): string {
     return this.#texts(DT.DT_FILTER)[0] ?? this.#texts(DT.DT_AUXILIARY)[0] ?? "";
