@@ -18,6 +18,7 @@ const SIZES = [1_000, 10_000, 100_000, 1_000_000];
 interface Times {
   /** The first load of a process, which compiles our code as it goes. */
   readonly first: number;
+  readonly object: number;
   readonly module: number;
   readonly dlopen: number;
 }
@@ -31,52 +32,69 @@ export function measureLoads(sqlite: string, rounds: number): void {
   const options = ["-DSQLITE_THREADSAFE=0", "-DSQLITE_OMIT_LOAD_EXTENSION"];
   rows.push(rowOf("SQLite -O2", compiled("sqlite", source, ["-O2", ...options]), rounds));
   rows.push(rowOf("SQLite -O2 -g", compiled("sqlite-g", source, ["-O2", "-g", ...options]), rounds));
-  const head = ["first", "ns/rel.", "dlopen", "ratio", "goal", "ld + dlopen", "ratio"];
-  printColumns(["Loading, ms", "relocations", "MB", "bindery", ...head], rows);
+  const head = ["dlopen", "ratio", "goal", "object", "first", "ns/rel.", "ld + dlopen", "ratio"];
+  printColumns(["Loading, ms", "relocations", "MB", "module", ...head], rows);
 }
 
 function rowOf(what: string, pair: Pair, rounds: number): string[] {
   const times = pair.relocations < SMALL ? rounds * MORE : rounds;
   const output = execFileSync(
     process.execPath,
-    [fileURLToPath(import.meta.url), resolve(pair.object), resolve(pair.shared), String(times)],
+    [
+      fileURLToPath(import.meta.url),
+      ...[pair.object, pair.module, pair.shared].map((path) => resolve(path)),
+      `${times}`,
+    ],
     { encoding: "utf8" },
   );
-  const { first, module, dlopen: peer } = JSON.parse(output) as Times;
+  const { first, object, module, dlopen: peer } = JSON.parse(output) as Times;
   return [
     what,
     `${pair.relocations.toLocaleString("en")} (${pair.dynamic.toLocaleString("en")})`,
     (statSync(pair.object).size / 2 ** 20).toFixed(1),
     module.toFixed(2),
-    first.toFixed(0),
-    ((module * 1e6) / pair.relocations).toFixed(0),
     peer.toFixed(2),
     `${(module / peer).toFixed(1)}x`,
     "<= 3x",
+    object.toFixed(2),
+    first.toFixed(0),
+    ((object * 1e6) / pair.relocations).toFixed(0),
     (pair.linked + peer).toFixed(0),
-    `${(module / (pair.linked + peer)).toFixed(2)}x`,
+    `${(object / (pair.linked + peer)).toFixed(2)}x`,
   ];
 }
 
-/** A process of its own for each pair: what it loaded before would matter. */
-function child(object: string, shared: string, rounds: number): void {
+/**
+ * A process of its own for each: what it loaded before would matter. Another module stays loaded, as in a program that has
+ * several: with the first one comes what debuggers listen at.
+ */
+function child(object: string, made: string, shared: string, rounds: number): void {
   const table = new ExportTable().addLibrary("libc.so.6").addLibrary("libm.so.6");
-  const ours: number[] = [];
-  const peers: number[] = [];
-  for (let round = 0; round <= rounds; round++) {
+  const times = { object: [] as number[], module: [] as number[], dlopen: [] as number[] };
+  const timed = (into: number[], path: string): NativeModule => {
     const from = performance.now();
-    const module = NativeModule.open(object, { table });
-    ours.push(performance.now() - from);
-    module.unload();
-    const then = performance.now();
+    const module = NativeModule.open(path, { table });
+    into.push(performance.now() - from);
+    return module;
+  };
+  const first: number[] = [];
+  using _ = timed(first, object);
+  for (let round = 0; round < rounds; round++) {
+    timed(times.object, object).unload();
+    timed(times.module, made).unload();
+    const from = performance.now();
     const handle = dlopen(shared, RTLD_NOW);
-    peers.push(performance.now() - then);
+    times.dlopen.push(performance.now() - from);
     dlclose(handle);
   }
-  const [first = Number.NaN, ...later] = ours;
-  const times: Times = { first, module: median(later), dlopen: median(peers.slice(1)) };
-  console.log(JSON.stringify(times));
+  const result: Times = {
+    first: first[0] ?? Number.NaN,
+    object: median(times.object),
+    module: median(times.module),
+    dlopen: median(times.dlopen),
+  };
+  console.log(JSON.stringify(result));
 }
 
-const [, script, object, shared, rounds] = process.argv;
-if (script === fileURLToPath(import.meta.url)) child(object ?? "", shared ?? "", Number(rounds));
+const [, script, object = "", made = "", shared = "", rounds] = process.argv;
+if (script === fileURLToPath(import.meta.url)) child(object, made, shared, Number(rounds));

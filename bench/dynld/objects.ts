@@ -2,11 +2,13 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { makeModule } from "../../src/dynld/index.ts";
 import { ElfFile } from "../../src/elf/file.ts";
 
-/** An object, and the shared object of it. */
+/** An object, and what was made of it beforehand: a module, and a shared object. */
 export interface Pair {
   readonly object: string;
+  readonly module: string;
   readonly shared: string;
   /** Relocation records that loading applies, in each. */
   readonly relocations: number;
@@ -51,16 +53,24 @@ export function compiled(name: string, source: string, flags: readonly string[])
 }
 
 function pairOf(stem: string, make: (object: string) => void): Pair {
-  const [object, shared] = [`${stem}.o`, `${stem}.so`];
+  const [object, module, shared] = [`${stem}.o`, `${stem}.module`, `${stem}.so`];
   mkdirSync(FOLDER, { recursive: true });
   if (!existsSync(object)) {
     make(`${object}.new`);
     renameSync(`${object}.new`, object);
   }
+  writeFileSync(module, makeModule([{ name: object, bytes: readFileSync(object) }]).bytes);
   const from = performance.now();
   execFileSync("gcc", ["-shared", "-Wl,-z,now", "-o", shared, object, "-lm"]);
   const linked = performance.now() - from;
-  return { object, shared, relocations: relocationsOf(object), dynamic: relocationsOf(shared), linked };
+  return {
+    object,
+    module,
+    shared,
+    relocations: relocationsOf(object),
+    dynamic: relocationsOf(shared),
+    linked,
+  };
 }
 
 function relocationsOf(path: string): number {

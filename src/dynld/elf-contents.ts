@@ -1,6 +1,5 @@
 /** What a relocatable object would be as a module: what it exports and needs, and its relocations. Nothing is loaded. */
 import { SHF, SHT } from "../elf/constants/section.ts";
-import { STT } from "../elf/constants/symbol.ts";
 import { DynldError } from "../errors.ts";
 import type { CSymbol } from "./ctype.ts";
 import { compareNames, type Dynsym, dynfindsym } from "./dynsym.ts";
