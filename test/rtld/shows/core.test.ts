@@ -1,0 +1,124 @@
+/** Core files that gcore(1) makes, of the very moment at which a process was looked at alive. */
+import { execFileSync } from "node:child_process";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { CoreProcess, LiveProcess, ObservedProcess, RtldAgent, RtldError } from "../../../src/rtld/index.ts";
+import { BUSY, PLUGIN } from "../programs.ts";
+import { RtldWorkshop } from "../workshop.ts";
+
+/** Opens its argument twice, once in a namespace of its own where there are such, says so, and waits. */
+const WAITER = `
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdio.h>
+#include <unistd.h>
+int main(int argc, char **argv) {
+  if (dlopen(argv[1], RTLD_NOW) == 0) return 1;
+#ifdef __GLIBC__
+  if (dlmopen(LM_ID_NEWLM, argv[1], RTLD_NOW) == 0) return 2;
+#endif
+  puts("ready"); fflush(stdout);
+  for (;;) pause();
+}
+`;
+
+/** Needs the C library, also in a namespace of its own; and has thread-local storage. */
+const TALKER = `
+#include <stdio.h>
+__thread int own = 1;
+int plugin(int x) { return puts("") + own; }
+`;
+
+const workshop = new RtldWorkshop();
+const programs = { busy: "", plugin: "" };
+beforeAll(() => {
+  programs.busy = workshop.compile("busy", BUSY, "-pthread");
+  programs.plugin = workshop.compile("plugin.so", PLUGIN, "-shared", "-fPIC");
+});
+afterAll(() => workshop.remove());
+
+function dump(pid: number): string {
+  execFileSync("gcore", ["-o", workshop.path("core"), String(pid)], { stdio: "pipe" });
+  return workshop.path(`core.${pid}`);
+}
+
+/** All fields of all objects, or the code of the error. */
+function loadObjects(agent: RtldAgent): unknown {
+  try {
+    return agent.objects.map((one) => ({
+      name: one.name,
+      nameAddr: one.nameAddr,
+      base: one.base,
+      dataBase: one.dataBase,
+      end: one.end,
+      lmIdent: one.lmIdent,
+      refName: one.refName,
+      plt: [one.pltBase, one.pltSize],
+      pad: [one.padStart, one.padEnd],
+      dynamic: one.dynamic,
+      tlsModId: one.tlsModId,
+      flags: one.flags,
+      linkMap: one.linkMap,
+      needed: one.needed,
+      soname: one.soname,
+    }));
+  } catch (error) {
+    if (error instanceof RtldError) return error.code;
+    throw error;
+  }
+}
+
+describe("a core file has the link maps of its moment", () => {
+  it.each([
+    ["glibc, lazily bound", "gcc", ["-Wl,-z,lazy"]],
+    ["glibc, bound at once", "gcc", ["-Wl,-z,now", "-s"]],
+    ["glibc, at a fixed address", "gcc", ["-no-pie"]],
+    ["musl", "musl-gcc", ["-no-pie"]],
+    ["musl, position-independent", "musl-gcc", ["-s"]],
+  ] as const)("%s", async (name, compiler, flags) => {
+    const file = name.replaceAll(/\W+/g, "-");
+    const program = workshop.compileBy(compiler, file, WAITER, ...flags);
+    const plugin = workshop.compileBy(compiler, `${file}.so`, TALKER, "-shared", "-fPIC");
+    const { pid } = await workshop.start(program, plugin);
+    using alive = new ObservedProcess(pid);
+    using core = CoreProcess.open(dump(pid), { executable: program });
+    const live = loadObjects(RtldAgent.new(alive));
+    expect(live).toHaveLength(compiler === "gcc" ? 8 : 4);
+    expect(loadObjects(RtldAgent.new(core))).toEqual(live);
+  });
+
+  it("also while a thread is loading or unloading: they are told then as consistent only where they are", async () => {
+    const { pid, ended } = await workshop.start(programs.busy, programs.plugin);
+    const states = new Set<string>();
+    // Loading and unloading take two events each, so that both come up at each place.
+    for (const skip of [0, 1, 2, 3, 1]) {
+      const target = workshop.attach(pid);
+      const service = new LiveProcess(target);
+      const agent = RtldAgent.new(service);
+      const notify = agent.eventAddr("RD_DLACTIVITY");
+      if (notify.type !== "RD_NOTIFY_BPT") throw new Error("expected a breakpoint");
+      target.insertBreakpoint(notify.bptaddr);
+      target.continue();
+      for (let left = skip; ; left--) {
+        let event = await target.next();
+        while (event.kind !== "breakpoint") event = await target.next();
+        service.lwp = event.tid;
+        const { state } = agent.eventGetmsg();
+        if (left > 0) target.continue(event.tid);
+        else {
+          states.add(state);
+          break;
+        }
+      }
+      const live = loadObjects(RtldAgent.new(service));
+      process.kill(pid, "SIGSTOP");
+      target.detach();
+      using core = CoreProcess.open(dump(pid), { executable: programs.busy });
+      expect(loadObjects(RtldAgent.new(core))).toEqual(live);
+      process.kill(pid, "SIGCONT");
+    }
+    expect(states).toContain("RD_CONSISTENT");
+    expect(states.size).toBeGreaterThan(1);
+    process.kill(pid, "SIGTERM");
+    expect(await ended).toEqual({ output: "begins\nright\n", code: 7 });
+  });
+});
