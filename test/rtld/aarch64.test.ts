@@ -5,12 +5,11 @@ import { basename } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { followLinker, LiveProcess, type LoadObject, RemoteTarget } from "../../src/rtld/index.ts";
+import { compileCross, SYSROOT } from "./cross.ts";
 import { CALLED, CALLER, checkLinkage } from "./linkage.ts";
 import { PLUGIN } from "./programs.ts";
 import { summary } from "./stubs.ts";
 import { RtldWorkshop } from "./workshop.ts";
-
-const SYSROOT = "/usr/aarch64-linux-gnu";
 
 const PROGRAM = `
 #define _GNU_SOURCE
@@ -34,23 +33,8 @@ int main(void) {
 const workshop = new RtldWorkshop();
 afterAll(() => workshop.remove());
 
-/** Compiles by clang, with Debian's C library of that machine, and links by the linker that is named. */
-function compile(name: string, source: string, linker: string, ...flags: string[]): string {
-  const isLibrary = flags.includes("-shared");
-  const isFixed = flags.includes("-no-pie");
-  const lib = `${SYSROOT}/lib`;
-  const start = isLibrary ? [] : [`${lib}/${isFixed ? "crt1" : "Scrt1"}.o`];
-  return workshop.compileBy(
-    "clang",
-    name,
-    source,
-    ...["--target=aarch64-linux-gnu", `-fuse-ld=${linker}`, "-isystem", `${SYSROOT}/include`, "-nostdlib"],
-    ...["-nostartfiles", ...start, `${lib}/crti.o`, `${lib}/crtn.o`, `-L${lib}`, "-L."],
-    ...(isLibrary || isFixed ? [] : ["-pie", "-fPIE"]),
-    ...flags,
-    "-lc",
-  );
-}
+const compile = (name: string, source: string, linker: string, ...flags: string[]) =>
+  compileCross(workshop, name, source, linker, ...flags);
 
 /** Starts a program under qemu, and connects to its stub. */
 async function start(program: string, env: NodeJS.ProcessEnv = {}) {

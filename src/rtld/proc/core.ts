@@ -1,29 +1,28 @@
 /** A process as its core file has it. */
-import { basename, join } from "node:path";
 import type { AuxVector } from "../../dwfl/process/auxv.ts";
 import type { CoreOptions } from "../../dwfl/process/core.ts";
 import { CoreMemory } from "../../dwfl/process/core-memory.ts";
 import { Dwfl } from "../../dwfl/session.ts";
 import { ET } from "../../elf/constants/header.ts";
-import { AT } from "../../elf/constants/note.ts";
 import type { FileMapping } from "../../elf/core-note.ts";
 import { RtldError } from "../../errors.ts";
-import { FileSource, type OpenedElf, openElf } from "../../host/file.ts";
-import { lookupInSession } from "./observed.ts";
+import { type OpenedElf, openElf } from "../../host/file.ts";
+import { CoreFiles } from "./core-files.ts";
+import { lookupInLinkMap, lookupInSession } from "./observed.ts";
 import type { DataModel, LogListener, ProcService } from "./service.ts";
 
 /** Serves an agent from a core file; what was not dumped is read from the files that were mapped. */
 export class CoreProcess implements ProcService, Disposable {
   readonly name: string;
   readonly #opened: OpenedElf;
-  readonly #memory: CoreMemory;
   readonly #options: CoreOptions;
   readonly #log: LogListener;
   readonly #auxv = new Map<number, bigint>();
-  readonly #mappings: FileMapping[] = [];
+  readonly #files: CoreFiles;
+  /** Whether it says which files were mapped. */
+  readonly #hasMappings: boolean;
   /** Registers by thread; the first thread is the one that the process died of. */
   readonly #registers = new Map<number, Uint8Array>();
-  readonly #files = new Map<string, FileSource | undefined>();
 
   private constructor(path: string, opened: OpenedElf, options: CoreOptions, log: LogListener) {
     this.name = path;
@@ -34,12 +33,15 @@ export class CoreProcess implements ProcService, Disposable {
     if (elf.header.type !== ET.ET_CORE) {
       throw new RtldError("RD_ERR", path, "found another kind of ELF file, expected a core file");
     }
-    this.#memory = new CoreMemory(elf);
+    const mappings: FileMapping[] = [];
     for (const { content } of elf.notes()) {
       if (content.kind === "auxv") for (const { type, value } of content.entries) this.#auxv.set(type, value);
-      if (content.kind === "file-mappings") this.#mappings.push(...content.mappings);
+      if (content.kind === "file-mappings") mappings.push(...content.mappings);
       if (content.kind === "prstatus") this.#registers.set(content.pid, content.registers);
     }
+    this.#hasMappings = mappings.length > 0;
+    const facts = { memory: new CoreMemory(elf), auxv: this.#auxv, model: this.pdmodel(), mappings };
+    this.#files = new CoreFiles(facts, options);
   }
 
   /**
@@ -68,7 +70,7 @@ export class CoreProcess implements ProcService, Disposable {
   }
 
   pread(address: bigint, length: number): Uint8Array | undefined {
-    return this.#memory.read(address, length) ?? this.#readFile(address, length);
+    return this.#files.read(address, length);
   }
 
   /** Refuses: a core file is not changed. */
@@ -77,6 +79,11 @@ export class CoreProcess implements ProcService, Disposable {
   }
 
   pglobalLookup(object: string | undefined, symbol: string): bigint | undefined {
+    if (!this.#hasMappings) {
+      const memory = { name: this.name, read: (at: bigint, size: number) => this.pread(at, size) };
+      const facts = { auxv: this.#auxv, model: this.pdmodel() };
+      return lookupInLinkMap(memory, facts, (path) => this.pfile(path), object, symbol);
+    }
     using session = new Dwfl({ debuginfod: false });
     session.reportCore(this.#opened.elf, this.#options);
     return lookupInSession(session, object, symbol);
@@ -108,11 +115,7 @@ export class CoreProcess implements ProcService, Disposable {
   }
 
   pfile(path: string): string | undefined {
-    const { executable, sysroot = "/" } = this.#options;
-    if (path !== "") return join(sysroot, path);
-    if (executable !== undefined) return executable;
-    const program = this.#mappingAt(this.#auxv.get(AT.AT_PHDR) ?? 0n);
-    return program === undefined ? undefined : join(sysroot, program.path);
+    return this.#files.path(path);
   }
 
   plog(message: string): void {
@@ -122,43 +125,11 @@ export class CoreProcess implements ProcService, Disposable {
   /** Closes what was opened. Twice is harmless. */
   close(): void {
     this.#opened.close();
-    for (const file of this.#files.values()) file?.close();
-    this.#files.clear();
+    this.#files.close();
   }
 
   /** As {@link close}. */
   [Symbol.dispose](): void {
     this.close();
-  }
-
-  #mappingAt(address: bigint): FileMapping | undefined {
-    return this.#mappings.find((one) => address >= one.start && address < one.end);
-  }
-
-  /** Bytes that the process had from a file, and did not change, or they were dumped. */
-  #readFile(address: bigint, length: number): Uint8Array | undefined {
-    const mapping = this.#mappingAt(address);
-    if (mapping === undefined || address + BigInt(length) > mapping.end) return undefined;
-    const offset = Number(mapping.fileOffset + (address - mapping.start));
-    const file = this.#fileOf(mapping.path);
-    return file === undefined || offset + length > file.size ? undefined : file.read(offset, length);
-  }
-
-  #fileOf(path: string): FileSource | undefined {
-    if (!this.#files.has(path)) {
-      const program = this.pfile("");
-      const named =
-        program !== undefined && basename(program) === basename(path) ? program : this.pfile(path);
-      this.#files.set(path, named === undefined ? undefined : openIfAny(named));
-    }
-    return this.#files.get(path);
-  }
-}
-
-function openIfAny(path: string): FileSource | undefined {
-  try {
-    return FileSource.open(path);
-  } catch {
-    return undefined;
   }
 }

@@ -1,14 +1,16 @@
 /** A process that runs while it is looked at: nothing of it is changed, and none of its threads stopped. */
-import { readFileSync, readlinkSync } from "node:fs";
+import { existsSync, readFileSync, readlinkSync } from "node:fs";
 import { basename, join } from "node:path";
 import { HOST_LITTLE } from "../../bytes/endian.ts";
 import { type AuxVector, readAuxVector } from "../../dwfl/process/auxv.ts";
+import { readLinkMap } from "../../dwfl/process/link-map.ts";
+import type { MemoryReader } from "../../dwfl/process/memory-image.ts";
 import { Dwfl } from "../../dwfl/session.ts";
-import { EM } from "../../elf/constants/machine.ts";
 import { AT } from "../../elf/constants/note.ts";
 import { HostError } from "../../errors.ts";
 import { inProcess, ProcessMemory } from "../../host/process-memory.ts";
 import type { DataModel, LogListener, ProcService } from "./service.ts";
+import { OWN_MACHINES } from "./sysroot.ts";
 
 /** Looks at a running process, or at this one. Link maps that it changes meanwhile are told by the agent. */
 export class ObservedProcess implements ProcService, Disposable {
@@ -106,19 +108,10 @@ export function auxvOfProcess(pid: number): AuxVector {
   }
 }
 
-/** Machines of the programs that a kernel runs, of 64 and of 32 bits, by what Node calls it. */
-const MACHINES: Readonly<Record<string, readonly [number, number]>> = {
-  x64: [EM.EM_X86_64, EM.EM_386],
-  arm64: [EM.EM_AARCH64, EM.EM_ARM],
-  ppc64: [EM.EM_PPC64, EM.EM_PPC],
-  s390x: [EM.EM_S390, EM.EM_S390],
-  riscv64: [EM.EM_RISCV, EM.EM_RISCV],
-};
-
 /** The machine of a process here, whose width is told by the size of the program headers. */
 export function modelOfProcess(auxv: AuxVector): DataModel {
   const is64 = auxv.get(AT.AT_PHENT) !== 32n;
-  const [wide, narrow] = MACHINES[process.arch] ?? [EM.EM_NONE, EM.EM_NONE];
+  const [wide, narrow] = OWN_MACHINES;
   return { is64, little: HOST_LITTLE, machine: is64 ? wide : narrow };
 }
 
@@ -137,6 +130,23 @@ export function lookupInSession(
 ): bigint | undefined {
   if (object === undefined) return session.symbolNamed(symbol)?.address;
   return session.moduleNamed(basename(object))?.symbolNamed(symbol)?.address;
+}
+
+/** Files by the loader's own list, where nothing else says what is mapped. */
+export function lookupInLinkMap(
+  memory: MemoryReader,
+  { auxv, model }: { readonly auxv: AuxVector; readonly model: DataModel },
+  fileAt: (path: string) => string | undefined,
+  object: string | undefined,
+  symbol: string,
+): bigint | undefined {
+  using session = new Dwfl({ debuginfod: false });
+  for (const { name, bias } of readLinkMap(memory, auxv, model) ?? []) {
+    const file = fileAt(name);
+    if (file === undefined || !existsSync(file)) continue;
+    session.report({ name: basename(file), file, place: { bias } });
+  }
+  return lookupInSession(session, object, symbol);
 }
 
 /** See {@link ProcService.pfile}. */

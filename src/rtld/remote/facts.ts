@@ -1,18 +1,18 @@
 /** What is known of a process behind a stub, beside its memory, registers and threads. */
 import { existsSync } from "node:fs";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { readU16 } from "../../bytes/endian.ts";
 import { type AuxVector, readAuxVector } from "../../dwfl/process/auxv.ts";
-import { readLinkMap, readString } from "../../dwfl/process/link-map.ts";
+import { readString } from "../../dwfl/process/link-map.ts";
 import type { MemoryReader } from "../../dwfl/process/memory-image.ts";
-import { Dwfl } from "../../dwfl/session.ts";
 import { EM } from "../../elf/constants/machine.ts";
 import { AT } from "../../elf/constants/note.ts";
 import { isElf } from "../../elf/header.ts";
 import { RemoteError } from "../../errors.ts";
 import type { ProcessFacts } from "../proc/facts.ts";
-import { lookupInSession } from "../proc/observed.ts";
+import { lookupInLinkMap } from "../proc/observed.ts";
 import type { DataModel } from "../proc/service.ts";
+import { fileBelow } from "../proc/sysroot.ts";
 
 /** Where the files of a process behind a stub are here. */
 export interface RemoteFiles {
@@ -66,7 +66,7 @@ export class RemoteFacts implements ProcessFacts {
 
   file(path: string): string | undefined {
     const { executable, sysroot = "/" } = this.#files;
-    if (path !== "") return join(sysroot, path);
+    if (path !== "") return fileBelow(sysroot, path, this.model().machine);
     if (executable !== undefined) return executable;
     const program = this.#programPath();
     if (program === undefined) return undefined;
@@ -76,14 +76,8 @@ export class RemoteFacts implements ProcessFacts {
   }
 
   lookup(object: string | undefined, symbol: string): bigint | undefined {
-    const { auxv, model } = this.#read();
-    using session = new Dwfl({ debuginfod: false });
-    for (const { name, bias } of readLinkMap(this.#host.memory, auxv, model) ?? []) {
-      const file = this.file(name);
-      if (file === undefined || !existsSync(file)) continue;
-      session.report({ name: basename(file), file, place: { bias } });
-    }
-    return lookupInSession(session, object, symbol);
+    const fileAt = (path: string) => this.file(path);
+    return lookupInLinkMap(this.#host.memory, this.#read(), fileAt, object, symbol);
   }
 
   #read(): Program {

@@ -1,0 +1,90 @@
+/** Core files of other machines: link maps and linkage tables, against what the process had, and objdump(1). */
+import { execFileSync } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { afterAll, describe, expect, it } from "vitest";
+import { CoreProcess, type LoadObject, ObservedProcess, RtldAgent } from "../../src/rtld/index.ts";
+import { compileCross, SYSROOT } from "./cross.ts";
+import { CALLED } from "./linkage.ts";
+import { RtldWorkshop } from "./workshop.ts";
+
+/** One function is bound, another one is not; then it waits, or ends badly. */
+const PROGRAM = `
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+int plain(int), twice(int);
+int main(int argc, char **argv) {
+  if (argc == 5) return twice(1);
+  printf("%d\\n", plain(1)); fflush(stdout);
+  END;
+}
+`;
+
+const workshop = new RtldWorkshop();
+afterAll(() => workshop.remove());
+
+const row = ({ name, base, end, bias, dynamic }: LoadObject) => ({ name, base, end, bias, dynamic });
+
+/** What the core file says of the program's entries for both functions; where the binder ends is disassembled. */
+function checkTables(core: CoreProcess, objdump: string, exit: RegExp, library: string, nstep: number): void {
+  const agent = RtldAgent.new(core);
+  const [program] = agent.objects;
+  const called = agent.objects.find((one) => one.name === library);
+  const code = workshop.run(objdump, "-d", "--no-show-raw-insn", core.pfile("") ?? "");
+  const entry = (name: string) => {
+    const [, address = "0"] = new RegExp(`^(\\w+) <${name}@plt>:`, "m").exec(code) ?? [];
+    return (program?.bias ?? 0n) + BigInt(`0x${address}`);
+  };
+  const plain = (called?.bias ?? 0n) + workshop.symbol(library, "plain");
+  expect(agent.pltResolution(entry("plain"))).toEqual({
+    skipMethod: "RD_RESOLVE_STEP",
+    nstep,
+    target: 0n,
+    baddr: plain,
+    flags: 1,
+  });
+  const lazy = agent.pltResolution(entry("twice"));
+  expect(lazy).toMatchObject({ skipMethod: "RD_RESOLVE_TARGET_STEP", nstep: 1, baddr: 0n, flags: 0 });
+  const loader = agent.objects.find((one) => lazy.target >= one.base && lazy.target < one.end);
+  const at = lazy.target - (loader?.bias ?? 0n);
+  const range = [`--start-address=${at}`, `--stop-address=${at + 4n}`];
+  expect(workshop.run(objdump, "-d", ...range, core.pfile(loader?.name ?? "") ?? "")).toMatch(exit);
+  expect(core.pglobalLookup(library, "plain")).toBe(plain);
+}
+
+describe("a core file", () => {
+  it("of i386 has what the process had, and its tables, at any place of the thread", async () => {
+    const library = workshop.compile32("libcalled32.so", CALLED, "-shared", "-fPIC");
+    const link = ["-L.", "-lcalled32", `-Wl,-rpath,${workshop.directory}`, "-Wl,-z,lazy"];
+    const source = PROGRAM.replace("END", "pause()");
+    const program = workshop.compile32("program32", source, "-fcf-protection=none", ...link);
+    const { pid } = await workshop.start(program);
+    execFileSync("gcore", ["-o", workshop.path("core"), String(pid)], { stdio: "ignore" });
+    using live = new ObservedProcess(pid);
+    using core = CoreProcess.open(workshop.path(`core.${pid}`));
+    expect(core.pdmodel()).toEqual({ is64: false, little: true, machine: 3 });
+    expect(live.pdmodel()).toEqual(core.pdmodel());
+    expect(RtldAgent.new(core).objects.map(row)).toEqual(RtldAgent.new(live).objects.map(row));
+    const [sp, pc] = workshop.run("cat", `/proc/${pid}/syscall`).trim().split(" ").slice(-2).map(BigInt);
+    const words = new Uint32Array(core.lgetregs(core.threads[0] ?? 0)?.slice().buffer ?? new ArrayBuffer(0));
+    // struct user_regs_struct: eip is the 13th, esp the 16th.
+    expect([words[15], words[12]].map((one) => BigInt(one ?? 0))).toEqual([sp, pc]);
+    checkTables(core, "objdump", /ret\s+\$0xc/, library, 1);
+  });
+
+  it("of aarch64, in which an emulator left out all that files have, is completed by them", () => {
+    const library = compileCross(workshop, "libcalled64.so", CALLED, "lld", "-shared", "-fPIC");
+    const link = ["-lcalled64", `-Wl,-rpath,${workshop.directory}`, "-Wl,-z,lazy"];
+    const source = PROGRAM.replace("END", "abort()");
+    const program = compileCross(workshop, "program64", source, "lld", ...link);
+    const script = 'ulimit -c unlimited; qemu-aarch64 -L "$0" "$1" 2>/dev/null; true';
+    expect(workshop.run("sh", "-c", script, SYSROOT, program)).toBe("2\n");
+    const [name = ""] = readdirSync(workshop.directory).filter((one) => /^qemu_.*\.core$/.test(one));
+    const options = { executable: program, sysroot: SYSROOT };
+    using core = CoreProcess.open(workshop.path(name), { ...options });
+    expect(core.pdmodel()).toEqual({ is64: true, little: true, machine: 183 });
+    const names = RtldAgent.new(core).objects.map((one) => one.name);
+    expect(names).toEqual([program, library, "/lib/libc.so.6", "/lib/ld-linux-aarch64.so.1"]);
+    checkTables(core, "aarch64-linux-gnu-objdump", /br\s+x16/, library, 4);
+  });
+});
