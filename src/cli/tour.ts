@@ -6,13 +6,15 @@ export function defineTour(command: Command): void {
     .description(
       "Reads the C library of this machine, makes a library that grows while it runs, calls what is in it through the\n" +
         "system's loader, and, where gdb is installed, lets gdb look at it. Where gcc is, a plug-in in C is compiled, loaded,\n" +
-        "called, replaced and unloaded. Takes a few seconds and leaves nothing behind.",
+        "called, replaced and unloaded. A program is started, and its run-time linker followed. Takes a few seconds and\n" +
+        "leaves nothing behind.",
     )
     .action(async () => {
       const { showElf } = await import("./tour/elf.ts");
       const { showLive } = await import("./tour/live.ts");
       const { showGdb } = await import("./tour/gdb.ts");
       const { showPlugin } = await import("./tour/plugin.ts");
+      const { showTrace } = await import("./tour/trace.ts");
       showElf();
       const lib = showLive();
       try {
@@ -21,5 +23,6 @@ export function defineTour(command: Command): void {
         lib.delete();
       }
       showPlugin();
+      await showTrace();
     });
 }

@@ -1,11 +1,12 @@
 /** The tour, as `npm start` runs it at its end. */
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { bindery } from "./run.ts";
 
-test("shows libc as a file, a live object, gdb's own backtrace through it, and a plug-in that comes and goes", () => {
+test("shows libc as a file, a live object, gdb's own backtrace through it, a plug-in that comes and goes, and a program's start", () => {
   const { stdout, stderr, status } = bindery(["tour"]);
   expect([status, stderr]).toEqual([0, ""]);
   const address = (label: string): string | undefined =>
@@ -19,7 +20,7 @@ test("shows libc as a file, a live object, gdb's own backtrace through it, and a
     /#0 .* in compare_numbers \(\)[\s\S]*qsort[\s\S]* in sort_numbers \(\)[\s\S]*koffi\.node/,
   );
   // The plug-in: typed by its debug information, called back, replaced with its state, refused with the reason, gone.
-  const plugin = stdout.slice(stdout.indexOf("4. A plug-in"));
+  const plugin = stdout.slice(stdout.indexOf("4. A plug-in"), stdout.indexOf("5. A program's start"));
   expect(plugin).toMatch(/^ {4}int take\(const struct reading \*reading\)$/m);
   expect(plugin.match(/alarm: .*/g)).toEqual([
     "alarm: inlet is at 73, above 70",
@@ -31,7 +32,21 @@ test("shows libc as a file, a live object, gdb's own backtrace through it, and a
   ]);
   expect(plugin).toMatch(/refused +DYNLD_SIGNATURE_MISMATCH/);
   expect(plugin).toContain("struct reading: expected double value at 16, found float value at 16");
-  expect(plugin).toMatch(/readings +5\n[\s\S]*still mapped +no\n$/);
+  expect(plugin).toMatch(/readings +5\n[\s\S]*still mapped +no\n\s*$/);
+  // The start of Node: all that ldd(1) says it loads, before anything of it runs, and its end.
+  const start = stdout.slice(stdout.indexOf("5. A program's start"));
+  const events = start.match(/(?<=^ +\d+\.\d {2})\w.*$/gm) ?? [];
+  expect(events.slice(0, 3)).toEqual(["exec", "RD_DLACTIVITY RD_ADD", "RD_PREINIT"]);
+  expect(events).toContain("RD_POSTINIT");
+  expect(events.at(-1)).toBe("exit, code 0");
+  const loaded = [...start.slice(0, start.indexOf("RD_POSTINIT")).matchAll(/\+ 0x\w+ (\S+)/g)].map(
+    ([, name]) => name,
+  );
+  const ldd = execFileSync("ldd", [process.execPath], { encoding: "utf8" });
+  const needed = [...ldd.matchAll(/(?:=> |^\s+)(\/\S+) \(/gm)].map(([, path = ""]) => path);
+  expect(needed.length).toBeGreaterThan(3);
+  expect(loaded).toEqual(expect.arrayContaining(needed));
+  expect(start).toMatch(/load and relocate +\d+\.\d ms, \d+ relocations\n +initialize +\d+\.\d ms\n/);
 });
 
 test("says what is left out where there is no debugger and no compiler", () => {
@@ -41,7 +56,8 @@ test("says what is left out where there is no debugger and no compiler", () => {
     const { stdout, stderr, status } = bindery(["tour"], "", { PATH: folder });
     expect([status, stderr]).toEqual([0, ""]);
     expect(stdout).toContain("not shown: gdb is not installed");
-    expect(stdout).toMatch(/not shown: examples\/plugin\.c needs gcc, which is not installed\n$/);
+    expect(stdout).toMatch(/not shown: examples\/plugin\.c needs gcc, which is not installed\n/);
+    expect(stdout).toMatch(/RD_PREINIT[\s\S]*exit, code 0/);
   } finally {
     rmSync(folder, { recursive: true });
   }
