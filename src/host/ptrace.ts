@@ -43,7 +43,7 @@ const ESRCH = 3;
 const EINVAL = 22;
 
 /** Bytes of `struct user_regs_struct` of x86_64: 27 words [sys/user.h]. */
-export const REGISTERS_SIZE = 216;
+const REGISTERS_SIZE = 216;
 
 const c = {
   plain: nativeFunction<(request: number, tid: number, address: number, data: number) => NativeInteger>(

@@ -29,7 +29,7 @@ export interface GuardMessage {
 export type GuardListener = (message: Pick<GuardMessage, "event" | "registers" | "runs">) => void;
 
 /** That a process was let go of. */
-export const DETACHED = { event: { kind: "detach" }, registers: undefined, runs: 0 } as const;
+const DETACHED = { event: { kind: "detach" }, registers: undefined, runs: 0 } as const;
 
 /** One guard, shared by all targets that it controls; it ends when the last of them does, or this process. */
 export class GuardLink {
