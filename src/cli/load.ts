@@ -17,7 +17,7 @@ export function defineLoad(command: Command): void {
     .option("--with <library>", "let it import what LIBRARY exports; may be given several times", several)
     .option(
       "--call <call>",
-      "call a function by its types: 'name(args)'; may be given several times",
+      "call a function by its types: 'name(args)', or 'name(args) as PROTOTYPE'; may be given several times",
       addCall,
     )
     .option("--maxsize <n>", "refuse text, data and bss of N bytes or more", parseWholeNumber)
@@ -37,7 +37,10 @@ export function defineLoad(command: Command): void {
         "structures, of which members that are left out are 0. An enumeration takes the name of a constant as text; a\n" +
         "pointer an address, or text, an array or a structure, in memory that lasts for the call. A line CALL = RESULT is\n" +
         "printed for each, or CALL if there is no result; a result behind & is what a pointer leads to. When a call is\n" +
-        "refused, those behind it are not made. What native code prints may come at the end.",
+        "refused, those behind it are not made. What native code prints may come at the end.\n" +
+        "A function that takes more arguments than it declares, or whose type nothing tells, is called by a C prototype\n" +
+        "that names the types of all: 'print(\"%d\", 3) as int print(const char *, int)'. One that does not fit the type\n" +
+        "that is known is refused.",
       JSON:
         'An object: "name", "base", "text", "data", "bss", "imports" [ { "name", "addr" } ] and "exports" [ { "name", "addr",\n' +
         '"sig", "declaration" } ]; with --call also "calls" [ { "call", "result" } ]. In results, 64-bit integers and\n' +
@@ -49,6 +52,10 @@ export function defineLoad(command: Command): void {
         [
           "bindery load shapes.o --call 'area({kind: \"CIRCLE\", at: {x: 0, y: 0}})'",
           "a structure, and an enumeration in it",
+        ],
+        [
+          "bindery load log.o --call 'log(\"%d\", 3) as int (const char *, int)'",
+          "a function with ..., by a prototype",
         ],
         ["bindery load --wait plugin.o", "then: gdb -p PID, and break at a line of its source"],
       ],

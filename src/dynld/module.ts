@@ -4,9 +4,10 @@ import { basename } from "node:path";
 import type { LiveObject } from "../dlbind/index.ts";
 import { STT } from "../elf/constants/symbol.ts";
 import { DynldError } from "../errors.ts";
-import { type Callable, callableAt } from "../host/call.ts";
+import { callableAt } from "../host/call.ts";
 import { dlsym } from "../host/dl.ts";
 import { type AnyExports, Bindings, type BoundSymbol, type ExportsShape } from "./call/bindings.ts";
+import type { NativeCallable } from "./call/callable.ts";
 import type { NativeType } from "./call/native-type.ts";
 import type { CSymbol, CType } from "./ctype.ts";
 import { type Dynobj, dynimport } from "./dynobj.ts";
@@ -51,7 +52,6 @@ export class NativeModule<E extends ExportsShape = AnyExports> implements Dynobj
   readonly #options: ModuleOptions;
   readonly #table: ExportTable;
   #instance: Instance;
-  #generation = 0;
   #users = 0;
   #calls = 0;
   #unloaded = false;
@@ -167,27 +167,18 @@ export class NativeModule<E extends ExportsShape = AnyExports> implements Dynobj
   }
 
   /**
-   * A callable for an exported function, by C prototype: `module.function("int add(int, int)")`. It calls the version
-   * that is loaded when it is called.
-   * @throws DynldError DYNLD_UNDEFINED_SYMBOL; from calls too, and DYNLD_FREED once unloaded
+   * A callable for an exported function, by C prototype: `module.function("int add(int, int)")`; of one with `...` it names
+   * the types of all arguments. It calls the version that is loaded when it is called.
+   * @throws DynldError DYNLD_UNDEFINED_SYMBOL; DYNLD_BAD_ARGUMENT for what is no prototype; DYNLD_SIGNATURE_MISMATCH of one
+   *   that the function, as far as its type is known, can't be called by; from calls DYNLD_FREED once unloaded
    */
-  function(prototype: string): Callable {
-    this.#checkLoaded();
+  function(prototype: string): NativeCallable {
     const name = /([A-Za-z_$][\w$.@]*)\s*\(/.exec(prototype)?.[1];
     if (name === undefined) {
       const what = `prototype "${prototype}": no name before a parenthesis`;
       throw new DynldError("DYNLD_BAD_ARGUMENT", { file: this.name }, what);
     }
-    let generation = this.#generation;
-    let target = callableAt(this.#functionAddress(name), prototype);
-    return (...args) => {
-      this.#checkLoaded();
-      if (generation !== this.#generation) {
-        target = callableAt(this.#functionAddress(name), prototype);
-        generation = this.#generation;
-      }
-      return this.during(() => target(...args));
-    };
+    return this.#bound().byPrototype(name, prototype);
   }
 
   /** Calls an exported function: `module.call("int add(int, int)", 1, 2)`. */
@@ -259,7 +250,6 @@ export class NativeModule<E extends ExportsShape = AnyExports> implements Dynobj
       throw error;
     }
     this.#instance = next;
-    this.#generation++;
     this.#bindings?.rebind(boundSymbols(next), (name) => {
       const what = `${name}: the new version has another type`;
       return new DynldError("DYNLD_SIGNATURE_MISMATCH", { file: this.name }, what, { symbol: name });
@@ -306,10 +296,6 @@ export class NativeModule<E extends ExportsShape = AnyExports> implements Dynobj
         cause: why,
       });
     }
-  }
-
-  #functionAddress(name: string): bigint {
-    return addressIn(this.#instance, name);
   }
 
   #bound(): Bindings<E> {

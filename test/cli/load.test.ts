@@ -97,6 +97,53 @@ describe("bindery load --call", () => {
     ]);
   });
 
+  it("calls by a prototype what takes more than it declares, and what nothing tells the type of", () => {
+    const source = `int vsnprintf(char *, unsigned long, const char *, __builtin_va_list);
+      static char text[64];
+      const char *format(const char *how, ...) {
+        __builtin_va_list list;
+        __builtin_va_start(list, how);
+        vsnprintf(text, sizeof text, how, list);
+        __builtin_va_end(list);
+        return text;
+      }
+      long sum(const long *v, int n) { long t = 0; while (n--) t += *v++; return t; }`;
+    const calls = [
+      [
+        "format('%d, %s and %g', -3, 'text', .5) as const char *format(const char *, int, const char *, double)",
+        '"-3, text and 0.5"',
+      ],
+      ["format('%lx', 0xffffffffffn) as const char *(const char *, uint64_t)", '"ffffffffff"'],
+      ["sum([1, 2, 3], 3) as long (const long *, int)", "6"],
+    ] as const;
+    for (const debug of ["-g", "-g0"]) {
+      const object = compileTo(source, "gcc", ["-O1", "-fPIC", debug]);
+      const run = (...asked: string[]) =>
+        bindery(["load", object, "--with", "libc.so.6", ...asked.flatMap((call) => ["--call", call])]);
+      expect(run(...calls.map(([call]) => call))).toEqual({
+        status: 0,
+        stdout: calls.map(([call, result]) => `${call} = ${result}\n`).join(""),
+        stderr: "",
+      });
+      for (const [call, why] of [
+        ["sum([1], 1) as long (const long *, ...)", "found ..., expected the types of all arguments"],
+        ["sum([1], 1) as nolong (int)", 'found no type "nolong"'],
+        ["sum([1]) as long (const long *, int)", "sum: found 1 arguments, expected 2"],
+        debug === "-g"
+          ? [
+              "sum(1) as long (int)",
+              "found 1 parameters, expected 2, as it is long sum(const long *v, int n)",
+            ]
+          : ["sum(1)", "sum: found no debug information that tells its type, expected some"],
+      ] as const) {
+        const { status, stderr } = run(call);
+        expect(status).toBe(1);
+        expect(stderr).toMatch(/^bindery: [^\n]*\n$/);
+        expect(stderr).toContain(why);
+      }
+    }
+  });
+
   it("has the results in the JSON document too", () => {
     const calls = ["--call", "mirror({x: 3})", "--call", "next_of(1)", "--call", "half(Infinity)"];
     const { stdout } = bindery(["load", "--json", path, ...calls]);
@@ -118,7 +165,7 @@ describe("bindery load --call", () => {
     ],
     ["total([1.5], 1)", "total: parameter 1, v: "],
     ["address([1])", "address: parameter 1, p: found an object (Array), expected void *"],
-    ["many(1)", "many: found int (int, ...), which takes more arguments than it declares"],
+    ["many(1)", "many: found int (int, ...), which takes more arguments than it declares: name their types"],
     ["ad(1, 2)", "found no exported function ad; there is add"],
     ["constructor()", "found no exported function constructor"],
   ])("refuses %s in one line, after what was asked before", (call, why) => {

@@ -18,7 +18,7 @@ export interface CallResult {
 }
 
 /** Calls a function by the types of its debug information. @throws ArgumentError, DynldError */
-export function callByName(module: NativeModule, { name, args }: CallText): CallResult {
+export function callByName(module: NativeModule, { name, args, prototype }: CallText): CallResult {
   const known = Object.keys(module.fn);
   const fn: NativeCallable | undefined = module.fn[name];
   if (fn === undefined) {
@@ -27,14 +27,27 @@ export function callByName(module: NativeModule, { name, args }: CallText): Call
     const what = `found no exported function ${name}${has}`;
     throw new DynldError("DYNLD_UNDEFINED_SYMBOL", { file: module.name }, what, { symbol: name });
   }
+  if (prototype !== undefined) {
+    const call = fn.as(prototype);
+    return { value: call(...argumentsOf(module, name, call.type, args)), type: call.type.result };
+  }
   const declared = module.typeOf(name)?.type;
   const type = declared === undefined ? undefined : bare(declared);
   // What has no type says so when it is called.
   if (type?.kind !== "function") return { value: fn(...args), type: { kind: "void", size: undefined } };
-  const given = args.map((arg, index) => inMemory(module, name, type, index, arg));
+  const given = argumentsOf(module, name, type, args);
   // `int f()` of old C takes what its definition names, which the arguments are counted against.
   const isOld = !type.isPrototyped && !type.isVariadic;
   return { value: isOld ? fn.with()(...given) : fn(...given), type: type.result };
+}
+
+function argumentsOf(
+  module: NativeModule,
+  name: string,
+  type: CFunction,
+  args: readonly Literal[],
+): unknown[] {
+  return args.map((arg, index) => inMemory(module, name, type, index, arg));
 }
 
 /** An argument; an array, structure or text for a pointer in memory of its own, which is there as long as the call. */

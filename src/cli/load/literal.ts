@@ -16,6 +16,8 @@ export interface CallText {
   readonly text: string;
   readonly name: string;
   readonly args: readonly Literal[];
+  /** The C prototype to call it by, where one is given. */
+  readonly prototype?: string;
 }
 
 /** What is no call. The message says where, what was found and what was expected. */
@@ -27,6 +29,7 @@ export class CallSyntaxError extends Error {
 const DEEPEST = 100;
 
 const NAME = /[A-Za-z_$][\w$.@]*/y;
+const AS = /as\s+(\S.*)/sy;
 const SPACE = /\s*/y;
 const MEMBER = /[A-Za-z_$][\w$]*/y;
 const INTEGER = /(-?)(0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO][0-7]+|0|[1-9]\d*)(n?)(?![\w.$])/y;
@@ -53,7 +56,7 @@ const LETTERS: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * Reads `name(args)`. Nothing is evaluated. Whole numbers that a `number` does not hold exactly become `bigint`, as those
+ * Reads `name(args)` and `name(args) as PROTOTYPE`. Nothing is evaluated. Whole numbers that a `number` does not hold exactly become `bigint`, as those
  * that end in n do.
  * @throws CallSyntaxError
  */
@@ -63,8 +66,9 @@ export function parseCall(text: string): CallText {
   reader.expect("(", "( behind the name");
   const args: Literal[] = [];
   reader.list(")", "an argument", () => args.push(reader.value(0)));
+  const prototype = reader.take(AS)?.[1]?.trim();
   reader.end();
-  return { text: text.trim(), name, args };
+  return { text: text.trim(), name, args, ...(prototype === undefined ? {} : { prototype }) };
 }
 
 class Reader {
@@ -103,7 +107,7 @@ class Reader {
   }
 
   end(): void {
-    if (this.#at < this.#text.length) this.fail("nothing behind the call");
+    if (this.#at < this.#text.length) this.fail("the end, or as and a prototype");
   }
 
   value(depth: number): Literal {

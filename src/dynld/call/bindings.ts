@@ -1,12 +1,12 @@
 /** What a library or module exports, as functions to call and variables to read and write. */
-import type { DynldError } from "../../errors.ts";
+import { DynldError } from "../../errors.ts";
 import { textAt } from "../../host/typed.ts";
 import { declaration } from "../ctype/declaration.ts";
 import { isConst } from "../ctype/value-kind.ts";
 import { bare, type CType } from "../ctype.ts";
 import { ArgumentError, refuse } from "./argument-error.ts";
 import { CallTypes } from "./call-types.ts";
-import { type CallableHandle, makeCallable, type NativeCallable, untyped } from "./callable.ts";
+import { makeCallable, makeUntyped, type NativeCallable, type UntypedHandle, untyped } from "./callable.ts";
 import { Memory } from "./memory.ts";
 import { NativeType } from "./native-type.ts";
 import { TypeNames } from "./type-names.ts";
@@ -44,7 +44,8 @@ export class Bindings<E extends ExportsShape = AnyExports> {
   readonly #file: string;
   readonly #types: CallTypes;
   #symbols: ReadonlyMap<string, BoundSymbol>;
-  readonly #functions = new Map<string, CallableHandle>();
+  readonly #functions = new Map<string, UntypedHandle>();
+  readonly #byPrototype = new Map<string, NativeCallable>();
   readonly #memories = new Map<string, Memory>();
   #ended: DynldError | undefined;
 
@@ -82,11 +83,12 @@ export class Bindings<E extends ExportsShape = AnyExports> {
     for (const [name, handle] of this.#functions) {
       const symbol = this.#symbols.get(name);
       const type = symbol?.type;
-      if (symbol === undefined || type === undefined || textOf(type) !== textOf(handle.type)) {
+      if (symbol === undefined || textOf(type) !== textOf(handle.type)) {
         handle.end(gone(name));
         this.#functions.delete(name);
       } else handle.retarget(symbol.address);
     }
+    this.#byPrototype.clear();
     this.#endMemories();
     this.#define();
   }
@@ -95,7 +97,26 @@ export class Bindings<E extends ExportsShape = AnyExports> {
   end(error: DynldError): void {
     this.#ended = error;
     this.#types.end(error);
+    for (const handle of this.#functions.values()) handle.end(error);
     this.#endMemories();
+  }
+
+  /**
+   * A function by a C prototype, as {@link NativeCallable.as} has it. The same prototype gives the same callable.
+   * @throws DynldError DYNLD_UNDEFINED_SYMBOL, and what `as` throws
+   */
+  byPrototype(name: string, prototype: string): NativeCallable {
+    if (this.#ended !== undefined) throw this.#ended;
+    let callable = this.#byPrototype.get(prototype);
+    if (callable === undefined) {
+      if (this.#symbols.get(name)?.kind !== "function") {
+        const what = `found no exported function ${name}`;
+        throw new DynldError("DYNLD_UNDEFINED_SYMBOL", { file: this.#file }, what, { symbol: name });
+      }
+      callable = (this.#function(name) as NativeCallable).as(prototype);
+      this.#byPrototype.set(prototype, callable);
+    }
+    return callable;
   }
 
   #define(): void {
@@ -135,9 +156,12 @@ export class Bindings<E extends ExportsShape = AnyExports> {
     const known = this.#functions.get(name);
     if (known !== undefined) return known.callable;
     const symbol = this.#symbols.get(name);
-    const type = symbol?.type === undefined ? undefined : bare(symbol.type);
-    if (symbol === undefined || type?.kind !== "function") return untyped(name);
-    const handle = makeCallable(this.#types, name, type, symbol.address);
+    if (symbol === undefined) return untyped(name);
+    const type = symbol.type === undefined ? undefined : bare(symbol.type);
+    const handle =
+      type?.kind === "function"
+        ? makeCallable(this.#types, name, type, symbol.address)
+        : makeUntyped(this.#types, name, symbol.address);
     this.#functions.set(name, handle);
     return handle.callable;
   }
@@ -213,8 +237,8 @@ function byName(symbols: Iterable<BoundSymbol>): Map<string, BoundSymbol> {
   return found;
 }
 
-function textOf(type: CType): string {
-  return declaration(type, "", { resolved: true });
+function textOf(type: CType | undefined): string {
+  return type === undefined ? "" : declaration(type, "", { resolved: true });
 }
 
 function clear(object: object): void {

@@ -7,6 +7,7 @@ import { bare, type CFunction, type CType } from "../ctype.ts";
 import { ArgumentError } from "./argument-error.ts";
 import { noteAddress } from "./function-address.ts";
 import type { ValueModel } from "./model.ts";
+import { misfit, parsePrototype } from "./prototype.ts";
 import { incoming, outgoing } from "./transfer.ts";
 import { unsupported } from "./unsupported.ts";
 import { type CallScope, wrap } from "./wrapper.ts";
@@ -19,6 +20,7 @@ export interface NativeCallable {
   (...args: unknown[]): unknown;
   /** As C declares it. */
   readonly declaration: string;
+  readonly type: CFunction;
   /** Where it is. @throws DynldError DYNLD_FREED once it is gone */
   readonly address: bigint;
   /**
@@ -27,6 +29,12 @@ export interface NativeCallable {
    * @throws ArgumentError when there is no such type, or the function takes no more
    */
   with(...types: readonly (string | CType)[]): NativeCallable;
+  /**
+   * The function by a C prototype, whose name does not matter: `fn.printf.as("int (const char *, int)")("%d", 1)`. It must
+   * be one that the function can be called by, as far as its declaration tells.
+   * @throws DynldError DYNLD_BAD_ARGUMENT for what is no prototype, DYNLD_SIGNATURE_MISMATCH; ArgumentError for unknown types
+   */
+  as(prototype: string): NativeCallable;
 }
 
 /** What functions have in common that end at the same time. */
@@ -39,14 +47,20 @@ export interface CallableHost {
   opened(handle: CallableHandle): void;
 }
 
-/** What a function is, and how long. */
-export interface CallableHandle {
-  readonly callable: NativeCallable;
-  readonly type: CFunction;
+/** A function that may go on at another address, or end. */
+export interface UntypedHandle {
+  readonly callable: (...args: unknown[]) => unknown;
+  readonly type?: CFunction;
   /** Calls what is at another address from now on. */
   retarget(address: bigint): void;
   /** Throws an error from now on. */
   end(error: Error): void;
+}
+
+/** What a function is, and how long. */
+export interface CallableHandle extends UntypedHandle {
+  readonly callable: NativeCallable;
+  readonly type: CFunction;
 }
 
 /**
@@ -64,10 +78,12 @@ export function makeCallable(
   let ended: Error | undefined;
   const built = build(host, name, type, address, more);
   const { call } = built;
+  const derived = new Derived();
   const text = declaration(type, name, { named: true });
   Object.defineProperties(call, {
     name: { value: name },
     declaration: { value: text, enumerable: true },
+    type: { value: type },
     address: {
       enumerable: true,
       get: () => {
@@ -84,7 +100,14 @@ export function makeCallable(
         const wanted = types.map((one) =>
           promoted(host, typeof one === "string" ? host.typeNamed(one) : one),
         );
-        return makeCallable(host, name, type, at ?? 0n, wanted).callable;
+        return derived.add(makeCallable(host, name, type, at ?? 0n, wanted));
+      },
+    },
+    as: {
+      value: (prototype: string): NativeCallable => {
+        if (ended !== undefined) throw ended;
+        const wanted = prototypeFor(host, name, prototype, type);
+        return derived.add(makeCallable(host, name, wanted, at ?? 0n));
       },
     },
   });
@@ -95,10 +118,12 @@ export function makeCallable(
       if (ended !== undefined) return;
       at = next;
       if (built.signature !== undefined) built.retarget(functionAt(next, built.signature));
+      derived.retarget(next);
     },
     end: (error) => {
       ended = error;
       at = undefined;
+      derived.end(error);
       built.retarget(() => {
         throw error;
       });
@@ -109,12 +134,95 @@ export function makeCallable(
   return handle;
 }
 
-/** A callable for what has no type. */
+/** A callable for what has no type: it can be called by a prototype. */
+export function makeUntyped(host: CallableHost, name: string, address: bigint): UntypedHandle {
+  let at = address;
+  let ended: Error | undefined;
+  const derived = new Derived();
+  const fail = untyped(name);
+  const call = (): never => {
+    if (ended !== undefined) throw ended;
+    return fail();
+  };
+  const as = (prototype: string): NativeCallable => {
+    if (ended !== undefined) throw ended;
+    return derived.add(makeCallable(host, name, prototypeFor(host, name, prototype, undefined), at));
+  };
+  Object.defineProperties(call, { name: { value: name }, as: { value: as }, with: { value: fail } });
+  return {
+    callable: call,
+    retarget: (next) => {
+      at = next;
+      derived.retarget(next);
+    },
+    end: (error) => {
+      ended = error;
+      derived.end(error);
+    },
+  };
+}
+
+/** Throws what there is to say of a symbol that has no type. */
 export function untyped(name: string): () => never {
   return () => {
     const what = `${name}: found no debug information that tells its type, expected some`;
     throw new DynldError("DYNLD_UNSUPPORTED", {}, what, { symbol: name });
   };
+}
+
+/**
+ * The type of a prototype that a function is to be called by.
+ * @param declared where that is known
+ * @throws as {@link NativeCallable.as} does
+ */
+function prototypeFor(
+  host: CallableHost,
+  name: string,
+  prototype: string,
+  declared: CFunction | undefined,
+): CFunction {
+  const { type } = parsePrototype(prototype, (one) => typeOrTag(host, one));
+  const why = declared === undefined ? undefined : misfit(declared, type);
+  if (declared === undefined || why === undefined) return type;
+  const text = declaration(declared, name, { named: true });
+  const what = `${name}: prototype ${JSON.stringify(prototype)}: ${why}, as it is ${text}`;
+  throw new DynldError("DYNLD_SIGNATURE_MISMATCH", {}, what, { symbol: name });
+}
+
+/** A type by its name; a structure that nothing tells of is incomplete, as in C. */
+function typeOrTag(host: CallableHost, name: string): CType {
+  try {
+    return host.typeNamed(name);
+  } catch (error) {
+    const [, keyword, tag] = /^(struct|union) (\w+)$/.exec(name) ?? [];
+    if (!(error instanceof ArgumentError) || tag === undefined) throw error;
+    const kind = keyword === "union" ? "union" : "struct";
+    return { kind, keyword: kind, tag, size: undefined, isComplete: false, members: [] };
+  }
+}
+
+/** Callables that were made of another, as long as they are there: they call what that one calls. */
+class Derived {
+  #handles: WeakRef<CallableHandle>[] = [];
+  /** How many there are before those that are gone are looked for. */
+  #crowded = 16;
+
+  add(handle: CallableHandle): NativeCallable {
+    if (this.#handles.length >= this.#crowded) {
+      this.#handles = this.#handles.filter((one) => one.deref() !== undefined);
+      this.#crowded = 2 * this.#handles.length + 16;
+    }
+    this.#handles.push(new WeakRef(handle));
+    return handle.callable;
+  }
+
+  retarget(address: bigint): void {
+    for (const one of this.#handles) one.deref()?.retarget(address);
+  }
+
+  end(error: Error): void {
+    for (const one of this.#handles) one.deref()?.end(error);
+  }
 }
 
 interface Built {
@@ -134,7 +242,7 @@ function build(
   try {
     if (more === undefined && (type.isVariadic || !type.isPrototyped)) {
       const why = type.isVariadic ? "which takes more arguments than it declares" : "which has no prototype";
-      throw unsupported(name, type, `${why}: name the types of the others by .with(...)`);
+      throw unsupported(name, type, `${why}: name their types, by .with(types) or .as(prototype)`);
     }
     const known = type.parameters.map(({ name: own, type: of }) => ({ own, of }));
     const all = [...known, ...(more ?? []).map((of) => ({ own: undefined, of }))];

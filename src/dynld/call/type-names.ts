@@ -27,6 +27,23 @@ const NUMBERS: readonly (readonly [string, number, CEncoding])[] = [
   ["double", 8, "float"],
 ];
 
+/** Names that C's library gives to numbers, where nothing says otherwise. */
+const LIBRARY_NAMES: readonly (readonly [string, string])[] = [
+  ["size_t", "unsigned long"],
+  ["ssize_t", "long"],
+  ["ptrdiff_t", "long"],
+  ["intptr_t", "long"],
+  ["uintptr_t", "unsigned long"],
+  ["int8_t", "signed char"],
+  ["uint8_t", "unsigned char"],
+  ["int16_t", "short"],
+  ["uint16_t", "unsigned short"],
+  ["int32_t", "int"],
+  ["uint32_t", "unsigned int"],
+  ["int64_t", "long"],
+  ["uint64_t", "unsigned long"],
+];
+
 /** All types that some types are made of, by name. They are gone through at the first question that needs it. */
 export class TypeNames {
   readonly #roots: () => Iterable<CType>;
@@ -37,8 +54,8 @@ export class TypeNames {
   }
 
   /**
-   * A structure, union or enumeration by tag, with or without its keyword; a typedef; a number of C; `void`; and pointers
-   * to these. @throws ArgumentError when there is none
+   * A structure, union or enumeration by tag, with or without its keyword; a typedef, also one of C's library as
+   * `size_t`; a number of C; `void`; and pointers to these. @throws ArgumentError when there is none
    */
   find(name: string): CType {
     const stars = name.match(/\*/g)?.length ?? 0;
@@ -64,7 +81,7 @@ export class TypeNames {
     const number = NUMBERS_BY_NAME.get(baseName(plain, 0));
     if (number !== undefined) return number;
     this.#found ??= collect(this.#roots());
-    const found = this.#found.get(plain);
+    const found = this.#found.get(plain) ?? LIBRARY_TYPES.get(plain);
     if (found !== undefined) return found;
     const closest = closestNames(plain, this.#found.keys());
     const hint = closest.length === 0 ? "" : `; there are ${closest.join(", ")}`;
@@ -76,6 +93,13 @@ const NUMBERS_BY_NAME: ReadonlyMap<string, CType> = new Map<string, CType>([
   ["void", VOID],
   ...NUMBERS.map(([name, size, encoding]): [string, CBase] => [name, { kind: "base", name, size, encoding }]),
 ]);
+
+const LIBRARY_TYPES: ReadonlyMap<string, CType> = new Map(
+  LIBRARY_NAMES.map(([name, of]): [string, CType] => {
+    const type = NUMBERS_BY_NAME.get(of) ?? VOID;
+    return [name, { kind: "typedef", name, type, size: type.size }];
+  }),
+);
 
 function collect(roots: Iterable<CType>): Map<string, CType> {
   const found = new Map<string, CType>();

@@ -21,6 +21,16 @@ describe("parseCall", () => {
     );
   });
 
+  it("reads the prototype behind as", () => {
+    expect(parseCall(" f('a as b', 2)  as  int f(const char *, int) ")).toEqual({
+      text: "f('a as b', 2)  as  int f(const char *, int)",
+      name: "f",
+      args: ["a as b", 2],
+      prototype: "int f(const char *, int)",
+    });
+    expect(parseCall("as() as void (void)")).toMatchObject({ name: "as", prototype: "void (void)" });
+  });
+
   it.each<[string, unknown]>([
     ["0x1F", 31],
     ["-0b101", -5],
@@ -61,6 +71,8 @@ describe("parseCall", () => {
     "f",
     "f(",
     "f()g",
+    "f() as",
+    "f() assert()",
     "f();",
     "1()",
     "f(1,)",

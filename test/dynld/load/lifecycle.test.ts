@@ -151,6 +151,7 @@ describe("a module", () => {
     expect(mappings("bindery:")).toEqual([]);
     expect(readdirSync("/proc/self/fd").length).toBe(before.fds);
     expect(linkMaps().length).toBe(before.objects);
-    expect(usedMemory() - memory).toBeLessThan(4 << 20);
+    // Less than two pages of each module: what is there more is code that was compiled meanwhile.
+    expect(usedMemory() - memory).toBeLessThan(8 << 20);
   });
 });

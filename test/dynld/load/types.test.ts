@@ -33,7 +33,7 @@ describe("a module's imports", () => {
         policy: "strict",
       },
     );
-    expect(user.call("long ask(void)")).toBe(12);
+    expect(user.call("long ask(void)")).toBe(12n);
     expect(user.import?.[0]?.sig).toBe(owner.export[0]?.sig);
     expect(owner.address("dev_count", 1)).toBeUndefined();
     expect(owner.address("dev_count", owner.export[0]?.sig ?? 0)).toBe(owner.export[0]?.addr);
@@ -101,8 +101,8 @@ describe("a new version", () => {
     const error = refusal(() => module.reload(compile("long get(long x) { return x; }", "gcc", ["-g"])));
     expect(error.code).toBe("DYNLD_SIGNATURE_MISMATCH");
     expect(error.message).toContain("get: old version has long (int), new version has long (long)");
-    expect(module.call("long get(int)", 5)).toBe(5);
+    expect(module.call("long get(int)", 5)).toBe(5n);
     module.reload(compile("long get(int x) { return x + 1; } int more(void) { return 1; }", "clang", ["-g"]));
-    expect(module.call("long get(int)", 5)).toBe(6);
+    expect(module.call("long get(int)", 5)).toBe(6n);
   });
 });

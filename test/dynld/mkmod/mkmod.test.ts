@@ -71,7 +71,7 @@ describe("mkmod", () => {
       for (const one of [module, parts]) {
         expect(one.call("int first(int)", 1)).toBe(1116);
         expect(one.call("int second(int)", 1)).toBe(1219);
-        expect(one.call("long ask(int)", 41)).toBe(42);
+        expect(one.call("long ask(int)", 41)).toBe(42n);
       }
     },
   );
@@ -126,7 +126,7 @@ describe("mkmod", () => {
       );
     using right = owner("long");
     using module = NativeModule.load(file, { table: new ExportTable().addModule(right), policy: "strict" });
-    expect(module.call("long ask(int)", 17)).toBe(17);
+    expect(module.call("long ask(int)", 17)).toBe(17n);
     using wrong = owner("int");
     const error = refusal(() => NativeModule.load(file, { table: new ExportTable().addModule(wrong) }));
     expect(error.code).toBe("DYNLD_SIGNATURE_MISMATCH");
