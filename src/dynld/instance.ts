@@ -181,13 +181,13 @@ export class Instance {
     return this.#exports.functions;
   }
 
-  /** Runs finalisers, once: what C++ and atexit registered for the module, then its own array. */
+  /** Runs finalisers, once: its own array, then what C++ and atexit registered for it, as in a shared object. */
   finish(): void {
     if (this.#finished) return;
     this.#finished = true;
+    for (const address of this.#finalisers) callableAt(BigInt(address), "void f(void)")();
     const finalize = dlsym(RTLD_DEFAULT, "__cxa_finalize");
     if (finalize !== undefined) callableAt(finalize, "void f(uintptr_t handle)")(this.#handle);
-    for (const address of this.#finalisers) callableAt(BigInt(address), "void f(void)")();
   }
 
   /**

@@ -21,6 +21,7 @@ import {
   type SegmentName,
 } from "./sections.ts";
 import { assignSlots, Needs, NO_SLOT, type Slots } from "./slots.ts";
+import { staticParts } from "./static-parts.ts";
 import { type LinkSymbols, ORIGIN, readSymbols } from "./symbols.ts";
 
 /** Segments' addresses. */
@@ -87,7 +88,10 @@ export class ModuleLink {
    * @throws DynldError of any kind save DYNLD_OVERFLOW
    */
   static plan(files: readonly ModuleFile[], request: LinkRequest): ModuleLink {
-    return readingModule(() => new ModuleLink(openInputs(files), request));
+    return readingModule(() => {
+      const inputs = openInputs(files);
+      return new ModuleLink([...inputs, ...staticParts(inputs, request.imports)], request);
+    });
   }
 
   private constructor(inputs: readonly LinkInput[], request: LinkRequest) {
@@ -154,6 +158,8 @@ export class ModuleLink {
     for (const piece of this.sections.pieces) {
       bytes[piece.segment].set(piece.section.bytes(), piece.offset);
     }
+    // What it holds stands for the module as its address does [glibc include/dso_handle.h].
+    this.#storeWord(bytes.data, this.#handle, this.handle);
     const placed = this.#placed(at, threads.distance);
     this.#fillSlots(placed, bytes, threads.module);
     const views = {
@@ -354,14 +360,18 @@ export class ModuleLink {
     symbols.address = address;
   }
 
+  /** Stores an address, as wide as the machine has them. */
+  #storeWord(bytes: Uint8Array, at: number, address: number): void {
+    const view = viewOf(bytes);
+    if (this.#machine.word === 8) view.setBigUint64(at, BigInt.asUintN(64, BigInt(address)), true);
+    else view.setUint32(at, address, true);
+  }
+
   #fillSlots(placed: Placed, bytes: SegmentBytes, module: bigint): void {
     const { entry, pair, distance, block, stubSymbol, stubEntry } = this.#slots;
     const { word, stub: code } = this.#machine;
-    const view = viewOf(bytes.rodata);
-    const store = (index: number, address: number): void => {
-      if (word === 8) view.setBigUint64(index * 8, BigInt.asUintN(64, BigInt(address)), true);
-      else view.setUint32(index * 4, address, true);
-    };
+    const store = (index: number, address: number): void =>
+      this.#storeWord(bytes.rodata, index * word, address);
     entry.forEach((index, id) => {
       if (index !== NO_SLOT) store(index, targetOf(placed, id));
     });

@@ -75,13 +75,13 @@ describe("a C++ object", () => {
     lines.length = 0;
     module.unload();
     expect(lines).toEqual([
+      "destructor b",
+      "destructor a",
       "local b",
       "plain b",
       "plain a",
       "early b",
       "early a",
-      "destructor b",
-      "destructor a",
     ]);
     module.unload();
     expect(lines).toHaveLength(7);
