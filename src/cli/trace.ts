@@ -19,7 +19,7 @@ export function defineTrace(command: Command): void {
       "-o, --output <file>",
       "write there instead of to standard output, which the program uses as well",
     )
-    .option("--wait <name>", "let go once a library of that name is loaded")
+    .option("--wait <name>", "stop it once a library of that name is loaded, and let go of it")
     .option("--json", "one JSON object a line")
     .passThroughOptions();
   command.addHelpText(
@@ -28,22 +28,24 @@ export function defineTrace(command: Command): void {
       Events:
         "RD_PREINIT: all is loaded and relocated, no initializer has run. RD_POSTINIT: the libraries' initializers have\n" +
         "run, the program begins. RD_DLACTIVITY: something is loaded (RD_ADD) or unloaded (RD_DELETE), or that is done\n" +
-        "(RD_CONSISTENT). The first column is seconds since the start.",
+        "(RD_CONSISTENT), after so much of the time that the program itself ran. The first column is seconds since the\n" +
+        "start. dlopen(3) relocates and initializes what it loaded after RD_CONSISTENT.",
       JSON:
         'Each has "t" (seconds), "pid", "event", "state", "added" and "removed", each of these with "name", "base" and\n' +
-        '"lmid". Besides those above, events are attach, exec, error (with "message") and exit (with "code" or "signal").',
+        '"lmid". RD_DLACTIVITY has "by", the object that asked for it, if that is known. Besides those above, events are\n' +
+        'attach, exec, error (with "message"), exit (with "code" or "signal") and, last, stopped (see --wait).',
       Examples: [
         ["bindery trace -- ls -l", "what ls loads"],
         ["bindery trace -f --json -o log -- make", "and all that it starts"],
         ["bindery trace -p 4711", "a running process, until Ctrl-C"],
-        ["bindery trace --wait libssl.so.3 -p 4711", "until it loads that library"],
+        ["bindery trace --wait libssl.so -p 4711", "stop it when it loads that library; then gdb -p 4711"],
       ],
       "Exit status": [
         [
           "",
           "that of the program, if it was started and ran to its end; of one that a signal ended, 128 and its number",
         ],
-        [String(EXIT_OK), "the process was let go of, or ended"],
+        [String(EXIT_OK), "the process that was attached to was let go of, or ended"],
         [
           String(EXIT_FAILURE),
           "the process could not be followed, or ended before what was waited for was loaded",

@@ -2,6 +2,7 @@
 import { HostError, RtldError } from "../errors.ts";
 import { RtldAgent } from "./agent.ts";
 import type { rd_event_e, rd_state_e } from "./constants.ts";
+import { DlCaller } from "./dl-caller.ts";
 import type { LoadObject } from "./load-object.ts";
 import { LiveProcess } from "./proc/live.ts";
 import type { ControlledProcess, TargetEvent } from "./target/controlled.ts";
@@ -31,6 +32,11 @@ export interface LinkerEvent {
   readonly error?: RtldError;
   /** The process; its memory is that of the moment. */
   readonly process: LiveProcess;
+  /**
+   * Of an `RD_DLACTIVITY`: the object that asked for it by dlopen(3) or its like. `undefined` where that can't be known.
+   * Found when it is asked for, which must be while the listener has not returned.
+   */
+  readonly by: LoadObject | undefined;
 }
 
 /** Told of each event, in order. */
@@ -46,7 +52,7 @@ const NOTHING = { state: "RD_NOSTATE", ...NO_CHANGES } as const;
  * @returns when all that is followed ended
  */
 export async function followLinker(target: ControlledProcess, listener: LinkerListener): Promise<void> {
-  const follower = new Follower(target, listener);
+  using follower = new Follower(target, listener);
   const children: Promise<void>[] = [];
   follower.begin(target.origin === "spawn" ? "exec" : "attach");
   target.continue();
@@ -65,11 +71,14 @@ export async function followLinker(target: ControlledProcess, listener: LinkerLi
 }
 
 /** Follows one process. */
-class Follower {
+class Follower implements Disposable {
   readonly #target: ControlledProcess;
   readonly #process: LiveProcess;
   readonly #listener: LinkerListener;
   #agent: RtldAgent | undefined;
+  #caller: DlCaller | undefined;
+  /** When what is told next was noticed. */
+  #time = 0;
 
   constructor(target: ControlledProcess, listener: LinkerListener) {
     this.#target = target;
@@ -80,10 +89,17 @@ class Follower {
   /** Looks for the run-time linker, and puts breakpoints where it tells of itself. */
   begin(event: "attach" | "exec"): void {
     const { pid } = this.#target;
+    this.#time = performance.now();
     try {
-      this.#agent = RtldAgent.new(this.#process);
+      this.#caller?.[Symbol.dispose]();
+      const agent = RtldAgent.new(this.#process);
+      this.#agent = agent;
+      this.#caller = new DlCaller({
+        process: this.#process,
+        objectAt: (address) => agent.objectAt(address),
+      });
       for (const name of ["RD_PREINIT", "RD_POSTINIT", "RD_DLACTIVITY"] as const) {
-        const notify = this.#agent.eventAddr(name);
+        const notify = agent.eventAddr(name);
         if (notify.type === "RD_NOTIFY_BPT") this.#target.insertBreakpoint(notify.bptaddr);
       }
       this.#tell(pid, { ...NOTHING, event, ...this.#changes() });
@@ -93,7 +109,13 @@ class Follower {
     }
   }
 
+  /** Closes what was opened. */
+  [Symbol.dispose](): void {
+    this.#caller?.[Symbol.dispose]();
+  }
+
   on(event: TargetEvent): void {
+    this.#time = performance.now();
     if (event.kind === "exit") {
       const { code, signal } = event;
       const how = { ...(code === undefined ? {} : { code }), ...(signal === undefined ? {} : { signal }) };
@@ -143,12 +165,16 @@ class Follower {
     this.#tell(tid, { ...NOTHING, event: "error", error });
   }
 
-  #tell(tid: number, event: Omit<LinkerEvent, "pid" | "tid" | "time" | "process">): void {
+  #tell(tid: number, event: Omit<LinkerEvent, "pid" | "tid" | "time" | "process" | "by">): void {
+    const caller = event.event === "RD_DLACTIVITY" ? this.#caller : undefined;
     this.#listener({
       pid: this.#target.pid,
       tid,
-      time: performance.now(),
+      time: this.#time,
       process: this.#process,
+      get by() {
+        return caller?.of(tid);
+      },
       ...event,
     });
   }

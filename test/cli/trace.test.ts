@@ -1,7 +1,7 @@
 /** `bindery trace` and `bindery maps`, run as users run them, against what LD_DEBUG and /proc say. */
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
 import { createInterface } from "node:readline";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -87,8 +87,12 @@ describe("bindery trace", () => {
     const { status, stdout } = bindery(["trace", "-o", log, "--", files.program, files.plugin]);
     expect({ status, stdout }).toEqual({ status: 5, stdout: `opens ${files.plugin}\n` });
     const text = readFileSync(log, "utf8");
-    expect(text).toMatch(/RD_PREINIT\n +\+ 0x\w+-0x\w+ .*\/program\n/);
+    expect(text).toMatch(/RD_PREINIT after [\d.]+ ms\n +\+ 0x\w+-0x\w+ .*\/program\n/);
     expect(text).toMatch(/^load and relocate +[\d.]+ ms$/m);
+    expect(text).toMatch(new RegExp(`RD_DLACTIVITY RD_ADD by ${files.program}\n`));
+    expect(text).toMatch(
+      new RegExp(`^ +[\\d.]+ ms +\\d+ relocations {2}${files.plugin} by ${files.program}$`, "m"),
+    );
     // The program, the kernel's library, libc, the run-time linker, the plugin.
     expect(text).toMatch(/^5 objects, \d+ relocations$/m);
   });
@@ -150,11 +154,24 @@ describe("bindery trace", () => {
     }
   });
 
-  it("waits until a library is loaded", async () => {
-    const { status, stdout } = bindery(["trace", "--wait", "plugin.so", "--", files.program, files.plugin]);
-    expect(status).toBe(0);
-    expect(stdout).toContain(`${files.plugin}\n`);
-    expect(stdout).not.toContain("RD_DELETE");
+  it("stops a process where it has loaded a library, for others to attach to, and waits for it", async () => {
+    const log = workshop.path("wait.log");
+    const args = ["trace", "--json", "-o", log, "--wait", "plugin.so", "--", files.program, files.plugin];
+    const child = spawn(process.execPath, [MAIN, ...args], { stdio: "ignore" });
+    const told = () => (existsSync(log) ? jsonLines(readFileSync(log, "utf8")) : []);
+    await expect.poll(() => told().at(-1)?.event).toBe("stopped");
+    expect(told().at(-2)).toMatchObject({ event: "RD_DLACTIVITY", added: [{ name: files.plugin }] });
+    const pid = told()[0]?.pid ?? 0;
+    const frames = execFileSync("gdb", ["-nx", "-batch", "-p", String(pid), "-ex", "bt"], {
+      encoding: "utf8",
+      stdio: "pipe",
+    });
+    expect(frames).toMatch(/ main \(/);
+    expect(readFileSync(`/proc/${pid}/status`, "utf8")).toMatch(/^State:\tT \(stopped\)\n/m);
+    expect(child.exitCode).toBeNull();
+    process.kill(pid, "SIGCONT");
+    await once(child, "exit");
+    expect(child.exitCode).toBe(5);
     expect(bindery(["trace", "--wait", "other.so", "--", files.program, files.plugin]).status).toBe(1);
   });
 });

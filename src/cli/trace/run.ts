@@ -1,10 +1,12 @@
 /** Runs `bindery trace`. */
 import { closeSync, openSync, writeSync } from "node:fs";
 import { basename } from "node:path";
+import { threadWatch } from "../../host/wait.ts";
 import { followLinker, GuardedTarget, type LinkerEvent, Target } from "../../rtld/index.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../help.ts";
 import { Output } from "../output.ts";
-import { eventLines, jsonLine } from "./lines.ts";
+import { Activities } from "./activity.ts";
+import { eventLines, jsonLine, stoppedJson, stoppedLine } from "./lines.ts";
 import { Summary } from "./summary.ts";
 
 /** Options of `bindery trace`. */
@@ -26,7 +28,8 @@ export async function trace(program: readonly string[], options: TraceOptions): 
   const start = performance.now();
   const settings = { followChildren: follow };
   using target = pid === undefined ? Target.spawn(name, args, settings) : GuardedTarget.attach(pid, settings);
-  const summary = new Summary(start);
+  const summary = new Summary();
+  const activities = new Activities();
   let last: LinkerEvent | undefined;
   let isFound = false;
   const onSignal = (signal: NodeJS.Signals) => {
@@ -37,25 +40,55 @@ export async function trace(program: readonly string[], options: TraceOptions): 
   for (const signal of SIGNALS) process.on(signal, onSignal);
   try {
     await followLinker(target, (event) => {
-      if (options.json === true) sink.line(jsonLine(event, start));
+      const activity = activities.begin(event);
+      if (options.json === true) sink.line(jsonLine(event, start, activity));
       else {
-        for (const line of eventLines(event, start, follow)) sink.line(line);
-        summary.add(event);
+        for (const line of eventLines(event, start, activity, follow)) sink.line(line);
+        summary.add(event, activity);
       }
       if (event.pid === target.pid && event.event === "exit") last = event;
-      if (wait !== undefined && !isFound && event.added.some((one) => basename(one.name) === wait)) {
+      if (wait !== undefined && !isFound && event.added.some((one) => isNamed(one.name, wait))) {
         isFound = true;
-        // The thread of this event is let run by who calls here, so not before that.
-        setImmediate(() => target.detach());
+        process.kill(event.pid, "SIGSTOP");
+        sink.line(options.json === true ? stoppedJson(event, start) : stoppedLine(event));
+        target.detach();
       }
+      activities.end(event);
     });
   } finally {
     for (const signal of SIGNALS) process.off(signal, onSignal);
   }
   if (options.json !== true) for (const line of summary.lines()) sink.line(line);
-  if (wait !== undefined) return isFound ? EXIT_OK : EXIT_FAILURE;
+  if (wait !== undefined && !isFound) return EXIT_FAILURE;
+  // Without this process the group of the one that is stopped would have nobody left, and the kernel would end it.
+  if (isFound && pid === undefined) return exitStatus(await endOfChild(target.pid));
   if (pid !== undefined || last === undefined) return EXIT_OK;
-  return last.signal === undefined ? (last.code ?? EXIT_OK) : 128 + last.signal;
+  return exitStatus(last);
+}
+
+interface HowItEnded {
+  readonly code?: number;
+  readonly signal?: number;
+}
+
+function exitStatus({ code, signal }: HowItEnded): number {
+  return signal === undefined ? (code ?? EXIT_OK) : 128 + signal;
+}
+
+/** How a child ends that is not traced any more. */
+function endOfChild(pid: number): Promise<HowItEnded> {
+  return new Promise((resolve) => {
+    threadWatch.watch(pid, (status) => {
+      if (status.kind === "stopped") return;
+      threadWatch.forget(pid);
+      resolve(status);
+    });
+  });
+}
+
+/** Whether a file has a name, also without what its version adds to it. */
+function isNamed(path: string, name: string): boolean {
+  return basename(path) === name || basename(path).startsWith(`${name}.`);
 }
 
 interface Sink extends Disposable {

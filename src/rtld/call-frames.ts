@@ -1,0 +1,116 @@
+/** Undoes frames of x86_64 code of one library, by the call frame information and symbols of its file, quickly. */
+import { DW_REG_X86_64 } from "../dwarf/constants/register.ts";
+import { Dwarf } from "../dwarf/dwarf.ts";
+import { FrameHeaderTable } from "../dwarf/read/frame/header.ts";
+import { frameRowAt } from "../dwarf/read/frame/row.ts";
+import { FrameSection } from "../dwarf/read/frame/section.ts";
+import type { MemoryReader } from "../dwfl/process/memory-image.ts";
+import { BinderyError } from "../errors.ts";
+import { type OpenedElf, openElf } from "../host/file.ts";
+
+const { rsp: RSP, rip: RIP } = DW_REG_X86_64;
+
+/** Registers by DWARF number. */
+export type FrameRegisters = ReadonlyMap<number, bigint>;
+
+/** A range of code. */
+export interface CodeSpan {
+  readonly start: bigint;
+  readonly end: bigint;
+}
+
+/** How a frame is undone at one place, as compilers have it nearly everywhere. */
+interface Step {
+  /** The canonical frame address is this register and offset. */
+  readonly register: number;
+  readonly offset: bigint;
+  /** Registers that are in memory, by their distance from that address. */
+  readonly saved: readonly (readonly [register: number, offset: bigint])[];
+}
+
+/** What is read of a library's file; what was asked for once is kept. */
+export class CallFrames {
+  readonly #opened: OpenedElf;
+  readonly #bias: bigint;
+  readonly #section: FrameSection | undefined;
+  readonly #header: FrameHeaderTable | undefined;
+  readonly #steps = new Map<bigint, Step | undefined>();
+
+  /**
+   * @param bias what is added to the file's addresses
+   * @throws HostError if the file can't be read, ElfError or DwarfError if it is malformed
+   */
+  constructor(path: string, bias: bigint) {
+    this.#opened = openElf(path);
+    this.#bias = bias;
+    const { elf } = this.#opened;
+    this.#section = FrameSection.all(Dwarf.open(elf)).find((one) => one.isEh);
+    this.#header = FrameHeaderTable.read(elf);
+  }
+
+  /** Where a function is that the library exports. */
+  spanOf(name: string): CodeSpan | undefined {
+    const { elf } = this.#opened;
+    const symbols = elf.dynsym();
+    const { gnu, sysv } = elf.hashTables();
+    const index = gnu?.lookup(name) ?? sysv?.lookup(name);
+    if (symbols === undefined || index === undefined) return undefined;
+    const start = symbols.value(index) + this.#bias;
+    return { start, end: start + symbols.size(index) };
+  }
+
+  /**
+   * Registers in the caller; `undefined` where that can't be known.
+   *
+   * @param pc address of an instruction of the frame: the next one, or the call that it is in
+   * @param memory the stack
+   */
+  callerOf(pc: bigint, frame: FrameRegisters, memory: MemoryReader): FrameRegisters | undefined {
+    const step = this.#stepAt(pc);
+    const base = step === undefined ? undefined : frame.get(step.register);
+    if (step === undefined || base === undefined) return undefined;
+    const address = base + step.offset;
+    const caller = new Map(frame).set(RSP, address);
+    for (const [register, offset] of step.saved) {
+      const bytes = memory.read(address + offset, 8);
+      if (bytes === undefined) return undefined;
+      caller.set(register, new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
+    }
+    return caller;
+  }
+
+  /** Closes the file. */
+  close(): void {
+    this.#opened.close();
+  }
+
+  #stepAt(pc: bigint): Step | undefined {
+    if (!this.#steps.has(pc)) this.#steps.set(pc, this.#readStep(pc - this.#bias));
+    return this.#steps.get(pc);
+  }
+
+  #readStep(address: bigint): Step | undefined {
+    try {
+      const place = this.#header?.find(address);
+      if (this.#section === undefined || place === undefined) return undefined;
+      const fde = this.#section.fdeAt(Number(place - this.#section.reader.section.elfSection.addr));
+      const { pointers, isSignalFrame } = fde.cie;
+      pointers.locate(fde.startAt);
+      const start = (BigInt(pointers.high) << 32n) | BigInt(pointers.low);
+      const row = frameRowAt(fde, Number(address - start));
+      if (isSignalFrame || row?.cfa.kind !== "register") return undefined;
+      const { register, offset } = row.cfa;
+      const rules = [...row.rules].map(
+        ([number, rule]) => [number, rule.kind === "offset" ? BigInt(rule.offset) : undefined] as const,
+      );
+      // What is in no memory is the same in the caller, if it matters at all: the return address always is.
+      const saved = rules.flatMap(([number, at]) => (at === undefined ? [] : [[number, at] as const]));
+      return saved.some(([number]) => number === RIP)
+        ? { register, offset: BigInt(offset), saved }
+        : undefined;
+    } catch (error) {
+      if (error instanceof BinderyError) return undefined;
+      throw error;
+    }
+  }
+}
