@@ -8,23 +8,27 @@
 const SLOT = 8;
 
 /** The longest name that can be bound, in bytes of UTF-8 with its terminator. */
-export const MAX_NAME = 4096;
+export const MAX_NAME = 1 << 17;
+/** Bytes of most names, and more. */
+const USUAL = 4096;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 /** A name as bytes with its NUL, and its SysV hash (gABI, "Hash Table"). Valid until the next {@link NameBuffer.set}. */
 export class NameBuffer {
-  readonly bytes = new Uint8Array(MAX_NAME + 3);
+  bytes = new Uint8Array(USUAL);
   /** Bytes with the terminator. */
   length = 0;
   hash = 0;
 
   /** Takes a name. False when it is empty, has a NUL in it or is too long. */
   set(name: string): boolean {
-    const { bytes } = this;
     let length = name.length;
     if (length === 0 || length >= MAX_NAME) return false;
+    // Three bytes of UTF-8 for a unit of UTF-16, at most.
+    if (3 * length >= this.bytes.length) this.bytes = new Uint8Array(3 * length + 1);
+    const { bytes } = this;
     let hash = 0;
     for (let i = 0; i < length; i++) {
       const unit = name.charCodeAt(i);
@@ -40,7 +44,7 @@ export class NameBuffer {
   }
 
   #setUtf8(name: string): boolean {
-    const { read, written } = encoder.encodeInto(name, this.bytes.subarray(0, MAX_NAME));
+    const { read, written } = encoder.encodeInto(name, this.bytes);
     if (read < name.length || written >= MAX_NAME) return false;
     let hash = 0;
     for (let i = 0; i < written; i++) {
