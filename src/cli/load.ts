@@ -1,5 +1,5 @@
 /** `bindery load`: its options and help. */
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, helpText } from "./help.ts";
 import { addCall, type LoadOptions } from "./load/options.ts";
 import { parseWholeNumber } from "./number.ts";
@@ -23,7 +23,12 @@ export function defineLoad(command: Command): void {
     .option("--maxsize <n>", "refuse text, data and bss of N bytes or more", parseWholeNumber)
     .option("--strict", "refuse imports whose types are not known")
     .option("--no-run", "relocate and map it, and run nothing of it")
-    .option("--wait", "keep it until standard input ends, for a debugger to look at it")
+    .option("--wait", "keep it until standard input ends, for a debugger or profiler to look at it")
+    .option(
+      "--directory <path>",
+      "keep its bytes in a file there, whose symbols perf reads, instead of in a memfd",
+    )
+    .addOption(new Option("--perf <output>", "also write what perf reads").choices(["map", "jitdump"]))
     .option("--json", "one JSON document instead of text");
   command.addHelpText(
     "after",

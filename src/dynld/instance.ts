@@ -5,7 +5,7 @@
  * are told.
  */
 import { readFileSync } from "node:fs";
-import { LiveObject, type ThreadBlock } from "../dlbind/index.ts";
+import { type Backing, LiveObject, type PerfOutput, type ThreadBlock } from "../dlbind/index.ts";
 import { EM, machineName } from "../elf/constants/machine.ts";
 import { SHF } from "../elf/constants/section.ts";
 import { DlbindError, DynldError, HostError } from "../errors.ts";
@@ -36,6 +36,9 @@ export interface InstanceRequest extends SignatureRules {
   /** Whether initialisers run now and finalisers at the end. */
   readonly run: boolean;
   readonly global: boolean;
+  /** How the live object is made that it lies in. */
+  readonly perf?: readonly PerfOutput[];
+  readonly backing?: Backing;
   /** Called when all is in place and nothing of it has run; what it throws refuses the module. */
   readonly accept?: (instance: Instance) => void;
 }
@@ -299,7 +302,10 @@ function createObject(request: InstanceRequest, link: ModuleLink): LiveObject {
   );
   const { text, rodata, data } = size;
   const address = addressFor(link, text + rodata + data + names + count * SYMBOL_ROOM + ROOM);
+  const { perf, backing } = request;
   return LiveObject.create(request.name, {
+    ...(perf === undefined ? {} : { perf }),
+    ...(backing === undefined ? {} : { backing }),
     ...(address === undefined ? {} : { address }),
     ...(size.threads === 0 ? {} : { threads: threadBlock(link) }),
     text: alignUp(Math.max(1, size.text), GRANULE),

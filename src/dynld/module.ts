@@ -1,7 +1,7 @@
 /** Modules of native code in the running process: loaded, called, reloaded, unloaded. [dynld(10.2)] */
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
-import type { LiveObject } from "../dlbind/index.ts";
+import type { Backing, LiveObject, PerfOutput } from "../dlbind/index.ts";
 import { STT } from "../elf/constants/symbol.ts";
 import { DynldError } from "../errors.ts";
 import { callableAt } from "../host/call.ts";
@@ -29,6 +29,10 @@ export interface ModuleOptions extends SignatureRules {
   readonly maxsize?: number;
   /** Whether its initialisers run now and its finalisers when it goes. True by default. */
   readonly run?: boolean;
+  /** How perf(1) is told of its functions, as live objects have it. Not at all by default. */
+  readonly perf?: readonly PerfOutput[];
+  /** Where its bytes are: `"memfd"` by default, or a file of the module's name in a directory, whose symbols perf(1) reads. */
+  readonly backing?: Backing;
   /** Whether `dlsym(RTLD_DEFAULT)` and later loaded libraries find what it exports. False by default. */
   readonly global?: boolean;
 }
@@ -260,7 +264,7 @@ export class NativeModule<E extends ExportsShape = AnyExports> implements Dynobj
 
   #load(files: readonly ModuleFile[], accept?: (instance: Instance) => void): Instance {
     const { maxsize = 0, run = true, global = false } = this.#options;
-    const { policy, exceptions, completions = false } = this.#options;
+    const { policy, exceptions, completions = false, perf, backing } = this.#options;
     return Instance.load({
       name: this.name,
       files,
@@ -269,6 +273,8 @@ export class NativeModule<E extends ExportsShape = AnyExports> implements Dynobj
       run,
       global,
       completions,
+      ...(perf === undefined ? {} : { perf }),
+      ...(backing === undefined ? {} : { backing }),
       ...(accept === undefined ? {} : { accept }),
       ...(policy === undefined ? {} : { policy }),
       ...(exceptions === undefined ? {} : { exceptions }),

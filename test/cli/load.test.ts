@@ -1,9 +1,11 @@
 /** `bindery mkmod`, `load` and `exporttab`, run as users run them. */
-import { execFileSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { compileTo, pathOf } from "../dynld/support/compile.ts";
-import { bindery } from "./run.ts";
+import { bindery, MAIN } from "./run.ts";
 
 const SOURCE = `#include <string.h>
   int seen = 3;
@@ -34,6 +36,51 @@ describe("bindery load", () => {
     expect(bindery(["load", path, "--with", "libnowhere.so.9"]).stderr).toContain(
       "libnowhere.so.9: no such library",
     );
+  });
+});
+
+describe("bindery load --wait", () => {
+  /** What `look` sees while a process has an object loaded. */
+  async function whileLoaded(options: readonly string[], look: (pid: number) => void): Promise<void> {
+    const object = compileTo("static int inner(int a) { return a; } int (*of)(int) = inner;", "gcc", ["-O1"]);
+    const child = spawn(process.execPath, [MAIN, "load", object, "--wait", ...options], {
+      stdio: ["pipe", "ignore", "pipe"],
+    });
+    try {
+      const [told] = await once(child.stderr, "data");
+      expect(String(told)).toBe(`bindery: process ${child.pid} has it until standard input ends\n`);
+      look(child.pid ?? 0);
+    } finally {
+      child.stdin.end();
+      await once(child, "close");
+    }
+  }
+
+  it("with --perf map has a map of the functions for perf", async () => {
+    await whileLoaded(["--perf", "map"], (pid) => {
+      const map = `/tmp/perf-${pid}.map`;
+      expect(readFileSync(map, "utf8")).toMatch(/^[0-9a-f]+ [0-9a-f]+ inner$/m);
+      rmSync(map);
+    });
+  });
+
+  it("with --directory has a file there whose symbols readelf reads, and takes it away", async () => {
+    const directory = pathOf("place");
+    mkdirSync(directory);
+    await whileLoaded(["--directory", directory], () => {
+      const [file = ""] = readdirSync(directory);
+      const symbols = execFileSync("readelf", ["-sW", join(directory, file)], { encoding: "utf8" });
+      expect(symbols).toMatch(/ FUNC +LOCAL .* inner$/m);
+    });
+    expect(readdirSync(directory)).toEqual([]);
+  });
+
+  it("refuses other outputs, and directories that are not there", () => {
+    const object = compileTo("int of;", "gcc", []);
+    expect(bindery(["load", object, "--perf", "graph"])).toMatchObject({ status: 2, stdout: "" });
+    const { status, stderr } = bindery(["load", object, "--directory", "/nonexistent"]);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^bindery: .*\/nonexistent.*\n$/);
   });
 });
 

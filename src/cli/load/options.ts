@@ -1,5 +1,6 @@
 /** What the command line of `bindery load` says. */
 import { InvalidArgumentError } from "commander";
+import type { PerfOutput } from "../../dlbind/index.ts";
 import { CallSyntaxError, type CallText, parseCall } from "./literal.ts";
 
 /** What the command line says. */
@@ -10,6 +11,8 @@ export interface LoadOptions {
   readonly strict?: boolean;
   readonly run: boolean;
   readonly wait?: boolean;
+  readonly directory?: string;
+  readonly perf?: PerfOutput;
   readonly json?: boolean;
 }
 

@@ -27,6 +27,8 @@ export async function showLoaded(paths: readonly string[], options: LoadOptions)
     maxsize: options.maxsize ?? 0,
     run: options.run,
     policy: options.strict === true ? "strict" : "lenient",
+    ...(options.directory === undefined ? {} : { backing: { directory: options.directory } }),
+    ...(options.perf === undefined ? {} : { perf: [options.perf] }),
   });
   const out = new Output();
   try {

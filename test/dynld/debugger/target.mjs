@@ -13,6 +13,23 @@ const commands = {
     modules.set(name, NativeModule.open(paths, { name, table }));
     return null;
   },
+  loadAs(name, options, ...paths) {
+    const module = NativeModule.open(paths, { name, table, ...options });
+    modules.set(name, module);
+    return module.object.path;
+  },
+  fileOffset(name, symbol) {
+    return Number(modules.get(name).object.fileOffset(symbol));
+  },
+  address(name, symbol) {
+    return `0x${modules.get(name).address(symbol).toString(16)}`;
+  },
+  spin(name, prototype, milliseconds) {
+    const call = modules.get(name).function(prototype);
+    const end = performance.now() + milliseconds;
+    while (performance.now() < end) call(1_000_000);
+    return null;
+  },
   call(name, prototype, ...args) {
     return modules.get(name).call(prototype, ...args);
   },

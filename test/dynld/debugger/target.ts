@@ -9,9 +9,11 @@ export class Target {
     this.#session = session;
   }
 
-  static async start(): Promise<{ target: Target; pid: number }> {
+  /** @param env beside the test's own */
+  static async start(env: Readonly<Record<string, string>> = {}): Promise<{ target: Target; pid: number }> {
     const script = join(import.meta.dirname, "target.mjs");
-    const session = new Session("target", process.execPath, [script]);
+    const settings = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+    const session = new Session("target", "env", [...settings, process.execPath, script]);
     const pid = await session.take("its process id", (text) => {
       const found = /\{"pid":(\d+)\}\n/.exec(text);
       return found === null ? undefined : { value: Number(found[1]), used: found.index + found[0].length };
