@@ -3,7 +3,7 @@ import { SHF, SHT } from "../elf/constants/section.ts";
 import { DynldError } from "../errors.ts";
 import type { CSymbol } from "./ctype.ts";
 import { compareNames, type Dynsym, dynfindsym } from "./dynsym.ts";
-import { throwAll } from "./link/fault.ts";
+import { readingModule, throwAll } from "./link/fault.ts";
 import { linkImage, type ModuleImage } from "./link/image.ts";
 import type { ModuleFile } from "./link/input.ts";
 import { isExported, ModuleLink } from "./link/link.ts";
@@ -62,10 +62,15 @@ export class ElfContents {
   readonly #maxsize: number;
 
   /**
+   * Reads an object.
    * @param maxsize text, data and bss together must be below this many bytes; 0 is no limit but the one of 1 GiB
    * @throws DynldError as loading does, but of imports
    */
-  constructor(file: ModuleFile, maxsize = 0) {
+  static read(file: ModuleFile, maxsize = 0): ElfContents {
+    return readingModule(() => new ElfContents(file, maxsize));
+  }
+
+  private constructor(file: ModuleFile, maxsize: number) {
     this.#file = file;
     this.#maxsize = maxsize;
     // Whatever it needs is taken to be there.

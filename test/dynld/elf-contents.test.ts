@@ -23,7 +23,7 @@ describe("ElfContents", () => {
       // Headers, of the file and of its sections, are where damage does most.
       damaged[random(2) === 0 ? random(64) : damaged.length - 1 - random(1500)] = random(256);
       try {
-        const contents = new ElfContents({ name, bytes: damaged });
+        const contents = ElfContents.read({ name, bytes: damaged });
         const image = contents.image({
           base: 0x10000n,
           table: [{ name: "other", sig: 0n, addr: 0x20000n }],

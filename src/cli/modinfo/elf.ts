@@ -29,7 +29,7 @@ function view(
   table: readonly Dynsym[],
 ): ModuleView {
   const { base, maxsize, strict } = options;
-  const contents = new ElfContents({ name: file, bytes: source.read(0, source.size) }, maxsize);
+  const contents = ElfContents.read({ name: file, bytes: source.read(0, source.size) }, maxsize);
   const policy = strict === true ? "strict" : "lenient";
   const image = base === undefined ? undefined : contents.image({ base, table, policy });
   const loaded = { contents, image, table };
