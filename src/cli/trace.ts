@@ -19,6 +19,7 @@ export function defineTrace(command: Command): void {
       "-o, --output <file>",
       "write there instead of to standard output, which the program uses as well",
     )
+    .option("--symbols <re>", "bindings of functions whose names match, as they are made", parsePattern)
     .option("--wait <name>", "stop it once a library of that name is loaded, and let go of it")
     .option("--json", "one JSON object a line")
     .passThroughOptions();
@@ -33,10 +34,16 @@ export function defineTrace(command: Command): void {
       JSON:
         'Each has "t" (seconds), "pid", "event", "state", "added" and "removed", each of these with "name", "base" and\n' +
         '"lmid". RD_DLACTIVITY has "by", the object that asked for it, if that is known. Besides those above, events are\n' +
-        'attach, exec, error (with "message"), exit (with "code" or "signal") and, last, stopped (see --wait).',
+        'attach, exec, error (with "message"), exit (with "code" or "signal"), bind (with "symbol", "from", "to", "address"\n' +
+        'and "lazy") and, last, stopped (see --wait).',
+      Bindings:
+        "Calls of programs that are linked lazily are bound when they are made first, others when their object is\n" +
+        "relocated: these are told of when that is done, for what dlopen(3) loads when it returns. Each binding at a call\n" +
+        "stops all threads for a moment.",
       Examples: [
         ["bindery trace -- ls -l", "what ls loads"],
         ["bindery trace -f --json -o log -- make", "and all that it starts"],
+        ["bindery trace --symbols '^(malloc|free)$' -- ./a.out", "whose malloc it is"],
         ["bindery trace -p 4711", "a running process, until Ctrl-C"],
         ["bindery trace --wait libssl.so -p 4711", "stop it when it loads that library; then gdb -p 4711"],
       ],
@@ -61,6 +68,14 @@ export function defineTrace(command: Command): void {
     const { trace } = await import("./trace/run.ts");
     process.exitCode = await trace(program, options);
   });
+}
+
+function parsePattern(text: string): RegExp {
+  try {
+    return new RegExp(text);
+  } catch {
+    throw new InvalidArgumentError("expected a regular expression");
+  }
 }
 
 function parseProcess(text: string): number {

@@ -4,6 +4,7 @@ import { RtldError, type RtldErrorCode } from "../errors.ts";
 import { RD_VERSION, type RdEventMsg, type RdNotify, type RdPltInfo, type rd_event_e } from "./constants.ts";
 import { type LinkMapChange, LinkMaps } from "./link-maps.ts";
 import type { LoadObject } from "./load-object.ts";
+import { instructionAddress } from "./machine/address.ts";
 import { resolvePltOf } from "./plt.ts";
 import type { ProcService } from "./proc/service.ts";
 import { Registers } from "./registers.ts";
@@ -156,6 +157,11 @@ export class RtldAgent {
     return this.#state.maps.objects;
   }
 
+  /** The objects that were read last, without looking at the process. */
+  get known(): Iterable<LoadObject> {
+    return this.#state.maps.known();
+  }
+
   /** The object that an address is in, of those that were read last, or are read now if none were yet. */
   objectAt(address: bigint): LoadObject | undefined {
     const { maps } = this.#state;
@@ -245,7 +251,7 @@ export class RtldAgent {
   }
 
   #decide(namespaces: readonly Namespace[]): RdEventMsg {
-    if (this.#phase !== "running" && this.#stoppedAt() === this.#state.rendezvous.entry) {
+    if (this.#phase !== "running" && this.#isAt(this.#state.rendezvous.entry)) {
       this.#phase = "running";
       return { type: "RD_POSTINIT", state: "RD_NOSTATE" };
     }
@@ -258,10 +264,13 @@ export class RtldAgent {
     return { type: "RD_DLACTIVITY", state };
   }
 
-  #stoppedAt(): bigint | undefined {
+  /** Whether the thread of the event is about to execute the instruction at an address. */
+  #isAt(address: bigint): boolean {
     const thread = this.#process.plwp();
     const bytes = thread === undefined ? undefined : this.#process.lgetregs(thread);
-    return bytes === undefined ? undefined : Registers.of(bytes, this.#process.pdmodel())?.pc;
+    if (bytes === undefined) return false;
+    const model = this.#process.pdmodel();
+    return Registers.of(bytes, model)?.pc === instructionAddress(address, model);
   }
 
   /** glibc tells debuggers where a link map has it: `_thread_db_link_map_l_tls_modid`, three ints: bits, count, offset. */

@@ -26,6 +26,14 @@ export interface DlCallerHost {
   objectAt(address: bigint): LoadObject | undefined;
 }
 
+/** A call that asked for objects to be loaded or unloaded. */
+export interface DlCall {
+  /** The object that called. */
+  readonly object: LoadObject;
+  /** Where the call returns to; `undefined` if it is one that the C library makes for itself. */
+  readonly returns: bigint | undefined;
+}
+
 /** What is read of the run-time linker, and of the library that has what programs call. */
 interface Library {
   readonly frames: CallFrames;
@@ -49,6 +57,11 @@ export class DlCaller implements Disposable {
    * What the C library loads for purposes of its own it asked for itself.
    */
   of(tid: number): LoadObject | undefined {
+    return this.callOf(tid)?.object;
+  }
+
+  /** As {@link of}, and where the call returns. */
+  callOf(tid: number): DlCall | undefined {
     const { process } = this.#host;
     const stack = new ReadAhead({
       name: process.name,
@@ -64,9 +77,10 @@ export class DlCaller implements Disposable {
       const object = this.#objectAt(at);
       if (object === undefined) return undefined;
       if (object.bias !== this.#loader) {
-        if (library !== undefined && object !== library) return isAsked ? object : library;
+        if (library !== undefined && object !== library)
+          return isAsked ? { object, returns: pc } : { object: library, returns: undefined };
         const entries = this.#read(object)?.entries ?? [];
-        if (entries.length === 0) return object;
+        if (entries.length === 0) return { object, returns: pc };
         library = object;
         isAsked ||= entries.some(({ start, end }) => at >= start && at < end);
       }

@@ -1,6 +1,7 @@
 /** Follows the run-time linker of a process from event to event, through the programs and children that it executes. */
 import { HostError, RtldError } from "../errors.ts";
 import { RtldAgent } from "./agent.ts";
+import { type BindingOptions, BindingWatch } from "./binding-watch.ts";
 import type { rd_event_e, rd_state_e } from "./constants.ts";
 import { DlCaller } from "./dl-caller.ts";
 import type { LoadObject } from "./load-object.ts";
@@ -39,6 +40,12 @@ export interface LinkerEvent {
   readonly by: LoadObject | undefined;
 }
 
+/** What to tell of besides. */
+export interface FollowOptions {
+  /** Bindings of functions; each that is made at a call costs a stop. */
+  readonly bindings?: BindingOptions;
+}
+
 /** Told of each event, in order. */
 export type LinkerListener = (event: LinkerEvent) => void;
 
@@ -51,8 +58,12 @@ const NOTHING = { state: "RD_NOSTATE", ...NO_CHANGES } as const;
  *
  * @returns when all that is followed ended
  */
-export async function followLinker(target: ControlledProcess, listener: LinkerListener): Promise<void> {
-  using follower = new Follower(target, listener);
+export async function followLinker(
+  target: ControlledProcess,
+  listener: LinkerListener,
+  options: FollowOptions = {},
+): Promise<void> {
+  using follower = new Follower(target, listener, options);
   const children: Promise<void>[] = [];
   follower.begin(target.origin === "spawn" ? "exec" : "attach");
   target.continue();
@@ -60,7 +71,7 @@ export async function followLinker(target: ControlledProcess, listener: LinkerLi
     const event = await target.next();
     if (event.kind === "detach") break;
     if (event.kind === "fork") {
-      const child = followLinker(event.child, listener);
+      const child = followLinker(event.child, listener, options);
       // Who waits for all of them is told.
       child.catch(() => {});
       children.push(child);
@@ -75,12 +86,15 @@ class Follower implements Disposable {
   readonly #target: ControlledProcess;
   readonly #process: LiveProcess;
   readonly #listener: LinkerListener;
+  readonly #options: FollowOptions;
+  #bindings: BindingWatch | undefined;
   #agent: RtldAgent | undefined;
   #caller: DlCaller | undefined;
   /** When what is told next was noticed. */
   #time = 0;
 
-  constructor(target: ControlledProcess, listener: LinkerListener) {
+  constructor(target: ControlledProcess, listener: LinkerListener, options: FollowOptions) {
+    this.#options = options;
     this.#target = target;
     this.#process = new LiveProcess(target);
     this.#listener = listener;
@@ -94,15 +108,18 @@ class Follower implements Disposable {
       this.#caller?.[Symbol.dispose]();
       const agent = RtldAgent.new(this.#process);
       this.#agent = agent;
-      this.#caller = new DlCaller({
-        process: this.#process,
-        objectAt: (address) => agent.objectAt(address),
-      });
+      const process = this.#process;
+      const caller = new DlCaller({ process, objectAt: (address) => agent.objectAt(address) });
+      this.#caller = caller;
+      const { bindings } = this.#options;
+      this.#bindings = bindings && new BindingWatch({ process, agent, caller }, bindings);
       for (const name of ["RD_PREINIT", "RD_POSTINIT", "RD_DLACTIVITY"] as const) {
         const notify = agent.eventAddr(name);
         if (notify.type === "RD_NOTIFY_BPT") this.#target.insertBreakpoint(notify.bptaddr);
       }
-      this.#tell(pid, { ...NOTHING, event, ...this.#changes() });
+      const changes = this.#changes();
+      this.#tell(pid, { ...NOTHING, event, ...changes });
+      if (!this.#target.hasEnded) this.#bindings?.relocated(pid, changes.added);
     } catch (error) {
       this.#agent = undefined;
       this.#fail(pid, error);
@@ -124,15 +141,16 @@ class Follower implements Disposable {
       this.begin("exec");
       this.#target.continue(event.tid);
     } else if (event.kind === "breakpoint") {
-      this.#onBreakpoint(event.tid);
+      this.#onBreakpoint(event.tid, event.address);
       this.#target.continue(event.tid);
     }
   }
 
-  #onBreakpoint(tid: number): void {
+  #onBreakpoint(tid: number, address: bigint): void {
     if (this.#agent === undefined) return;
     this.#process.lwp = tid;
     try {
+      if (this.#bindings?.reached(tid, address) === true) return;
       const { type, state, added, removed } = this.#agent.eventChange();
       if (type === "RD_NONE") return;
       if (type === "RD_POSTINIT") {
@@ -140,6 +158,10 @@ class Follower implements Disposable {
         if (entry.type === "RD_NOTIFY_BPT") this.#target.removeBreakpoint(entry.bptaddr);
       }
       this.#tell(tid, { event: type, state, added, removed });
+      // The listener may have let go of it.
+      if (this.#target.hasEnded) return;
+      if (type === "RD_DLACTIVITY") this.#bindings?.loaded(tid, added);
+      else this.#bindings?.relocated(tid, added);
     } catch (error) {
       this.#fail(tid, error);
     } finally {

@@ -3,6 +3,8 @@ export type { CoreOptions } from "../dwfl/process/core.ts";
 export { HostError, RemoteError, type RemoteErrorCode, RtldError, type RtldErrorCode } from "../errors.ts";
 export type { SpawnOptions } from "../host/spawn-stopped.ts";
 export { RtldAgent } from "./agent.ts";
+export type { BindingEvent, BindingOptions } from "./binding-watch.ts";
+export type { Binding } from "./bindings.ts";
 export {
   RD_FLG_MEM_OBJECT,
   RD_FLG_PI_PLTBOUND,
@@ -22,7 +24,7 @@ export type { CodeMap, CodePlace } from "./debugger/code-map.ts";
 export { Debugger } from "./debugger/debugger.ts";
 export type { LinkerWatch } from "./debugger/linker-watch.ts";
 export { type DebuggerEvent, type DebuggerListener, STOP_SIGNALS, type Stop } from "./debugger/stop.ts";
-export { followLinker, type LinkerEvent, type LinkerListener } from "./follow.ts";
+export { type FollowOptions, followLinker, type LinkerEvent, type LinkerListener } from "./follow.ts";
 export { GuardedTarget } from "./guard/target.ts";
 export type { LinkMapChange } from "./link-maps.ts";
 export type { LoadObject } from "./load-object.ts";

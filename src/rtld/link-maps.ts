@@ -42,7 +42,12 @@ export class LinkMaps {
 
   /** All objects of the last reading, namespace by namespace. */
   get objects(): readonly LoadObject[] {
-    return this.#known.flatMap((list) => [...list.values()]);
+    return [...this.known()];
+  }
+
+  /** As {@link objects}, one after another. */
+  *known(): Generator<LoadObject> {
+    for (const list of this.#known) yield* list.values();
   }
 
   /** Whether nothing was read yet. */
@@ -52,9 +57,7 @@ export class LinkMaps {
 
   /** The object that an address is in, as of the last reading. */
   objectAt(address: bigint): LoadObject | undefined {
-    for (const list of this.#known) {
-      for (const object of list.values()) if (object.has(address)) return object;
-    }
+    for (const object of this.known()) if (object.has(address)) return object;
     return undefined;
   }
 

@@ -6,6 +6,7 @@ import type { ElfFile } from "../elf/file.ts";
 import { BinderyError } from "../errors.ts";
 import { openElf } from "../host/file.ts";
 import { RD_FLG_MEM_OBJECT } from "./constants.ts";
+import { type FunctionSlot, functionSlots } from "./function-slots.ts";
 import type { Rendezvous } from "./rendezvous.ts";
 
 /** What a `struct link_map` says. */
@@ -132,6 +133,11 @@ export class LoadObject {
   /** `DT_NEEDED`: names of the libraries that it needs, in order. */
   get needed(): readonly string[] {
     return this.#texts(DT.DT_NEEDED);
+  }
+
+  /** Words that the run-time linker puts addresses of functions into; none if its dynamic section is damaged. */
+  get functionSlots(): readonly FunctionSlot[] {
+    return this.#read((elf) => functionSlots(elf, this.bias)) ?? [];
   }
 
   /** How many relocations it has for the run-time linker. */

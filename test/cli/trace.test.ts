@@ -154,6 +154,28 @@ describe("bindery trace", () => {
     }
   });
 
+  it("tells of bindings as they are made", () => {
+    const { status, stdout } = bindery([
+      "trace",
+      "--json",
+      "--symbols",
+      "^dl(open|close)$",
+      "--",
+      files.program,
+      files.plugin,
+    ]);
+    expect(status).toBe(5);
+    const bound = stdout
+      .split("\n")
+      .filter((one) => one.includes('"event":"bind"'))
+      .map((one) => JSON.parse(one));
+    expect(bound.map(({ symbol, from, lazy }) => [symbol, from, typeof lazy])).toEqual([
+      ["dlopen", files.program, "boolean"],
+      ["dlclose", files.program, "boolean"],
+    ]);
+    expect(bindery(["trace", "--symbols", "(", "--", files.program]).status).toBe(2);
+  });
+
   it("stops a process where it has loaded a library, for others to attach to, and waits for it", async () => {
     const log = workshop.path("wait.log");
     const args = ["trace", "--json", "-o", log, "--wait", "plugin.so", "--", files.program, files.plugin];

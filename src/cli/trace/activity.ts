@@ -33,7 +33,7 @@ export class Activities {
   }
 
   /** The thread is about to run on. */
-  end({ tid, time }: LinkerEvent): void {
+  end({ tid, time }: Pick<LinkerEvent, "tid" | "time">): void {
     this.#stopped.set(tid, (this.#stopped.get(tid) ?? 0) + performance.now() - time);
   }
 }

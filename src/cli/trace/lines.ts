@@ -1,5 +1,5 @@
 /** Events of a trace as lines. */
-import type { LinkerEvent, LoadObject } from "../../rtld/index.ts";
+import type { BindingEvent, LinkerEvent, LoadObject } from "../../rtld/index.ts";
 import type { Activity } from "./activity.ts";
 
 const hex = (value: bigint): string => `0x${value.toString(16)}`;
@@ -22,6 +22,21 @@ export function jsonLine(event: LinkerEvent, start: number, { by }: Activity): s
   });
 }
 
+/** A binding as JSON. @param start time that `t` counts from */
+export function bindingJson(event: BindingEvent, start: number): string {
+  const { time, pid, symbol, from, to, address, isLazy } = event;
+  const nothing = { state: "RD_NOSTATE", added: [], removed: [] };
+  const binding = { symbol, from: from.name, to: to?.name, address: hex(address), lazy: isLazy };
+  return JSON.stringify({ t: seconds(time - start), pid, event: "bind", ...nothing, ...binding });
+}
+
+/** A binding. */
+export function bindingLine(event: BindingEvent, start: number, withPid: boolean): string {
+  const { symbol, from, to, address, isLazy } = event;
+  const when = isLazy ? "at its first call" : "by relocation";
+  return `${heading(event, start, withPid)}bind ${symbol} of ${from.name} to ${hex(address)} ${to?.name ?? "nowhere"}, ${when}`;
+}
+
 /** That a process was left stopped, as JSON. @param start time that `t` counts from */
 export function stoppedJson({ pid, time }: LinkerEvent, start: number): string {
   const nothing = { state: "RD_NOSTATE", added: [], removed: [] };
@@ -40,12 +55,9 @@ export function* eventLines(
   activity: Activity,
   withPid: boolean,
 ): Generator<string> {
-  const time = seconds(event.time - start)
-    .toFixed(6)
-    .padStart(11);
-  const who = withPid ? `  ${String(event.pid).padEnd(7)}` : "";
-  yield `${time}${who}  ${event.event} ${detail(event)}${about(event, activity)}`.trimEnd();
-  const indent = " ".repeat(time.length + who.length + 2);
+  const head = heading(event, start, withPid);
+  yield `${head}${event.event} ${detail(event)}${about(event, activity)}`.trimEnd();
+  const indent = " ".repeat(head.length);
   for (const one of event.added) {
     const space = one.lmIdent === 0 ? "" : ` in namespace ${one.lmIdent}`;
     yield `${indent}+ ${hex(one.base)}-${hex(one.end)} ${one.name}${space}`;
@@ -54,6 +66,14 @@ export function* eventLines(
     const space = one.lmIdent === 0 ? "" : ` in namespace ${one.lmIdent}`;
     yield `${indent}- ${hex(one.base)} ${one.name}${space}`;
   }
+}
+
+/** When it was, and in which process. */
+function heading({ time, pid }: Pick<LinkerEvent, "time" | "pid">, start: number, withPid: boolean): string {
+  const text = seconds(time - start)
+    .toFixed(6)
+    .padStart(11);
+  return withPid ? `${text}  ${String(pid).padEnd(7)}  ` : `${text}  `;
 }
 
 /** Who asked for what begins, and how long what ends took. */

@@ -2,11 +2,17 @@
 import { closeSync, openSync, writeSync } from "node:fs";
 import { basename } from "node:path";
 import { threadWatch } from "../../host/wait.ts";
-import { followLinker, GuardedTarget, type LinkerEvent, Target } from "../../rtld/index.ts";
+import {
+  type BindingEvent,
+  followLinker,
+  GuardedTarget,
+  type LinkerEvent,
+  Target,
+} from "../../rtld/index.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../help.ts";
 import { Output } from "../output.ts";
 import { Activities } from "./activity.ts";
-import { eventLines, jsonLine, stoppedJson, stoppedLine } from "./lines.ts";
+import { bindingJson, bindingLine, eventLines, jsonLine, stoppedJson, stoppedLine } from "./lines.ts";
 import { Summary } from "./summary.ts";
 
 /** Options of `bindery trace`. */
@@ -15,6 +21,7 @@ export interface TraceOptions {
   readonly follow?: boolean;
   readonly output?: string;
   readonly wait?: string;
+  readonly symbols?: RegExp;
   readonly json?: boolean;
 }
 
@@ -22,7 +29,7 @@ const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /** Traces a process to its end, or until the command is interrupted. @returns the exit status of the command */
 export async function trace(program: readonly string[], options: TraceOptions): Promise<number> {
-  const { pid, follow = false, wait } = options;
+  const { pid, follow = false, wait, symbols } = options;
   using sink = openSink(options.output);
   const [name = "", ...args] = program;
   const start = performance.now();
@@ -39,7 +46,7 @@ export async function trace(program: readonly string[], options: TraceOptions): 
   };
   for (const signal of SIGNALS) process.on(signal, onSignal);
   try {
-    await followLinker(target, (event) => {
+    const listener = (event: LinkerEvent) => {
       const activity = activities.begin(event);
       if (options.json === true) sink.line(jsonLine(event, start, activity));
       else {
@@ -54,7 +61,14 @@ export async function trace(program: readonly string[], options: TraceOptions): 
         target.detach();
       }
       activities.end(event);
-    });
+    };
+    const bound = (event: BindingEvent) => {
+      const line = options.json === true ? bindingJson(event, start) : bindingLine(event, start, follow);
+      sink.line(line);
+      activities.end(event);
+    };
+    const bindings = symbols && { symbols, listener: bound };
+    await followLinker(target, listener, bindings === undefined ? {} : { bindings });
   } finally {
     for (const signal of SIGNALS) process.off(signal, onSignal);
   }
