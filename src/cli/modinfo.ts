@@ -8,11 +8,12 @@ import { parseWholeNumber } from "./number.ts";
 export function defineModinfo(command: Command): void {
   command
     .description(
-      "Shows the header, exports, imports and relocations of a module that dynld can load: an Inferno module for 386, " +
-        "arm or power, a module that mkmod made, or a relocatable object of a compiler. With --base, relocates it to that address and shows the image; nothing is executed.",
+      "Shows the header, exports, imports and relocations of modules that dynld can load: Inferno modules for 386, " +
+        "arm or power, modules that mkmod made, and relocatable objects of compilers. With --base, relocates each to that " +
+        "address and shows the image; nothing is executed.",
     )
-    .usage("[OPTION]... FILE")
-    .argument("<file>", "the module")
+    .usage("[OPTION]... FILE...")
+    .argument("<file...>", "modules, archives of them, or members of archives: libfoo.a(member.o)")
     .option("--base <address>", "relocate to ADDRESS, hexadecimal with 0x or without", parseAddress)
     .option("--symbols <table>", "the symbols that the module may import; needs --base")
     .option(
@@ -41,8 +42,8 @@ export function defineModinfo(command: Command): void {
         "Behind them is what is added: the base and an image offset, or an import and an offset in it. A branch of arm\n" +
         "or power that is further from its target than it reaches is cut as Inferno's loader cuts it, with a warning.",
       JSON:
-        'An object: "file", "arch", "dynmagic", "header", "ok", "size", "text", "data", "bss", "exports" [ { "name",\n' +
-        '"sig", "addr" } ], "imports" [ { "index", "name", "sig" } ] and "relocs" [ { "at", "mode", "before" } ]; with\n' +
+        'An object, of several modules an array of such: "file", "arch", "dynmagic", "header", "ok", "size", "text",\n' +
+        '"data", "bss", "exports" [ { "name", "sig", "addr" } ], "imports" [ { "index", "name", "sig" } ] and "relocs" [ { "at", "mode", "before" } ]; with\n' +
         '--base, imports have "hostsig" and "addr" of the table, relocations "after", and there are "base" and "image",\n' +
         "the text and data in hexadecimal. Sizes and offsets are numbers, words and addresses strings of 8 hexadecimal\n" +
         'digits. Of a refused module: "ok" false, "error" the loader\'s error string, "code" and "message".\n' +
@@ -55,17 +56,20 @@ export function defineModinfo(command: Command): void {
         ["bindery modinfo --json devxyz.power | jq '.imports[].name'", "the names that it needs"],
       ],
       "Exit status": [
-        [String(EXIT_OK), "the module was shown"],
-        [String(EXIT_FAILURE), "it is refused, for which standard error has the loader's error string"],
+        [String(EXIT_OK), "all modules were shown"],
+        [
+          String(EXIT_FAILURE),
+          "one or more are refused, for which standard error has the loader's error string",
+        ],
         [String(EXIT_USAGE), "the command line makes no sense"],
       ],
     }),
   );
-  command.action(async (file: string, options: ModinfoOptions) => {
+  command.action(async (files: string[], options: ModinfoOptions) => {
     if (options.base === undefined && (options.symbols !== undefined || options.strict === true)) {
       command.error("error: --symbols and --strict say what to relocate against, expected --base as well");
     }
-    const { showModule } = await import("./modinfo/show.ts");
-    process.exitCode = showModule(file, options);
+    const { showModules } = await import("./modinfo/show.ts");
+    process.exitCode = showModules(files, options);
   });
 }

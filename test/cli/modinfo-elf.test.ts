@@ -1,5 +1,6 @@
 /** `bindery modinfo` of ELF modules and object files, beside what nm and readelf say of them. */
 import { writeFileSync } from "node:fs";
+import { basename } from "node:path";
 import { describe, expect, it } from "vitest";
 import { compileTo, pathOf, tool } from "../dynld/support/compile.ts";
 import { bindery } from "./run.ts";
@@ -52,6 +53,20 @@ describe("bindery modinfo of ELF", () => {
     expect(readelf.length).toBeGreaterThan(4);
     const relocs = shown.relocs.map(({ at, type }: { at: number; type: string }) => `${at} ${type}`);
     expect(relocs.sort()).toEqual(readelf.sort());
+  });
+
+  it("shows the members of an archive as the objects alone, and one of them", () => {
+    const other = compileTo("int other(int a) { return a; }", "clang", ["-g"]);
+    const archive = pathOf("several.a");
+    tool("ar", "rcs", archive, object, other);
+    const members = [object, other].map((path) => ({ ...json(path), file: `several.a(${basename(path)})` }));
+    expect(json(archive)).toEqual(members);
+    expect(json(`${archive}(${basename(other)})`)).toEqual(members[1]);
+    const text = bindery(["modinfo", archive]).stdout;
+    expect(text.split("\n").filter((line) => line.startsWith("File: "))).toEqual(
+      [object, other].map((path) => `File: ${archive}(${basename(path)})`),
+    );
+    expect(bindery(["modinfo", `${archive}(absent.o)`])).toMatchObject({ status: 1, stdout: "" });
   });
 
   it("has the signatures that sig prints, and declarations", () => {

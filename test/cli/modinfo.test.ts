@@ -26,6 +26,22 @@ describe("bindery modinfo", () => {
     expect(JSON.parse(stdout)).toEqual(expectedOf(name));
   });
 
+  it("shows several, each under its name, and in JSON as one array of what each is alone", () => {
+    const paths = ["m1min.386", "m2basic.arm"].map(dataPath);
+    const alone = paths.map((path) => bindery(["modinfo", ...PLACED, path]).stdout);
+    const { status, stdout } = bindery(["modinfo", ...PLACED, ...paths]);
+    expect(status).toBe(0);
+    expect(stdout).toBe(paths.map((path, i) => `\nFile: ${path}\n${alone[i]}`).join(""));
+    const json = JSON.parse(bindery(["modinfo", ...PLACED, "--json", ...paths]).stdout);
+    expect(json).toEqual(["m1min.386", "m2basic.arm"].map(expectedOf));
+    const broken = file("broken.arm", "\0\0\0");
+    const some = bindery(["modinfo", ...PLACED, "--json", paths[0] ?? "", broken, join(folder, "absent")]);
+    expect(some.status).toBe(1);
+    expect(JSON.parse(some.stdout)).toMatchObject([{ ok: true }, { file: "broken.arm", ok: false }]);
+    expect(some.stderr).toContain("broken.arm: error reading object file\n");
+    expect(some.stderr).toContain("absent: ");
+  });
+
   it("without a base has the same, relative to the image", () => {
     const expected = expectedOf("m3dev.power");
     const { stdout } = bindery(["modinfo", "--json", dataPath("m3dev.power")]);

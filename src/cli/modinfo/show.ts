@@ -1,8 +1,11 @@
-/** Shows a module, as text or as one JSON document, or why it is refused. */
+/** Shows modules, as text or JSON, or why they are refused. */
+import { existsSync } from "node:fs";
+import { basename } from "node:path";
 import { decodeUtf8 } from "../../bytes/text.ts";
-import { type Dynsym, parseSymbolTable } from "../../dynld/inferno/index.ts";
-import { DynldError, formatPlace } from "../../errors.ts";
-import { openSource } from "../../host/file.ts";
+import { type ByteSource, type Dynsym, parseSymbolTable } from "../../dynld/inferno/index.ts";
+import { isArchive } from "../../elf/archive.ts";
+import { DynldError, ElfError, formatPlace } from "../../errors.ts";
+import { openArchive, openSource } from "../../host/file.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../help.ts";
 import { jsonPieces } from "../json.ts";
 import { describe, Output } from "../output.ts";
@@ -14,62 +17,113 @@ import type { ModinfoOptions } from "./options.ts";
 /** The first one tells what is wrong with a file that is of none. */
 const FORMATS: readonly [ModinfoFormat, ...ModinfoFormat[]] = [INFERNO_VIEWS, ELF_VIEWS];
 
-/** @returns the exit status */
-export function showModule(file: string, options: ModinfoOptions): number {
-  const { symbols } = options;
-  const table = symbols === undefined ? [] : orTell(symbols, () => readTable(symbols));
-  if (table === undefined) return EXIT_FAILURE;
-  return orTell(file, () => showOpened(file, options, table)) ?? EXIT_FAILURE;
+/** A file that is open, or a member of an archive. */
+interface OpenModule {
+  readonly name: string;
+  readonly source: ByteSource;
 }
 
-/** What `act` returns; `undefined` after telling why it can't do anything with a file. */
-function orTell<T>(file: string, act: () => T): T | undefined {
-  try {
-    return act();
-  } catch (error) {
-    process.stderr.write(`bindery: ${describe(file, error).message}\n`);
-    return undefined;
+/** Shows modules; where there are several, each under its name. @returns the exit status: failure when any is refused */
+export function showModules(files: readonly string[], options: ModinfoOptions): number {
+  return new Show(options).run(files);
+}
+
+class Show {
+  readonly #options: ModinfoOptions;
+  readonly #out = new Output();
+  #table: readonly Dynsym[] = [];
+  /** In JSON, what is printed at the end. */
+  readonly #documents: unknown[] = [];
+  #status = EXIT_OK;
+
+  constructor(options: ModinfoOptions) {
+    this.#options = options;
   }
+
+  run(files: readonly string[]): number {
+    const { symbols, json } = this.#options;
+    if (symbols !== undefined) this.#orTell(symbols, () => (this.#table = readTable(symbols)));
+    if (this.#status !== EXIT_OK) return this.#status;
+    let isOne = files.length === 1;
+    for (const file of files) {
+      this.#orTell(file, () => {
+        for (const one of modulesOf(file)) {
+          isOne &&= one.name === file;
+          if (!isOne && json !== true) this.#out.line(`\nFile: ${one.name}`);
+          this.#orTell(one.name, () => this.#show(one));
+        }
+      });
+    }
+    if (json === true && (this.#documents.length > 0 || !isOne)) {
+      for (const piece of jsonPieces(isOne ? this.#documents[0] : this.#documents)) this.#out.write(piece);
+      this.#out.line("");
+    }
+    this.#out.flush();
+    return this.#status;
+  }
+
+  /** Does something with a file, or tells why it can't. */
+  #orTell(file: string, act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.#out.flush();
+      process.stderr.write(`bindery: ${describe(file, error).message}\n`);
+      this.#status = EXIT_FAILURE;
+    }
+  }
+
+  #show({ name, source }: OpenModule): void {
+    const { json } = this.#options;
+    const start = source.read(0, Math.min(4, source.size));
+    const format = FORMATS.find((one) => one.recognizes(start)) ?? FORMATS[0];
+    let view: ModuleView;
+    try {
+      view = format.view(name, source, this.#options, this.#table);
+    } catch (error) {
+      if (!(error instanceof DynldError)) throw error;
+      if (json === true) {
+        const { code, message } = describe(name, error);
+        this.#documents.push({ ...format.refused(name, start), error: error.errstr, code, message });
+      }
+      this.#out.flush();
+      refuse(name, error);
+      this.#status = EXIT_FAILURE;
+      return;
+    }
+    if (json === true) this.#documents.push(view.json());
+    else for (const line of view.text()) this.#out.line(line);
+    this.#out.flush();
+    for (const warning of view.warnings) process.stderr.write(`bindery: ${name}: warning: ${warning}\n`);
+  }
+}
+
+/** What an argument names: a module, the members of an archive, or one of them: `libfoo.a(member.o)`. */
+function* modulesOf(argument: string): IterableIterator<OpenModule> {
+  const [, archive, wanted] = /^(.+)\((.+)\)$/.exec(argument) ?? [];
+  const isMember = archive !== undefined && !existsSync(argument);
+  const path = isMember ? archive : argument;
+  using opened = openSource(path);
+  const { source } = opened;
+  if (!isMember && !isArchive(source.read(0, Math.min(8, source.size)))) {
+    yield { name: argument, source };
+    return;
+  }
+  using members = openArchive(path);
+  let isFound = false;
+  for (const member of members.archive.members) {
+    if (isMember && member.name !== wanted && basename(member.name) !== wanted) continue;
+    isFound = true;
+    yield { name: `${path}(${member.name})`, source: member.open() };
+  }
+  if (isFound || !isMember) return;
+  throw new ElfError("ELF_BAD_REFERENCE", { file: path }, `found no member ${wanted} in the archive`);
 }
 
 function readTable(path: string): Dynsym[] {
   using opened = openSource(path);
   const { source } = opened;
   return parseSymbolTable(decodeUtf8(source.read(0, source.size), 0, source.size), path);
-}
-
-function showOpened(file: string, options: ModinfoOptions, table: readonly Dynsym[]): number {
-  using opened = openSource(file);
-  const { source } = opened;
-  const start = source.read(0, Math.min(4, source.size));
-  const format = FORMATS.find((one) => one.recognizes(start)) ?? FORMATS[0];
-  const out = new Output();
-  let view: ModuleView;
-  try {
-    view = format.view(file, source, options, table);
-  } catch (error) {
-    if (!(error instanceof DynldError)) throw error;
-    if (options.json === true) {
-      const { code, message } = describe(file, error);
-      printJson({ ...format.refused(file, start), error: error.errstr, code, message }, out);
-    }
-    refuse(file, error);
-    return EXIT_FAILURE;
-  }
-  if (options.json === true) {
-    printJson(view.json(), out);
-  } else {
-    for (const line of view.text()) out.line(line);
-    out.flush();
-  }
-  for (const warning of view.warnings) process.stderr.write(`bindery: ${file}: warning: ${warning}\n`);
-  return EXIT_OK;
-}
-
-function printJson(document: unknown, out: Output): void {
-  for (const piece of jsonPieces(document)) out.write(piece);
-  out.line("");
-  out.flush();
 }
 
 /** For each thing that is wrong a line of the loader's own words, and below it where that is and what was expected. */
