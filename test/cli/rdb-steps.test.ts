@@ -58,6 +58,27 @@ function fromCall(shown: readonly string[]): string[] {
   return shown.slice(at + 1);
 }
 
+describe("a break point at a function that is chosen when it is bound", () => {
+  it.each(["lazy", "now"])("is in what was chosen, with -z %s", (binding) => {
+    const link = ["-L.", "-lcalled", `-Wl,-rpath,${workshop.directory}`];
+    const name = `chosen-${binding}`;
+    const program = workshop.compile(name, PROGRAM, PLAIN, `-Wl,-z,${binding}`, ...link);
+    const script = 'break twice\nbreak main\ncont\ndelete main\necho "chosen"\ncont\nwhere\ncont\ncont';
+    const { status, stdout } = rdb(workshop, script, program);
+    expect(status).toBe(0);
+    expect(stdout).toContain("break point pending: twice is not loaded yet\n");
+    // Both calls stop in it, also the first, by which it is chosen.
+    const lines = between(stdout, "chosen");
+    expect(lines.filter((line) => line.startsWith("  libcalled.so:doubled at "))).toHaveLength(2);
+    expect(lines.some((line) => line.includes(`:${name}:call_twice+0x`))).toBe(true);
+    const [, address = ""] = /^break point reached at addr: (0x\w+)$/m.exec(lines.join("\n")) ?? [];
+    const library = workshop.path("libcalled.so");
+    const page = (value: bigint) => value & 0xfffn;
+    expect(page(BigInt(address))).toBe(page(workshop.symbol(library, "doubled")));
+    expect(lines.at(-1)).toBe("process terminated. exit code 23");
+  });
+});
+
 describe("step at a call through a table of kind", () => {
   it.each(KINDS)("$name", ({ name, flags, entry, lazy }) => {
     const link = ["-L.", "-lcalled", `-Wl,-rpath,${workshop.directory}`];

@@ -63,11 +63,8 @@ export function deleteBreakpoints(session: Session, args: Arguments): void {
   const found = named.length > 0 ? named : target.breakpoints.filter((one) => one.address === address);
   if (found.length === 0) throw new CommandError(`unable to delete breakpoint at ${hex(address ?? 0n)}`);
   for (const one of found) {
+    const { address: at, text } = one;
     target.deleteBreakpoint(one);
-    const where =
-      one.address === undefined
-        ? `breakpoint deleted: ${one.text}`
-        : `breakpoint deleted at ${hex(one.address)}`;
-    session.print(where);
+    session.print(at === undefined ? `breakpoint deleted: ${text}` : `breakpoint deleted at ${hex(at)}`);
   }
 }

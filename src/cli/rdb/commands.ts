@@ -44,7 +44,7 @@ export const COMMANDS: readonly RdbCommand[] = [
     ],
     run: async (session, args) => {
       args.end();
-      session.needProcess();
+      if (!session.debugger.target.hasEnded || session.debugger.end !== undefined) session.needProcess();
       await session.run(() => session.debugger.continue());
     },
   },

@@ -38,7 +38,9 @@ export class Session {
 
   /** @throws CommandError if the process ended */
   needProcess(): void {
-    if (this.debugger.end !== undefined) throw new CommandError("the process has terminated");
+    const { end, target } = this.debugger;
+    if (end !== undefined) throw new CommandError("the process has terminated");
+    if (target.hasEnded) throw new CommandError("the process has terminated; cont tells how");
   }
 
   /** Value of a sum. @throws CommandError for a symbol that nothing defines */

@@ -13,6 +13,12 @@ export class Breakpoint {
   readonly place: BreakpointPlace;
   /** Where it is; `undefined` while what has its symbol is not loaded. */
   address: bigint | undefined;
+  /** Address of its symbol, which may be of code that chooses the function. */
+  symbolAddress: bigint | undefined;
+  /** Whether its symbol is of such code. */
+  isIndirect = false;
+  /** Whether its symbol is one that a library has for itself: that of another one, which shows it to others, goes before. */
+  isProvisional = false;
 
   constructor(place: BreakpointPlace) {
     this.place = place;
@@ -21,6 +27,11 @@ export class Breakpoint {
   /** Whether it waits for its symbol to be loaded, or made. */
   get isPending(): boolean {
     return this.address === undefined;
+  }
+
+  /** Whether it is where the function is chosen: what is chosen, nobody knows yet. */
+  get isAtResolver(): boolean {
+    return this.isIndirect && this.address === this.symbolAddress;
   }
 
   /** How it was asked for: `main`, `main+0x4`, `0x401136`. */

@@ -7,6 +7,7 @@ import { FrameSection } from "../../dwarf/read/frame/section.ts";
 import type { AddressSpan } from "../../dwfl/module/layout.ts";
 import { Module } from "../../dwfl/module/module.ts";
 import type { ModuleReport } from "../../dwfl/module/report.ts";
+import type { ModuleSymbol } from "../../dwfl/module/symbols.ts";
 import { PlaceSymbolizer, type SymbolizedFrame } from "../../dwfl/symbolize/place.ts";
 import { SHT } from "../../elf/constants/section.ts";
 import { BinderyError } from "../../errors.ts";
@@ -29,8 +30,6 @@ export interface FoundPlace {
   readonly symbol: PltName | undefined;
   readonly frames: readonly SymbolizedFrame[];
 }
-
-const NO_TABLES = { at: () => undefined };
 
 /** A symbol's name without its version, which the tables of libraries have in them. */
 function plainName(name: string): string {
@@ -56,7 +55,7 @@ export class CodeFile {
   readonly #covered: readonly AddressSpan[] | undefined;
   #places: PlaceSymbolizer;
   #frames: readonly FrameSource[] | undefined;
-  #plt: Pick<PltNames, "at"> | undefined;
+  #plt: PltNames | undefined;
 
   /** @param covered the ranges that it speaks of, where others have what lies between them */
   constructor(module: Module, covered?: readonly AddressSpan[]) {
@@ -80,9 +79,31 @@ export class CodeFile {
     return attempt(() => this.module.placeOf(address)) !== undefined;
   }
 
-  /** Address of a symbol that it defines. */
-  addressOf(name: string): bigint | undefined {
-    return attempt(() => this.module.symbolNamed(name)?.address);
+  /** A symbol that it defines. */
+  symbolNamed(name: string): ModuleSymbol | undefined {
+    return attempt(() => this.module.symbolNamed(name));
+  }
+
+  /** Addresses of the words that hold what the code at an address chose. */
+  slotsOf(resolver: bigint): bigint[] {
+    return (
+      attempt(() =>
+        this.#linkage()
+          .slotsOf(resolver - this.module.bias)
+          .map((one) => this.#final(one)),
+      ) ?? []
+    );
+  }
+
+  /** Addresses of the words by which it reaches a function of another file. */
+  slotsNamed(name: string): bigint[] {
+    return (
+      attempt(() =>
+        this.#linkage()
+          .slotsNamed(name)
+          .map((one) => this.#final(one)),
+      ) ?? []
+    );
   }
 
   /** Names of its symbols that begin so, without those of versions, at most `most`. */
@@ -103,7 +124,8 @@ export class CodeFile {
     return attempt(() => {
       const place = this.module.placeOf(address);
       if (place === undefined) return undefined;
-      const entry = place.section === undefined ? this.#pltNameAt(place.offset) : undefined;
+      const isLinked = place.section === undefined;
+      const entry = isLinked ? attempt(() => this.#linkage().at(place.offset)) : undefined;
       if (entry !== undefined) return { symbol: entry, frames: [] };
       const code = attempt(() => this.module.dwarfPlaceOf(address)) ?? place;
       const { symbol, frames } = this.#places.at(place, code);
@@ -134,9 +156,13 @@ export class CodeFile {
     });
   }
 
-  #pltNameAt(address: bigint): PltName | undefined {
-    this.#plt ??= attempt(() => new PltNames(this.module.elf)) ?? NO_TABLES;
-    return this.#plt.at(address);
+  #linkage(): PltNames {
+    this.#plt ??= new PltNames(this.module.elf);
+    return this.#plt;
+  }
+
+  #final(address: bigint): bigint {
+    return BigInt.asUintN(64, address + this.module.bias);
   }
 
   /** `.eh_frame` of the file, which is there for unwinding; then `.debug_frame`, of its debug file too. */

@@ -3,6 +3,7 @@ import type { ModuleReport } from "../../dwfl/module/report.ts";
 import { processReports } from "../../dwfl/process/proc.ts";
 import { readTextIfAny } from "../../dwfl/process/text-file.ts";
 import type { SymbolizedFrame } from "../../dwfl/symbolize/place.ts";
+import { STB, STT } from "../../elf/constants/symbol.ts";
 import { HostError } from "../../errors.ts";
 import { CodeFile, type FrameRules, moduleOf } from "./code-file.ts";
 import { JIT_DESCRIPTOR, JIT_REGISTER, jitFiles, type ReadProcess } from "./jit-list.ts";
@@ -16,6 +17,16 @@ export interface CodePlace {
   readonly symbol: { readonly name: string; readonly offset: bigint } | undefined;
   /** Functions that are executed there, the innermost first; empty where none is known. */
   readonly frames: readonly SymbolizedFrame[];
+}
+
+/** Where a symbol is defined. */
+export interface SymbolDefinition {
+  readonly address: bigint;
+  /** Only its own library knows it. */
+  readonly isLocal: boolean;
+  /** It is of code that chooses a function when that is bound (`STT_GNU_IFUNC`). */
+  readonly isIndirect: boolean;
+  readonly file: CodeFile;
 }
 
 /** Files without a name on disk, which change while they are mapped. */
@@ -34,6 +45,8 @@ export class CodeMap implements Disposable {
   readonly #files = new Map<string, CodeFile>();
   #made: readonly CodeFile[] | undefined;
   #isCurrent = false;
+  /** What was mapped when the files were found. */
+  #maps = "";
 
   /** @param read memory without breakpoints */
   constructor(pid: number, read: ReadProcess) {
@@ -47,18 +60,46 @@ export class CodeMap implements Disposable {
     this.#made = undefined;
   }
 
-  /** Address of a symbol: of the program, or of the first other file in order of address that defines it. */
+  /** Address of a symbol; see {@link find}. */
   addressOf(name: string): bigint | undefined {
+    return this.find(name)?.address;
+  }
+
+  /**
+   * The definition of a symbol: that of the program, else of the first file in order of address that shows it to others, else
+   * of the first that has it for itself.
+   */
+  find(name: string): SymbolDefinition | undefined {
+    let own: SymbolDefinition | undefined;
     for (const file of this.#all()) {
-      const address = file.addressOf(name);
-      if (address !== undefined) return address;
+      const found = file.symbolNamed(name);
+      if (found?.address === undefined) continue;
+      const { address, type, binding } = found;
+      const isIndirect = type === STT.STT_GNU_IFUNC;
+      const isLocal = binding === STB.STB_LOCAL && !file.module.isProgram;
+      const definition = { address, isLocal, isIndirect, file };
+      if (!isLocal) return definition;
+      own ??= definition;
+    }
+    return own;
+  }
+  /** What the code at a symbol chose (`STT_GNU_IFUNC`), if anybody has it. */
+  chosenBy({ file, address: resolver }: SymbolDefinition, name: string): bigint | undefined {
+    const slots = [...file.slotsOf(resolver), ...this.#mapped().flatMap((one) => one.slotsNamed(name))];
+    for (const slot of slots) {
+      const bytes = this.#read(slot, 8);
+      const chosen = bytes && new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
+      // Others may have bound the name to another file's function, or have not bound it yet.
+      if (chosen !== undefined && chosen !== resolver && file.has(chosen)) {
+        if (file.at(chosen)?.symbol?.name.endsWith("@plt") !== true) return chosen;
+      }
     }
     return undefined;
   }
 
   /** Whether a symbol still is at an address. */
   defines(name: string, address: bigint): boolean {
-    return this.#all().some((one) => one.has(address) && one.addressOf(name) === address);
+    return this.#all().some((one) => one.has(address) && one.symbolNamed(name)?.address === address);
   }
 
   /** Addresses where code of a source line begins, in all files. */
@@ -107,13 +148,14 @@ export class CodeMap implements Disposable {
 
   /** Where the process tells debuggers of objects that it made. */
   get jitRegisterFunctions(): readonly bigint[] {
-    return this.#mapped().flatMap((one) => one.addressOf(JIT_REGISTER) ?? []);
+    return this.#mapped().flatMap((one) => one.symbolNamed(JIT_REGISTER)?.address ?? []);
   }
 
   /** Closes what is open. */
   [Symbol.dispose](): void {
     for (const { module } of this.#files.values()) module.close();
     this.#files.clear();
+    this.#maps = "";
     this.forget();
   }
 
@@ -136,7 +178,7 @@ export class CodeMap implements Disposable {
   #jit(): readonly CodeFile[] {
     this.#made ??= jitFiles(
       this.#read,
-      this.#mapped().flatMap((one) => one.addressOf(JIT_DESCRIPTOR) ?? []),
+      this.#mapped().flatMap((one) => one.symbolNamed(JIT_DESCRIPTOR)?.address ?? []),
     );
     return this.#made;
   }
@@ -149,9 +191,15 @@ export class CodeMap implements Disposable {
 
   #update(): void {
     this.#isCurrent = true;
+    const maps = readTextIfAny(`/proc/${this.#pid}/maps`) ?? "";
+    if (maps === this.#maps) {
+      for (const file of this.#files.values()) if (IN_MEMORY.test(file.module.path ?? "")) file.forget();
+      return;
+    }
+    this.#maps = maps;
     const before = new Map(this.#files);
     const found: [string, CodeFile][] = [];
-    for (const report of this.#reports()) {
+    for (const report of this.#reports(maps)) {
       const { path = "", span, buildId } = report;
       const key = `${path} ${span?.start} ${span?.end} ${buildId}`;
       const known = before.get(key);
@@ -167,9 +215,8 @@ export class CodeMap implements Disposable {
   }
 
   /** What is mapped by the loader; what a program shares with itself besides, to write to it, is no file of code. */
-  #reports(): readonly ModuleReport[] {
+  #reports(maps: string): readonly ModuleReport[] {
     try {
-      const maps = readTextIfAny(`/proc/${this.#pid}/maps`) ?? "";
       const own = [...maps.matchAll(PRIVATE)].map(([, start]) => BigInt(`0x${start}`));
       return processReports(this.#pid, {}).filter(
         ({ span }) => span === undefined || own.some((at) => at >= span.start && at < span.end),

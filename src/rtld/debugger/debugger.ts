@@ -1,13 +1,13 @@
 /** A small debugger: breakpoints, steps past linkage tables, backtraces, and what the run-time linker does. */
 import { readTextIfAny } from "../../dwfl/process/text-file.ts";
-import { HostError } from "../../errors.ts";
 import { GuardedTarget } from "../guard/target.ts";
 import { LiveProcess } from "../proc/live.ts";
 import type { Registers } from "../registers.ts";
 import type { ControlledProcess, TargetEvent } from "../target/controlled.ts";
 import { Target, type TargetSpawnOptions } from "../target/target.ts";
 import { backtrace, type Frame } from "./backtrace.ts";
-import { Breakpoint, type BreakpointPlace, BreakpointSites } from "./breakpoint.ts";
+import { type Breakpoint, type BreakpointPlace, BreakpointSites } from "./breakpoint.ts";
+import { BreakpointList, type SiteOwner } from "./breakpoint-list.ts";
 import { CodeMap } from "./code-map.ts";
 import { LinkerWatch } from "./linker-watch.ts";
 import { RunControl } from "./run-control.ts";
@@ -18,9 +18,6 @@ const SIGINT = 2;
 const STEP_PATIENCE = 50;
 /** Most tables that one call leads through. */
 const MOST_TABLES = 16;
-
-/** Who needs a stop at an address, besides a user: the run-time linker's events, the process's own objects, a way past a table. */
-type Owner = "linker" | "jit" | "table" | Breakpoint;
 
 /** A thread on its way past a linkage table. */
 interface Passage {
@@ -45,9 +42,9 @@ export class Debugger implements Disposable {
   thread: number;
   readonly #listener: DebuggerListener;
   readonly #control: RunControl;
-  readonly #sites: BreakpointSites<Owner>;
+  readonly #sites: BreakpointSites<SiteOwner>;
   readonly #watch: LinkerWatch;
-  readonly #breakpoints = new Set<Breakpoint>();
+  readonly #breakpoints: BreakpointList;
   #jitFunctions: readonly bigint[] = [];
   #stepping: number | undefined;
   #passage: Passage | undefined;
@@ -66,6 +63,7 @@ export class Debugger implements Disposable {
       (address) => target.insertBreakpoint(address),
       (address) => target.removeBreakpoint(address),
     );
+    this.#breakpoints = new BreakpointList({ code: this.code, read, sites: this.#sites, listener });
     this.#watch = new LinkerWatch(new LiveProcess(target), {
       add: (address) => this.#sites.add(address, "linker"),
       delete: (address) => this.#sites.delete(address, "linker"),
@@ -105,7 +103,7 @@ export class Debugger implements Disposable {
 
   /** Breakpoints, in the order they were set. */
   get breakpoints(): readonly Breakpoint[] {
-    return [...this.#breakpoints];
+    return this.#breakpoints.all;
   }
 
   /** Its run-time linker: what is loaded, and what the agent can tell. */
@@ -131,19 +129,12 @@ export class Debugger implements Disposable {
    * @throws HostError if nothing is mapped at a plain address
    */
   setBreakpoint(place: BreakpointPlace): Breakpoint {
-    const breakpoint = new Breakpoint(place);
-    if (place.symbol === undefined) {
-      this.#sites.add(place.offset, breakpoint);
-      breakpoint.address = place.offset;
-    } else this.#bindOne(breakpoint);
-    this.#breakpoints.add(breakpoint);
-    return breakpoint;
+    return this.#breakpoints.set(place);
   }
 
   /** Takes a breakpoint away. Twice is harmless. */
   deleteBreakpoint(breakpoint: Breakpoint): void {
     this.#breakpoints.delete(breakpoint);
-    if (breakpoint.address !== undefined) this.#sites.delete(breakpoint.address, breakpoint);
   }
 
   /** Lets all threads run, until something stops them. */
@@ -291,7 +282,7 @@ export class Debugger implements Disposable {
     if (owners.includes("jit")) this.#bind();
     const passage = this.#passage;
     const isPast = passage?.tid === tid && passage.address === address && passage.sp === registers.sp;
-    const breakpoint = owners.find((one) => one instanceof Breakpoint);
+    const breakpoint = this.#breakpoints.arrived(tid, registers);
     if (breakpoint !== undefined) return { kind: "breakpoint", tid, breakpoint };
     return isPast ? { kind: "step", tid } : undefined;
   }
@@ -321,42 +312,20 @@ export class Debugger implements Disposable {
     this.#sites.clear();
     this.#jitFunctions = [];
     this.code.forget();
-    for (const one of this.#breakpoints) one.address = undefined;
+    this.#breakpoints.forgetAddresses();
     this.#listener({ kind: "exec", tid });
     this.#watch.begin();
     this.#bind();
   }
 
-  /** Finds the symbols of breakpoints anew: something was loaded, unloaded or made. */
+  /** Something was loaded, unloaded or made. */
   #bind(): void {
     this.code.forget();
     const functions = this.code.jitRegisterFunctions;
     for (const one of this.#jitFunctions) if (!functions.includes(one)) this.#sites.delete(one, "jit");
     for (const one of functions) this.#sites.add(one, "jit");
     this.#jitFunctions = functions;
-    for (const breakpoint of this.#breakpoints) {
-      const before = breakpoint.address;
-      if (breakpoint.place.symbol !== undefined) this.#bindOne(breakpoint);
-      if (before === breakpoint.address) continue;
-      this.#listener({ kind: breakpoint.isPending ? "unbound" : "bound", breakpoint });
-    }
-  }
-
-  #bindOne(breakpoint: Breakpoint): void {
-    const { symbol = "", offset } = breakpoint.place;
-    const before = breakpoint.address;
-    if (before !== undefined && this.code.defines(symbol, before - offset)) return;
-    if (before !== undefined) this.#sites.delete(before, breakpoint);
-    breakpoint.address = undefined;
-    const address = this.code.addressOf(symbol);
-    if (address === undefined) return;
-    try {
-      this.#sites.add(address + offset, breakpoint);
-      breakpoint.address = address + offset;
-    } catch (error) {
-      // A symbol that is nowhere in memory is as good as none.
-      if (!(error instanceof HostError)) throw error;
-    }
+    this.#breakpoints.bind();
   }
 }
 

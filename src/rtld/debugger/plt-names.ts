@@ -16,6 +16,8 @@ export interface PltName {
   readonly offset: bigint;
 }
 
+/** The word is what the code at the addend returns [x86-64 psABI, "Relocation Types"]. */
+const R_X86_64_IRELATIVE = 37;
 const TABLES = [".plt", ".plt.got", ".plt.sec"];
 /** Bytes of an entry that say where it leads: those behind are none of `jmp *slot(%rip)`. */
 const ENTRY = 16;
@@ -23,17 +25,28 @@ const SHORT_ENTRY = 8;
 /** `push $index`, behind `endbr64` or not, of the entries that `.plt` has besides `.plt.sec`. */
 const PUSH = 0x68;
 
-/** The entries of one file; none of a machine other than x86_64. */
+/** What a file reaches other functions by: entries of tables, and words; none of a machine other than x86_64. */
 export class PltNames {
   readonly #entries: readonly Entry[];
+  readonly #slots: SlotNames;
 
   /** @throws ElfError if the file is damaged */
   constructor(elf: ElfFile) {
     const { machine, is64 } = elf.header;
-    const sections = TABLES.flatMap((name) => elf.sectionsNamed(name));
-    const isKnown = machine === EM.EM_X86_64 && is64 && sections.length > 0;
-    const slots = isKnown ? slotNames(elf) : undefined;
-    this.#entries = slots === undefined ? [] : sections.flatMap((one) => [...entriesOf(one, slots)]);
+    const slots = machine === EM.EM_X86_64 && is64 ? slotNames(elf) : NO_SLOTS;
+    const sections = slots === NO_SLOTS ? [] : TABLES.flatMap((name) => elf.sectionsNamed(name));
+    this.#entries = sections.flatMap((one) => [...entriesOf(one, slots)]);
+    this.#slots = slots;
+  }
+
+  /** Words that hold what the code at an address chooses. Addresses as the file has them. */
+  slotsOf(resolver: bigint): bigint[] {
+    return [...this.#slots.resolvers].flatMap(([slot, chooses]) => (chooses === resolver ? slot : []));
+  }
+
+  /** Words by which a symbol is reached. */
+  slotsNamed(wanted: string): bigint[] {
+    return [...this.#slots.bySlot].flatMap(([slot, name]) => (name === wanted ? slot : []));
   }
 
   /** The entry that an address is in, as the file has addresses. */
@@ -47,11 +60,16 @@ export class PltNames {
 interface SlotNames {
   readonly bySlot: ReadonlyMap<bigint, string>;
   readonly lazy: readonly string[];
+  /** What chooses, for words of functions without names. */
+  readonly resolvers: ReadonlyMap<bigint, bigint>;
 }
+
+const NO_SLOTS: SlotNames = { bySlot: new Map(), lazy: [], resolvers: new Map() };
 
 function slotNames(elf: ElfFile): SlotNames {
   const symbols = elf.dynsym();
   const bySlot = new Map<bigint, string>();
+  const resolvers = new Map<bigint, bigint>();
   let lazy: string[] = [];
   for (const table of elf.dynamicRelocations()) {
     const names: string[] = [];
@@ -60,11 +78,12 @@ function slotNames(elf: ElfFile): SlotNames {
       const name = symbol === 0 ? "" : (symbols?.name(symbol) ?? "");
       names.push(name);
       if (name !== "") bySlot.set(table.address(i), name);
+      if (table.type(i) === R_X86_64_IRELATIVE) resolvers.set(table.address(i), table.addend(i) ?? 0n);
     }
     // The table of lazy binding is the last one.
     lazy = names;
   }
-  return { bySlot, lazy };
+  return { bySlot, lazy, resolvers };
 }
 
 function* entriesOf(section: ElfSection, { bySlot, lazy }: SlotNames): Generator<Entry> {
