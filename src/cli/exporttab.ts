@@ -37,6 +37,7 @@ export function defineExporttab(command: Command): void {
   );
   command.action(async (file: string, names: string[], options: ExporttabOptions) => {
     const { showTable } = await import("./exporttab/show.ts");
-    showTable(file, names, options);
+    const { telling } = await import("./output.ts");
+    process.exitCode = await telling(() => showTable(file, names, options));
   });
 }

@@ -76,6 +76,7 @@ export function defineLoad(command: Command): void {
       command.error("error: --no-run runs nothing of the module, expected no --call beside it");
     }
     const { showLoaded } = await import("./load/show.ts");
-    process.exitCode = await showLoaded(paths, options);
+    const { telling } = await import("./output.ts");
+    process.exitCode = await telling(() => showLoaded(paths, options));
   });
 }

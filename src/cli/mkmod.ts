@@ -53,12 +53,16 @@ export function defineMkmod(command: Command): void {
   command.action(async (paths: string[], options: MkmodOptions) => {
     const { makeModule, parseNameList } = await import("../dynld/mkmod/mkmod.ts");
     const { readFiles } = await import("../dynld/module.ts");
+    const { telling } = await import("./output.ts");
     const list = (path: string) => parseNameList(readFileSync(path, "utf8"));
-    const made = makeModule(readFiles(paths), {
-      debug: options.debug,
-      ...(options.imports === undefined ? {} : { imports: list(options.imports) }),
-      ...(options.exports === undefined ? {} : { exports: list(options.exports) }),
+    process.exitCode = await telling(() => {
+      const made = makeModule(readFiles(paths), {
+        debug: options.debug,
+        ...(options.imports === undefined ? {} : { imports: list(options.imports) }),
+        ...(options.exports === undefined ? {} : { exports: list(options.exports) }),
+      });
+      writeFileSync(options.output, made.bytes);
+      return EXIT_OK;
     });
-    writeFileSync(options.output, made.bytes);
   });
 }

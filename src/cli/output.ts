@@ -1,6 +1,7 @@
 /** What commands that show files have in common: standard output in pieces, and errors as lines or data. */
 import { writeSync } from "node:fs";
 import { BinderyError } from "../errors.ts";
+import { EXIT_FAILURE } from "./help.ts";
 
 /** An expected error as data. Others are defects and go on to where those are reported. */
 export function describe(name: string, error: unknown): { code: string; message: string } {
@@ -11,6 +12,23 @@ export function describe(name: string, error: unknown): { code: string; message:
   const [, plain] = /^\w+: E[A-Z0-9]+: (.*), \w+(?: '.*')?$/.exec(error.message) ?? [];
   const said = plain ?? error.message.replace(`open: ${name}: `, "");
   return { code: error.code, message: said.includes(name) ? said : `${name}: ${said}` };
+}
+
+/**
+ * Does something that may fail for a file that can't be read, and says so with its name first.
+ * @returns the exit status
+ */
+export async function telling(act: () => number | Promise<number>): Promise<number> {
+  try {
+    return await act();
+  } catch (error) {
+    const isExpected = error instanceof BinderyError || (error instanceof Error && "syscall" in error);
+    if (!isExpected || process.env.BINDERY_DEBUG !== undefined) throw error;
+    const [, why, path] = /^(?:open: )?E[A-Z0-9]+: (.*), \w+ '(.*)'$/.exec(error.message) ?? [];
+    const said = path === undefined ? error.message.replace(/^open: /, "") : `${path}: ${why}`;
+    process.stderr.write(`bindery: ${said}\n`);
+    return EXIT_FAILURE;
+  }
 }
 
 /** Standard output in larger pieces than lines. Waits for who reads it: what is printed can be larger than memory. */

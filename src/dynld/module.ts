@@ -1,11 +1,11 @@
 /** Modules of native code in the running process: loaded, called, reloaded, unloaded. [dynld(10.2)] */
-import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import type { Backing, LiveObject, PerfOutput } from "../dlbind/index.ts";
 import { STT } from "../elf/constants/symbol.ts";
 import { DynldError } from "../errors.ts";
 import { callableAt } from "../host/call.ts";
 import { dlsym } from "../host/dl.ts";
+import { openSource } from "../host/file.ts";
 import { type AnyExports, Bindings, type BoundSymbol, type ExportsShape } from "./call/bindings.ts";
 import type { NativeCallable } from "./call/callable.ts";
 import type { NativeType } from "./call/native-type.ts";
@@ -73,7 +73,7 @@ export class NativeModule<E extends ExportsShape = AnyExports> implements Dynobj
     return new NativeModule<E>(listOf(files), options);
   }
 
-  /** Loads from paths. @throws DynldError, and the file system's errors */
+  /** Loads from paths. @throws DynldError; HostError for what can't be read, ElfError for what can't be decompressed */
   static open<E extends ExportsShape = AnyExports>(
     paths: string | readonly string[],
     options: ModuleOptions = {},
@@ -367,7 +367,10 @@ function listOf(files: ModuleFile | readonly ModuleFile[]): readonly ModuleFile[
   return "bytes" in files ? [files] : files;
 }
 
-/** Files of a module, read whole. */
+/** Files of a module, read whole; compressed ones decompressed. @throws HostError, ElfError */
 export function readFiles(paths: string | readonly string[]): ModuleFile[] {
-  return [paths].flat().map((path) => ({ name: path, bytes: readFileSync(path) }));
+  return [paths].flat().map((path) => {
+    using opened = openSource(path);
+    return { name: path, bytes: opened.source.read(0, opened.source.size) };
+  });
 }

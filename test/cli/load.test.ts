@@ -39,6 +39,29 @@ describe("bindery load", () => {
   });
 });
 
+describe("load, mkmod and exporttab", () => {
+  it.each([
+    ["load", []],
+    ["mkmod", ["-o", pathOf("never.o")]],
+    ["exporttab", []],
+  ] as const)("%s says in one line which file can't be read, and why", (command, options) => {
+    const run = (path: string) => bindery([command, ...options, path]);
+    expect(run("/nonexistent")).toEqual({
+      status: 1,
+      stdout: "",
+      stderr: "bindery: /nonexistent: no such file or directory\n",
+    });
+    const cut = pathOf("cut.o");
+    writeFileSync(cut, readFileSync(compileTo("int of;", "gcc", [])).subarray(0, 200));
+    for (const path of [pathOf("."), cut, "/etc/passwd"]) {
+      const { status, stdout, stderr } = run(path);
+      expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
+      expect(stderr.startsWith(`bindery: ${path}: `), stderr).toBe(true);
+      expect(stderr.trimEnd().split("\n")).toHaveLength(1);
+    }
+  });
+});
+
 describe("bindery load --wait", () => {
   /** What `look` sees while a process has an object loaded. */
   async function whileLoaded(options: readonly string[], look: (pid: number) => void): Promise<void> {

@@ -3,12 +3,13 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { fileTable } from "../../dynld/file-table.ts";
 import { parseNameList } from "../../dynld/mkmod/mkmod.ts";
 import { formatSymbolTable } from "../../dynld/symbol-table.ts";
+import { EXIT_OK } from "../help.ts";
 import { jsonPieces } from "../json.ts";
 import { Output } from "../output.ts";
 import type { ExporttabOptions } from "./options.ts";
 
-/** Prints the table of a file, or writes it. @throws DynldError, HostError, ElfError */
-export function showTable(file: string, names: readonly string[], options: ExporttabOptions): void {
+/** Prints the table of a file, or writes it. @returns the exit status @throws DynldError, HostError, ElfError */
+export function showTable(file: string, names: readonly string[], options: ExporttabOptions): number {
   const listed = options.list === undefined ? [] : parseNameList(readFileSync(options.list, "utf8"));
   const wanted = [...names, ...listed];
   const inferno = options.inferno === true;
@@ -20,9 +21,10 @@ export function showTable(file: string, names: readonly string[], options: Expor
       : formatSymbolTable(table);
   if (options.output !== undefined) {
     writeFileSync(options.output, text);
-    return;
+    return EXIT_OK;
   }
   const out = new Output();
   out.write(text);
   out.flush();
+  return EXIT_OK;
 }
