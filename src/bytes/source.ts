@@ -16,6 +16,17 @@ export interface ByteSource {
    * @throws ElfError `ELF_TRUNCATED` if the range is not inside the source
    */
   read(offset: number, length: number): Uint8Array;
+  /**
+   * Fills `target` with the bytes from `offset`: for what is not kept. A source has it that would take memory for
+   * {@link read}; see {@link readInto}.
+   */
+  readInto?(offset: number, target: Uint8Array): void;
+}
+
+/** Fills `target` with the bytes of `source` from `offset`. @throws ElfError `ELF_TRUNCATED` as {@link ByteSource.read} does */
+export function readInto(source: ByteSource, offset: number, target: Uint8Array): void {
+  if (source.readInto === undefined) target.set(source.read(offset, target.length));
+  else source.readInto(offset, target);
 }
 
 /** Throws `ELF_TRUNCATED` unless `length` bytes from `offset` lie inside a source of `size` bytes. */

@@ -18,7 +18,7 @@ import { isInText, type ModuleFunctions, moduleFunctions } from "./link/arrays.t
 import { debugObject } from "./link/debug-object.ts";
 import { readingModule, throwAll } from "./link/fault.ts";
 import type { ImportSource } from "./link/imports.ts";
-import type { ModuleFile } from "./link/input.ts";
+import type { LinkFile } from "./link/input.ts";
 import { ModuleLink, type SegmentAddresses, type SegmentBytes } from "./link/link.ts";
 import { alignUp } from "./link/sections.ts";
 import { loaderSymbols, ModuleExports } from "./loader-symbols.ts";
@@ -30,7 +30,9 @@ import { signatureText } from "./signature/signature.ts";
 /** What a module is made of, and against what. */
 export interface InstanceRequest extends SignatureRules {
   readonly name: string;
-  readonly files: readonly ModuleFile[];
+  readonly files: readonly LinkFile[];
+  /** Ends the use of the files; called once the module is loaded and nothing more is read of them, or when it goes. */
+  readonly close?: (() => void) | undefined;
   readonly table: ExportTable;
   readonly maxsize: number;
   /** Whether initialisers run now and finalisers at the end. */
@@ -81,6 +83,7 @@ export class Instance {
   readonly #uses: readonly Use[];
   readonly #handle: bigint;
   readonly #finalisers: readonly number[];
+  readonly #closeFiles: (() => void) | undefined;
   #finished = false;
 
   /**
@@ -173,6 +176,8 @@ export class Instance {
     this.#finished = !request.run;
     request.accept?.(this);
     if (request.run) this.#start(link, bytes, functions);
+    if (types.areFromFiles) this.#closeFiles = request.close;
+    else request.close?.();
   }
 
   get exports(): readonly Dynsym[] {
@@ -203,6 +208,7 @@ export class Instance {
     const base = this.object.base;
     this.object.delete();
     for (const use of this.#uses) use.release();
+    this.#closeFiles?.();
     if (isMapped(base, this.name)) {
       throw new DynldError("DYNLD_IN_USE", { file: this.name }, "unloaded, and its memory is mapped still");
     }

@@ -31,6 +31,11 @@ export class ModuleTypes {
       .filter((one) => one !== undefined);
   }
 
+  /** Whether a question may have the files read. */
+  get areFromFiles(): boolean {
+    return this.#finders.length > 0;
+  }
+
   /** The type of a symbol that the module defines, or else expects. */
   symbol(name: string): CSymbol | undefined {
     return this.#find(name)?.symbol;

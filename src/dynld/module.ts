@@ -5,7 +5,7 @@ import { STT } from "../elf/constants/symbol.ts";
 import { DynldError } from "../errors.ts";
 import { callableAt } from "../host/call.ts";
 import { dlsym } from "../host/dl.ts";
-import { openSource } from "../host/file.ts";
+import { FileSource, openSource } from "../host/file.ts";
 import { type AnyExports, Bindings, type BoundSymbol, type ExportsShape } from "./call/bindings.ts";
 import type { NativeCallable } from "./call/callable.ts";
 import type { NativeType } from "./call/native-type.ts";
@@ -13,8 +13,8 @@ import type { CSymbol, CType } from "./ctype.ts";
 import { type Dynobj, dynimport } from "./dynobj.ts";
 import { type Dynsym, type DynsymLike, dynfindsym } from "./dynsym.ts";
 import { ExportTable } from "./export-table.ts";
-import { Instance } from "./instance.ts";
-import type { ModuleFile } from "./link/input.ts";
+import { Instance, type InstanceRequest } from "./instance.ts";
+import type { LinkFile, ModuleFile } from "./link/input.ts";
 import type { SignatureRules } from "./policy.ts";
 import { explainMismatch } from "./signature/explain.ts";
 import { signatureText } from "./signature/signature.ts";
@@ -78,14 +78,21 @@ export class NativeModule<E extends ExportsShape = AnyExports> implements Dynobj
     paths: string | readonly string[],
     options: ModuleOptions = {},
   ): NativeModule<E> {
-    return NativeModule.load<E>(readFiles(paths), options);
+    const { files, close } = openFiles(paths);
+    return new NativeModule<E>(files, options, close);
   }
 
-  private constructor(files: readonly ModuleFile[], options: ModuleOptions) {
+  /** @param close ends the files' use */
+  private constructor(files: readonly LinkFile[], options: ModuleOptions, close?: () => void) {
     this.name = options.name ?? basename(files[0]?.name ?? "module");
     this.#options = options;
     this.#table = options.table ?? new ExportTable();
-    this.#instance = this.#load(files);
+    try {
+      this.#instance = this.#load(files, { close });
+    } catch (error) {
+      close?.();
+      throw error;
+    }
   }
 
   /** The live object that the module lies in: its symbols, its handle for the loader. */
@@ -245,7 +252,7 @@ export class NativeModule<E extends ExportsShape = AnyExports> implements Dynobj
     this.#checkLoaded();
     if (options.force !== true) this.#checkIdle("reload");
     const old = this.#instance;
-    const next = this.#load(listOf(files), (one) => this.#checkFits(old, one));
+    const next = this.#load(listOf(files), { accept: (one) => this.#checkFits(old, one) });
     try {
       if (options.state !== undefined) handOver(old, next, options.state);
     } catch (error) {
@@ -262,7 +269,7 @@ export class NativeModule<E extends ExportsShape = AnyExports> implements Dynobj
     old.close();
   }
 
-  #load(files: readonly ModuleFile[], accept?: (instance: Instance) => void): Instance {
+  #load(files: readonly LinkFile[], { accept, close }: Pick<InstanceRequest, "accept" | "close">): Instance {
     const { maxsize = 0, run = true, global = false } = this.#options;
     const { policy, exceptions, completions = false, perf, backing } = this.#options;
     return Instance.load({
@@ -276,6 +283,7 @@ export class NativeModule<E extends ExportsShape = AnyExports> implements Dynobj
       ...(perf === undefined ? {} : { perf }),
       ...(backing === undefined ? {} : { backing }),
       ...(accept === undefined ? {} : { accept }),
+      ...(close === undefined ? {} : { close }),
       ...(policy === undefined ? {} : { policy }),
       ...(exceptions === undefined ? {} : { exceptions }),
     });
@@ -373,4 +381,26 @@ export function readFiles(paths: string | readonly string[]): ModuleFile[] {
     using opened = openSource(path);
     return { name: path, bytes: opened.source.read(0, opened.source.size) };
   });
+}
+
+/** Files below this are read whole: that takes less than to read their parts. */
+const SMALL = 1 << 18;
+
+/** Files of a module: large ones are read as far as they are needed. */
+function openFiles(paths: string | readonly string[]): { files: LinkFile[]; close: () => void } {
+  const sources: FileSource[] = [];
+  const close = (): void => {
+    for (const source of sources) source.close();
+  };
+  try {
+    const files = [paths].flat().map((name): LinkFile => {
+      const source = FileSource.open(name);
+      sources.push(source);
+      return source.size < SMALL ? { name, bytes: source.read(0, source.size) } : { name, source };
+    });
+    return { files, close };
+  } catch (error) {
+    close();
+    throw error;
+  }
 }

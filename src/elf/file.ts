@@ -1,5 +1,5 @@
 /** An ELF file, read lazily: opening costs the header; everything else is read at first need, once. */
-import { type ByteSource, bufferSource } from "../bytes/source.ts";
+import { type ByteSource, bufferSource, readInto } from "../bytes/source.ts";
 import { AddressMap } from "./address.ts";
 import { ET } from "./constants/header.ts";
 import { SHF, SHT } from "./constants/section.ts";
@@ -315,5 +315,10 @@ function cached<T>(cache: Map<number, T>, key: number, make: () => T): T {
 }
 
 function renamed(source: ByteSource, name: string): ByteSource {
-  return { name, size: source.size, read: (offset, length) => source.read(offset, length) };
+  return {
+    name,
+    size: source.size,
+    read: (offset, length) => source.read(offset, length),
+    readInto: (offset, target) => readInto(source, offset, target),
+  };
 }

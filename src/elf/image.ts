@@ -1,6 +1,6 @@
 /** What every table reader of one file shares: where bytes come from, how they are laid out, how errors are placed. */
 import type { Fault } from "../bytes/cursor.ts";
-import type { ByteSource } from "../bytes/source.ts";
+import { type ByteSource, readInto } from "../bytes/source.ts";
 import { ElfError, type ElfErrorCode } from "../errors.ts";
 import type { Decompressors } from "./decompressors.ts";
 import type { ElfHeader } from "./header.ts";
@@ -29,15 +29,25 @@ export class ElfImage {
 
   /** `length` bytes at file offset `offset`; a failure names `what` is being read. */
   read(offset: number, length: number, what: string): Uint8Array {
-    const { size } = this.source;
-    if (!(offset + length <= size)) {
-      throw new ElfError(
-        "ELF_TRUNCATED",
-        placeIn(this.source.name, what),
-        `found a file of ${size} bytes, expected ${length} bytes at offset ${offset}`,
-      );
-    }
+    this.check(offset, length, what);
     return this.source.read(offset, length);
+  }
+
+  /** As {@link read}, into memory of the caller's. */
+  readInto(offset: number, target: Uint8Array, what: string): void {
+    this.check(offset, target.length, what);
+    readInto(this.source, offset, target);
+  }
+
+  /** Throws as {@link read} does where it would. */
+  check(offset: number, length: number, what: string): void {
+    const { size } = this.source;
+    if (offset + length <= size) return;
+    throw new ElfError(
+      "ELF_TRUNCATED",
+      placeIn(this.source.name, what),
+      `found a file of ${size} bytes, expected ${length} bytes at offset ${offset}`,
+    );
   }
 
   /** An error at `offset` inside the part of the file called `part`. */

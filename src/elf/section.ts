@@ -123,6 +123,22 @@ export class ElfSection {
     return this.compression() !== undefined;
   }
 
+  /**
+   * Bytes that {@link rawBytes} has, without reading them.
+   * @throws ElfError `ELF_TRUNCATED` if they run past the file
+   */
+  get rawSize(): number {
+    if (this.type === SHT.SHT_NOBITS || this.type === SHT.SHT_NULL) return 0;
+    this.#image.check(this.offset, this.size, this.label);
+    return this.size;
+  }
+
+  /** Fills `target` with what {@link rawBytes} has from `from` on; nothing is kept. */
+  copyRaw(target: Uint8Array, from = 0): void {
+    if (this.#raw !== undefined) target.set(this.#raw.subarray(from, from + target.length));
+    else if (target.length > 0) this.#image.readInto(this.offset + from, target, this.label);
+  }
+
   /** The contents as the file holds them: a view, empty for `SHT_NOBITS` and `SHT_NULL`. Valid until the source closes. */
   rawBytes(): Uint8Array {
     if (this.#raw === undefined) {

@@ -75,10 +75,7 @@ export class FileSource implements ByteSource {
   /** See {@link ByteSource.read}. */
   read(offset: number, length: number): Uint8Array {
     checkRange(this.name, this.size, offset, length);
-    const descriptor = this.#descriptor;
-    if (descriptor === undefined) {
-      throw new HostError("HOST_SYSCALL", "read", `${this.name}: found a closed file, expected an open one`);
-    }
+    const { descriptor } = this;
     if (this.#map !== undefined) {
       if (this.#map.isCut()) this.#failShort(offset, length);
       return this.#map.bytes.subarray(offset, offset + length);
@@ -89,9 +86,30 @@ export class FileSource implements ByteSource {
     return this.#head.subarray(offset, offset + length);
   }
 
+  /** See {@link ByteSource.readInto}. */
+  readInto(offset: number, target: Uint8Array): void {
+    if (this.#map !== undefined) target.set(this.read(offset, target.length));
+    else {
+      checkRange(this.name, this.size, offset, target.length);
+      this.#fill(this.descriptor, offset, target);
+    }
+  }
+
+  /** The open file. It is closed with this. @throws HostError once closed */
+  get descriptor(): number {
+    if (this.#descriptor !== undefined) return this.#descriptor;
+    throw new HostError("HOST_SYSCALL", "read", `${this.name}: found a closed file, expected an open one`);
+  }
+
   #readAt(descriptor: number, offset: number, length: number): Uint8Array {
     const bytes = this.#buffers?.take(length) ?? new Uint8Array(length);
     if (this.#buffers !== undefined) this.#lent.push(bytes);
+    this.#fill(descriptor, offset, bytes);
+    return bytes;
+  }
+
+  #fill(descriptor: number, offset: number, bytes: Uint8Array): void {
+    const { length } = bytes;
     for (let done = 0; done < length; ) {
       const count = syscall("read", this.name, () =>
         readSync(descriptor, bytes, done, length - done, offset + done),
@@ -99,7 +117,6 @@ export class FileSource implements ByteSource {
       if (count === 0) this.#failShort(offset + done, length - done);
       done += count;
     }
-    return bytes;
   }
 
   #failShort(offset: number, length: number): never {

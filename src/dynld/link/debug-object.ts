@@ -52,7 +52,7 @@ interface Part {
   /** Where it begins in the file. */
   readonly offset: number;
   readonly size: number;
-  readonly contents: Uint8Array | undefined;
+  readonly contents: Uint8Array | ElfSection | undefined;
 }
 
 /**
@@ -95,8 +95,8 @@ export function debugObject(
     if (!isTold(link, input, section)) {
       return { ...head, type: SHT.SHT_NULL, offset: 0, size: 0, contents: undefined };
     }
-    const contents = section.rawBytes();
-    return { ...head, type, offset: take(contents.length), size: contents.length, contents };
+    const size = section.rawSize;
+    return { ...head, type, offset: take(size), size, contents: section };
   });
   const table = take(segments.length * PHDR_SIZE);
   const write = (out: Uint8Array): void => {
@@ -134,7 +134,9 @@ function putPart(out: Uint8Array, view: DataView, header: number, part: Part): v
   view.setBigUint64(header + SH_ADDR, BigInt(part.address), true);
   view.setBigUint64(header + SH_OFFSET, BigInt(part.offset), true);
   if (part.index > 0) view.setBigUint64(header + SH_SIZE, BigInt(part.size), true);
-  if (part.contents !== undefined) out.set(part.contents, part.offset);
+  const { contents, offset, size } = part;
+  if (contents instanceof Uint8Array) out.set(contents, offset);
+  else contents?.copyRaw(out.subarray(offset, offset + size));
 }
 
 function putSegment(view: DataView, at: number, { flags, offset, address, size }: Segment): void {

@@ -1,4 +1,5 @@
 /** The files that a module is made of: relocatable objects, and members of archives where something needs them. */
+import type { ByteSource } from "../../bytes/source.ts";
 import { Archive, isArchive } from "../../elf/archive.ts";
 import { ET, fileTypeName } from "../../elf/constants/header.ts";
 import { machineName } from "../../elf/constants/machine.ts";
@@ -10,6 +11,9 @@ import type { ElfSection } from "../../elf/section.ts";
 import type { SymbolTable } from "../../elf/symbol.ts";
 import { linkError, readingModule } from "./fault.ts";
 
+/** Bytes that tell an archive. */
+const MAGIC_SIZE = 8;
+
 /** A file as a program gives it. */
 export interface ModuleFile {
   /** How messages call it. */
@@ -18,10 +22,17 @@ export interface ModuleFile {
   readonly bytes: Uint8Array;
 }
 
+/** A file that is read as far as it is needed. */
+export interface SourceFile {
+  readonly name: string;
+  readonly source: ByteSource;
+}
+
+export type LinkFile = ModuleFile | SourceFile;
+
 /** One relocatable object on its way into a module. */
 export interface LinkInput {
   readonly name: string;
-  readonly bytes: Uint8Array;
   readonly elf: ElfFile;
   readonly symtab: SymbolTable | undefined;
   /** Index of the symbol table's section; 0 without one. */
@@ -32,9 +43,9 @@ export interface LinkInput {
 }
 
 /** Opens one relocatable object. @throws DynldError DYNLD_BAD_MAGIC, DYNLD_BAD_VALUE, DYNLD_TRUNCATED */
-function openObject(file: ModuleFile): LinkInput {
+function openObject(file: LinkFile): LinkInput {
   return readingModule(() => {
-    const elf = ElfFile.open(file.bytes, { name: file.name });
+    const elf = ElfFile.open(contentsOf(file), { name: file.name });
     const { type, machine } = elf.header;
     if (type !== ET.ET_REL) {
       throw linkError(
@@ -58,7 +69,6 @@ function openObject(file: ModuleFile): LinkInput {
     const table = sections.find((section) => section.type === SHT.SHT_SYMTAB);
     return {
       name: file.name,
-      bytes: file.bytes,
       elf,
       symtab: table === undefined ? undefined : elf.symbols(table),
       symtabIndex: table?.index ?? 0,
@@ -66,6 +76,17 @@ function openObject(file: ModuleFile): LinkInput {
       sections,
     };
   });
+}
+
+function contentsOf(file: LinkFile): Uint8Array | ByteSource {
+  return "bytes" in file ? file.bytes : file.source;
+}
+
+/** What a file begins with, as far as it tells an archive. */
+function magicOf(file: LinkFile): Uint8Array {
+  if ("bytes" in file) return file.bytes;
+  const { source } = file;
+  return source.read(0, Math.min(source.size, MAGIC_SIZE));
 }
 
 /** Checks that all files are for one machine. */
@@ -102,11 +123,11 @@ function noteNames(input: LinkInput, defined: Set<string>, wanted: Set<string>):
  *
  * @throws DynldError if one is no relocatable object, or for another machine
  */
-export function openInputs(files: readonly ModuleFile[]): LinkInput[] {
+export function openInputs(files: readonly LinkFile[]): LinkInput[] {
   const inputs: LinkInput[] = [];
-  const archives: ModuleFile[] = [];
+  const archives: LinkFile[] = [];
   for (const file of files) {
-    if (isArchive(file.bytes)) archives.push(file);
+    if (isArchive(magicOf(file))) archives.push(file);
     else inputs.push(openObject(file));
   }
   const members = archives.flatMap(openMembers);
@@ -119,9 +140,9 @@ export function openInputs(files: readonly ModuleFile[]): LinkInput[] {
   return inputs;
 }
 
-function openMembers(file: ModuleFile): LinkInput[] {
+function openMembers(file: LinkFile): LinkInput[] {
   const sources = readingModule(() => {
-    const archive = Archive.open(file.bytes, { name: file.name });
+    const archive = Archive.open(contentsOf(file), { name: file.name });
     return archive.members.map((member) => ({ name: member.name, source: member.open() }));
   });
   const objects: LinkInput[] = [];

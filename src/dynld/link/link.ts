@@ -2,15 +2,15 @@
  * Links relocatable objects into one module: planned without memory, then laid into bytes at addresses that the caller
  * has. Pure: nothing is loaded or run.
  */
-import { SHF } from "../../elf/constants/section.ts";
+import { SHF, SHT } from "../../elf/constants/section.ts";
 import { STB, STT, STV } from "../../elf/constants/symbol.ts";
 import type { DynldError } from "../../errors.ts";
 import { linkError, readingModule, throwAll } from "./fault.ts";
 import { type FrameRecord, frameRecords } from "./frames.ts";
 import { type FoundImport, type ImportSource, resolveImports } from "./imports.ts";
-import { type LinkInput, type ModuleFile, openInputs } from "./input.ts";
+import { type LinkFile, type LinkInput, openInputs } from "./input.ts";
 import { type LinkMachine, linkMachine } from "./machine.ts";
-import { type PieceRecords, relocationsOf } from "./records.ts";
+import { type PieceRecords, relocationsOf, tablesOf } from "./records.ts";
 import { applyRecords, type Placed, stubAddress, targetOf, targetsOf } from "./relocate.ts";
 import {
   alignUp,
@@ -87,7 +87,7 @@ export class ModuleLink {
    * Plans a module. Every relocation is checked, and every import found.
    * @throws DynldError of any kind save DYNLD_OVERFLOW
    */
-  static plan(files: readonly ModuleFile[], request: LinkRequest): ModuleLink {
+  static plan(files: readonly LinkFile[], request: LinkRequest): ModuleLink {
     return readingModule(() => {
       const inputs = openInputs(files);
       return new ModuleLink([...inputs, ...staticParts(inputs, request.imports)], request);
@@ -156,7 +156,11 @@ export class ModuleLink {
     this.#at = at;
     this.#address(at, imported);
     for (const piece of this.sections.pieces) {
-      bytes[piece.segment].set(piece.section.bytes(), piece.offset);
+      const { section, segment, offset, size } = piece;
+      if (section.type === SHT.SHT_NOBITS) continue;
+      const target = bytes[segment].subarray(offset, offset + size);
+      if (section.compressed) target.set(section.bytes());
+      else section.copyRaw(target);
     }
     // What it holds stands for the module as its address does [glibc include/dso_handle.h].
     this.#storeWord(bytes.data, this.#handle, this.handle);
@@ -172,8 +176,13 @@ export class ModuleLink {
     for (const records of this.#records) {
       const { segment, offset } = records.piece;
       const start = at[segment] + offset;
-      const problem = applyRecords(records, placed, bytes[segment], views[segment], offset, start);
-      if (problem !== undefined) problems.push(problem);
+      for (const table of tablesOf(records)) {
+        const problem = applyRecords(records, table, placed, bytes[segment], views[segment], offset, start);
+        if (problem !== undefined) {
+          problems.push(problem);
+          break;
+        }
+      }
     }
     throwAll(problems);
   }

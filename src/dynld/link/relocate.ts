@@ -41,24 +41,24 @@ const NEAR = 2 ** 31;
 const EXACT_HALF = 2 ** 20;
 
 /**
- * Applies the records of one piece to its bytes.
+ * Applies records of one piece to its bytes.
  * @param address of the piece
  * @returns what did not fit
  */
 export function applyRecords(
   records: PieceRecords,
+  table: RelocationTable,
   placed: Placed,
   bytes: Uint8Array,
   view: DataView,
   start: number,
   address: number,
 ): DynldError | undefined {
-  const { words } = records.table;
-  const { length } = records.table;
+  const { words, length } = table;
   if (words === undefined || placed.machine.word !== 8) {
-    return applyRange(records, placed, bytes, view, start, address, 0, length);
+    return applyRange(records, table, placed, bytes, view, start, address, 0, length);
   }
-  const kinds = relocationKinds(records.table.machine);
+  const kinds = relocationKinds(table.machine);
   const { ids } = records;
   const { targets } = placed;
   for (let i = 0, word = 0; i < length; i++, word += RELA_WORDS) {
@@ -81,7 +81,7 @@ export function applyRecords(
         continue;
       }
     }
-    const problem = applyRange(records, placed, bytes, view, start, address, i, i + 1);
+    const problem = applyRange(records, table, placed, bytes, view, start, address, i, i + 1);
     if (problem !== undefined) return problem;
   }
   return undefined;
@@ -90,6 +90,7 @@ export function applyRecords(
 /** Applies records `[from, to)`, of whatever kind. */
 function applyRange(
   records: PieceRecords,
+  table: RelocationTable,
   placed: Placed,
   bytes: Uint8Array,
   view: DataView,
@@ -98,7 +99,7 @@ function applyRange(
   from: number,
   to: number,
 ): DynldError | undefined {
-  const { table, ids, piece } = records;
+  const { ids, piece } = records;
   const { symbols, slots, machine, got } = placed;
   const { little } = piece.input.elf.image;
   const rows = codeRelocations(table.machine);
@@ -115,12 +116,12 @@ function applyRange(
     if (origin === ORIGIN.discarded || origin === ORIGIN.elsewhere) {
       // Frames and exception tables of a function that is not there are not looked at.
       if (origin === ORIGIN.discarded && lenient) continue;
-      return unreachable(records, i, symbols.nameOf(id));
+      return unreachable(records, table, i, symbols.nameOf(id));
     }
     const at = start + offset;
     const high = explicit ? table.addendHigh(i) : 0;
     if (high >= EXACT_HALF || high < -EXACT_HALF) {
-      const failed = applyWide(records, i, row, view, at, symbols.address[id] ?? 0);
+      const failed = applyWide(records, table, i, row, view, at, symbols.address[id] ?? 0);
       if (failed !== undefined) return failed;
       continue;
     }
@@ -146,7 +147,7 @@ function applyRange(
       const isReached = stub !== NO_SLOT && (slots.standsFor[id] === 1 || (kind & KIND.call) !== 0);
       const near = isReached ? stubAddress(placed, stub) : s;
       value = relocationValue(row.formula, near, a, p, near, g, got, z);
-      if (!fitsField(row, value)) return overflow(records, i, row, value, placed, id);
+      if (!fitsField(row, value)) return overflow(records, table, i, row, value, placed, id);
     }
     storeField(view, at, little, row, value);
   }
@@ -195,15 +196,16 @@ export function stubAddress({ stubs, machine }: Pick<Placed, "stubs" | "machine"
 /** `S + A` with an addend that a number holds only roughly. */
 function applyWide(
   records: PieceRecords,
+  table: RelocationTable,
   index: number,
   row: CodeRelocation,
   view: DataView,
   at: number,
   symbol: number,
 ): DynldError | undefined {
-  const addend = records.table.addend(index) ?? 0n;
+  const addend = table.addend(index) ?? 0n;
   if (row.formula !== "S + A" || row.size !== 8) {
-    const { piece, table } = records;
+    const { piece } = records;
     const what = `${table.typeName(index)}: found an addend of ${addend}, expected one within 52 bits`;
     return linkError(
       "DYNLD_BAD_RELOCATION",
@@ -217,13 +219,19 @@ function applyWide(
   return undefined;
 }
 
-function unreachable({ piece, table }: PieceRecords, index: number, name: string): DynldError {
+function unreachable(
+  { piece }: PieceRecords,
+  table: RelocationTable,
+  index: number,
+  name: string,
+): DynldError {
   const what = `${table.typeName(index)}: found symbol ${name}, whose section is not loaded`;
   return linkError("DYNLD_BAD_RELOCATION", piece.input.name, piece.section.label, table.offset(index), what);
 }
 
 function overflow(
-  { piece, table }: PieceRecords,
+  { piece }: PieceRecords,
+  table: RelocationTable,
   index: number,
   row: CodeRelocation,
   value: number,

@@ -132,7 +132,7 @@ export function planSections(inputs: readonly LinkInput[]): SectionPlan {
       const part = gone?.has(section.index) === true ? undefined : partOf(input, section);
       if (part === undefined) continue;
       checkAlign(input, section);
-      const size = section.type === SHT.SHT_NOBITS ? section.size : section.bytes().length;
+      const size = section.type === SHT.SHT_NOBITS ? section.size : contentsSize(section);
       byPart.get(part)?.push({ input, section, part, segment: SEGMENT_OF[part], offset: 0, size });
     }
   }
@@ -149,6 +149,11 @@ export function planSections(inputs: readonly LinkInput[]): SectionPlan {
   for (const [input, gone] of discarded) for (const index of gone) setAt(plan, input, index, DISCARDED);
   for (const [index, piece] of plan.pieces.entries()) setAt(plan, piece.input, piece.section.index, index);
   return plan;
+}
+
+/** Bytes of a section's contents, which are read only where they are compressed. */
+function contentsSize(section: ElfSection): number {
+  return section.compressed ? section.bytes().length : section.rawSize;
 }
 
 /** Gives each piece its place behind what each segment begins with. */

@@ -3,10 +3,12 @@ import { SHT } from "../../elf/constants/section.ts";
 import { STT } from "../../elf/constants/symbol.ts";
 import { codeRelocations } from "../../elf/machine/relocate/registry.ts";
 import type { CodeRelocation } from "../../elf/machine/relocate/row.ts";
+import type { RelocationTable } from "../../elf/relocation.ts";
+import type { ElfSection } from "../../elf/section.ts";
 import { linkError } from "./fault.ts";
 import { KIND, relocationKinds } from "./kinds.ts";
 import type { LinkMachine } from "./machine.ts";
-import { checkRecord, type PieceRecords } from "./records.ts";
+import { checkRecord, type PieceRecords, tablesOf } from "./records.ts";
 import { type LinkSymbols, ORIGIN } from "./symbols.ts";
 
 /** What relocations want of a symbol, as bits. */
@@ -17,6 +19,9 @@ const needOf = Uint8Array.from({ length: 32 }, (_, kind) => {
   if ((kind & KIND.distance) === 0) return NEED.used;
   return NEED.used | ((kind & KIND.call) !== 0 ? NEED.call : NEED.near);
 });
+/** Bytes of code that are read at once, and of an instruction before the field that is relocated. */
+const CODE_WINDOW = 0x1_0000;
+const LONGEST_OPCODE = 16;
 /** Words of an `Elf64_Rela`. */
 const RELA_WORDS = 6;
 
@@ -35,7 +40,11 @@ export class Needs {
   constructor(symbols: LinkSymbols, all: readonly PieceRecords[], machine: LinkMachine) {
     this.#symbols = symbols;
     this.#bits = new Uint8Array(symbols.length);
-    for (const records of all) this.#scan(records, machine);
+    for (const records of all) {
+      const { section, input } = records.piece;
+      const code = new CodeWindow(section, input.elf.image.source.readInto === undefined);
+      for (const table of tablesOf(records)) this.#scan(records, table, code, machine);
+    }
   }
 
   isUsed(id: number): boolean {
@@ -83,7 +92,13 @@ export class Needs {
   }
 
   /** Variables of threads are the module's own: those of the program are where only its linker knew. */
-  #checkThread({ table, piece }: PieceRecords, index: number, id: number, row: CodeRelocation): void {
+  #checkThread(
+    { piece }: PieceRecords,
+    table: RelocationTable,
+    index: number,
+    id: number,
+    row: CodeRelocation,
+  ): void {
     const symbols = this.#symbols;
     const own = symbols.origin[id] === ORIGIN.piece && symbols.isThreadLocal(id);
     if (own || row.formula === "LD + A - P") return;
@@ -94,9 +109,8 @@ export class Needs {
     });
   }
 
-  #scan(records: PieceRecords, machine: LinkMachine): void {
-    const { table, ids, piece } = records;
-    const bytes = piece.section.bytes();
+  #scan(records: PieceRecords, table: RelocationTable, code: CodeWindow, machine: LinkMachine): void {
+    const { ids, piece } = records;
     const kinds = relocationKinds(table.machine);
     const rows = codeRelocations(table.machine);
     const { words } = table;
@@ -112,16 +126,17 @@ export class Needs {
           continue;
         }
       }
-      const row = checkRecord(records, rows, i);
+      const row = checkRecord(records, table, rows, i);
       const kind = kinds[table.type(i)] ?? 0;
       const id = ids[table.symbol(i)] ?? 0;
       let bits: number = NEED.used;
       if ((kind & KIND.entry) !== 0) {
         const inside = isInside(this.#symbols, id);
-        const relaxed = inside && machine.canRelax(table.type(i), bytes, table.offset(i));
+        const offset = table.offset(i);
+        const relaxed = inside && machine.canRelax(table.type(i), code.bytesBefore(offset), code.at(offset));
         if (!relaxed) bits |= NEED.entry;
       } else if ((kind & KIND.thread) !== 0) {
-        this.#checkThread(records, i, id, row);
+        this.#checkThread(records, table, i, id, row);
         if (row.formula === "GD + A - P") bits |= NEED.pair;
         if (row.formula === "IE + A - P") bits |= NEED.distance;
         if (row.formula === "LD + A - P") this.#usesBlock = true;
@@ -141,6 +156,37 @@ function isInside(symbols: LinkSymbols, id: number): boolean {
   const origin = symbols.origin[id];
   if (origin !== ORIGIN.piece && origin !== ORIGIN.common) return false;
   return symbols.type[id] !== STT.STT_GNU_IFUNC;
+}
+
+/** Bytes of code that are looked at once, window by window where the file is not in memory. */
+class CodeWindow {
+  readonly #section: ElfSection;
+  readonly #whole: Uint8Array | undefined;
+  #bytes = new Uint8Array(0);
+  #start = 0;
+
+  constructor(section: ElfSection, isInMemory: boolean) {
+    this.#section = section;
+    this.#whole = isInMemory || section.compressed ? section.bytes() : undefined;
+  }
+
+  /** Bytes among which those before `offset` are, which is {@link at} there. */
+  bytesBefore(offset: number): Uint8Array {
+    if (this.#whole !== undefined) return this.#whole;
+    const first = Math.max(0, offset - LONGEST_OPCODE);
+    if (first < this.#start || offset > this.#start + this.#bytes.length) {
+      const size = this.#section.rawSize;
+      const length = Math.min(CODE_WINDOW, size - first);
+      if (this.#bytes.length !== length) this.#bytes = new Uint8Array(length);
+      this.#section.copyRaw(this.#bytes, first);
+      this.#start = first;
+    }
+    return this.#bytes;
+  }
+
+  at(offset: number): number {
+    return this.#whole === undefined ? offset - this.#start : offset;
+  }
 }
 
 /** Entries and stubs, numbered. */
