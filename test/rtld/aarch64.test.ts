@@ -1,11 +1,8 @@
 /** Programs of aarch64 under qemu's stub, against what they themselves say and what nm(1) has. */
-import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
 import { basename } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { followLinker, LiveProcess, type LoadObject, RemoteTarget } from "../../src/rtld/index.ts";
-import { compileCross, SYSROOT } from "./cross.ts";
+import { followLinker, LiveProcess, type LoadObject } from "../../src/rtld/index.ts";
+import { AARCH64, compileCross, startCross, sysrootOf } from "./cross.ts";
 import { CALLED, CALLER, checkLinkage } from "./linkage.ts";
 import { PLUGIN } from "./programs.ts";
 import { summary } from "./stubs.ts";
@@ -33,30 +30,14 @@ int main(void) {
 const workshop = new RtldWorkshop();
 afterAll(() => workshop.remove());
 
-const compile = (name: string, source: string, linker: string, ...flags: string[]) =>
-  compileCross(workshop, name, source, linker, ...flags);
-
-/** Starts a program under qemu, and connects to its stub. */
-async function start(program: string, env: NodeJS.ProcessEnv = {}) {
-  const place = workshop.path(`${basename(program)}.socket`);
-  const out = workshop.output();
-  const script = 'qemu-aarch64 -g "$1" -L "$2" "$3" > "$4"';
-  const child = spawn("sh", ["-c", script, "sh", place, SYSROOT, program, out.path], {
-    env: { ...process.env, ...env },
-    stdio: "inherit",
-  });
-  while (!existsSync(place)) {
-    if (child.exitCode !== null) throw new Error(`qemu ended: ${child.exitCode}`);
-    await sleep(2);
-  }
-  const target = workshop.keep(await RemoteTarget.connect(place, { sysroot: SYSROOT }));
-  return { target, out };
-}
+const compile = (name: string, source: string, ...flags: string[]) =>
+  compileCross(workshop, AARCH64, name, source, ...flags);
+const start = (program: string, env: NodeJS.ProcessEnv = {}) => startCross(workshop, AARCH64, program, env);
 
 describe("a program of aarch64", () => {
   it("tells what its run-time linker does, and where all is, as it prints itself", async () => {
-    const plugin = compile("plugin64.so", PLUGIN, "lld", "-shared", "-fPIC");
-    const program = compile("program64", PROGRAM, "lld", `-DPLUGIN="${plugin}"`);
+    const plugin = compile("plugin64.so", PLUGIN, "-shared", "-fPIC");
+    const program = compile("program64", PROGRAM, `-DPLUGIN="${plugin}"`);
     const { target, out } = await start(program);
     expect(new LiveProcess(target).pdmodel()).toEqual({ is64: true, little: true, machine: 183 });
     const events: string[] = [];
@@ -90,14 +71,14 @@ describe("a program of aarch64", () => {
   });
 
   it("has its symbols and linkage tables looked up in the files of its root", async () => {
-    const program = compile("plain64", "int main(void) { return 6; }", "lld");
+    const program = compile("plain64", "int main(void) { return 6; }");
     const { target } = await start(program);
     let address: bigint | undefined;
     await followLinker(target, ({ event, process, added }) => {
       if (event !== "RD_PREINIT") return;
       const libc = added.find((one) => basename(one.name) === "libc.so.6");
       const file = process.pfile(libc?.name ?? "") ?? "";
-      expect(file).toBe(`${SYSROOT}/lib/libc.so.6`);
+      expect(file).toBe(`${sysrootOf(AARCH64)}/lib/libc.so.6`);
       expect(process.pfile("")).toBe(program);
       const [, plt = "0"] = / \.plt\s+PROGBITS\s+(\w+)/.exec(workshop.run("readelf", "-SW", file)) ?? [];
       expect(libc?.pltBase).toBe((libc?.bias ?? 0n) + BigInt(`0x${plt}`));
@@ -167,7 +148,7 @@ const KINDS: readonly Kind[] = [
 describe("a linkage table of aarch64 of kind", () => {
   let library = "";
   beforeAll(() => {
-    library = compile("libcalled64.so", CALLED, "lld", "-shared", "-fPIC");
+    library = compile("libcalled64.so", CALLED, "-shared", "-fPIC");
   });
 
   it.each(KINDS)("$name leads into the function, at the first call and later", async (kind) => {
@@ -175,7 +156,7 @@ describe("a linkage table of aarch64 of kind", () => {
     const program = compile(
       `${name}64`,
       source,
-      linker,
+      `-fuse-ld=${linker}`,
       ...flags,
       "-lcalled64",
       `-Wl,-rpath,${workshop.directory}`,

@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { afterAll, describe, expect, it } from "vitest";
 import { CoreProcess, type LoadObject, ObservedProcess, RtldAgent } from "../../src/rtld/index.ts";
-import { compileCross, SYSROOT } from "./cross.ts";
+import { AARCH64, compileCross, sysrootOf } from "./cross.ts";
 import { CALLED } from "./linkage.ts";
 import { RtldWorkshop } from "./workshop.ts";
 
@@ -73,14 +73,14 @@ describe("a core file", () => {
   });
 
   it("of aarch64, in which an emulator left out all that files have, is completed by them", () => {
-    const library = compileCross(workshop, "libcalled64.so", CALLED, "lld", "-shared", "-fPIC");
+    const library = compileCross(workshop, AARCH64, "libcalled64.so", CALLED, "-shared", "-fPIC");
     const link = ["-lcalled64", `-Wl,-rpath,${workshop.directory}`, "-Wl,-z,lazy"];
     const source = PROGRAM.replace("END", "abort()");
-    const program = compileCross(workshop, "program64", source, "lld", ...link);
+    const program = compileCross(workshop, AARCH64, "program64", source, ...link);
     const script = 'ulimit -c unlimited; qemu-aarch64 -L "$0" "$1" 2>/dev/null; true';
-    expect(workshop.run("sh", "-c", script, SYSROOT, program)).toBe("2\n");
+    expect(workshop.run("sh", "-c", script, sysrootOf(AARCH64), program)).toBe("2\n");
     const [name = ""] = readdirSync(workshop.directory).filter((one) => /^qemu_.*\.core$/.test(one));
-    const options = { executable: program, sysroot: SYSROOT };
+    const options = { executable: program, sysroot: sysrootOf(AARCH64) };
     using core = CoreProcess.open(workshop.path(name), { ...options });
     expect(core.pdmodel()).toEqual({ is64: true, little: true, machine: 183 });
     const names = RtldAgent.new(core).objects.map((one) => one.name);

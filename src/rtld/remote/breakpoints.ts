@@ -1,6 +1,7 @@
 /** Breakpoints that a stub keeps, or that are written into the program where it can't. */
 import { EM } from "../../elf/constants/machine.ts";
 import { RemoteError } from "../../errors.ts";
+import { instructionAddress } from "../machine/address.ts";
 import type { DataModel } from "../proc/service.ts";
 import type { RemoteLink } from "./link.ts";
 import type { RemoteMemory } from "./memory.ts";
@@ -26,6 +27,16 @@ const KINDS: ReadonlyMap<number, number> = new Map([
   [EM.EM_S390, 2],
 ]);
 
+/** Of Thumb, whose instructions may have two bytes. */
+const THUMB = 2;
+
+/** A breakpoint that a thread came to. */
+export interface Met {
+  readonly address: bigint;
+  /** Whether the program counter is behind it, and is to be set to it. */
+  readonly isBehind: boolean;
+}
+
 /** Breakpoints of one process. */
 export class RemoteBreakpoints {
   readonly #link: RemoteLink;
@@ -50,11 +61,15 @@ export class RemoteBreakpoints {
   }
 
   /** The one that a thread met that stopped at `pc`, by what the machine does there. */
-  metAt(pc: bigint, { machine }: DataModel): bigint | undefined {
+  metAt(pc: bigint, { machine }: DataModel): Met | undefined {
     const trap = TRAPS.get(machine);
     const behind = pc - BigInt(trap?.bytes.length ?? 0);
-    if (this.#areKept === false && trap?.isBehind === true && this.has(behind)) return behind;
-    return this.has(pc) ? pc : undefined;
+    if (this.#areKept === false && trap?.isBehind === true && this.has(behind)) {
+      return { address: behind, isBehind: true };
+    }
+    if (this.has(pc)) return { address: pc, isBehind: false };
+    const thumb = pc | 1n;
+    return machine === EM.EM_ARM && this.has(thumb) ? { address: thumb, isBehind: false } : undefined;
   }
 
   /** Puts one. @throws RemoteError `RSP_REFUSED` if nothing is mapped there */
@@ -123,9 +138,10 @@ export class RemoteBreakpoints {
     }
   }
 
-  #packet(address: bigint, { machine }: DataModel): string {
-    const kind = TRAPS.get(machine)?.bytes.length ?? KINDS.get(machine) ?? 4;
-    return `${address.toString(16)},${kind}`;
+  #packet(address: bigint, model: DataModel): string {
+    const at = instructionAddress(address, model);
+    const kind = TRAPS.get(model.machine)?.bytes.length ?? KINDS.get(model.machine) ?? 4;
+    return `${at.toString(16)},${at === address ? kind : THUMB}`;
   }
 
   #write(address: bigint, { machine }: DataModel): void {

@@ -3,7 +3,7 @@ import { RemoteError } from "../../errors.ts";
 import type { DataModel } from "../proc/service.ts";
 import type { Registers } from "../registers.ts";
 import type { ProcessEvent } from "../target/event.ts";
-import type { RemoteBreakpoints } from "./breakpoints.ts";
+import type { Met, RemoteBreakpoints } from "./breakpoints.ts";
 import { found } from "./link.ts";
 import { hostSignal } from "./signals.ts";
 import { parseStopReply, parseThreadId, type StopReply, type ThreadId } from "./stop-reply.ts";
@@ -318,10 +318,10 @@ export class RemoteControl {
     const isMet = stop.reasons.has("swbreak");
     const isStep = threads.stepping.has(tid);
     const met = breakpoints.metAt(pc, this.#host.model());
-    if (met !== undefined && (isMet || (!isStep && !isOver) || met !== pc)) {
-      this.#onBreakpoint(met, pc, tid);
+    if (met !== undefined && (isMet || (!isStep && !isOver) || met.isBehind)) {
+      this.#onBreakpoint(met, tid);
     } else if (isStep) {
-      if (breakpoints.has(pc)) threads.at.set(tid, pc);
+      if (met !== undefined) threads.at.set(tid, met.address);
       this.#tell({ kind: "step", tid });
     } else if (isOver || isMet) {
       this.#goOn();
@@ -330,9 +330,9 @@ export class RemoteControl {
     }
   }
 
-  #onBreakpoint(address: bigint, pc: bigint, tid: number): void {
+  #onBreakpoint({ address, isBehind }: Met, tid: number): void {
     const { threads } = this;
-    if (address !== pc) {
+    if (isBehind) {
       const registers = this.#host.registers(tid);
       if (registers !== undefined) registers.pc = address;
       if (registers !== undefined) this.#host.setRegisters(tid, registers);

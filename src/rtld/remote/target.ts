@@ -1,5 +1,6 @@
 /** A process that a stub controls: gdbserver, qemu, rr and others that speak gdb's remote protocol [GDB manual, "Remote Protocol"]. */
 import { HostError, RemoteError } from "../../errors.ts";
+import { instructionAddress } from "../machine/address.ts";
 import type { Registers } from "../registers.ts";
 import type { ControlledProcess, Origin, TargetEvent } from "../target/controlled.ts";
 import { EventQueue } from "../target/event.ts";
@@ -153,8 +154,9 @@ export class RemoteTarget implements ControlledProcess {
   setRegisters(tid: number, registers: Registers): boolean {
     if (!this.#control.isStopped || !this.#stub.select({ pid: this.pid, tid })) return false;
     const { at } = this.#control.threads;
-    if (at.get(tid) !== registers.pc) at.delete(tid);
-    return this.#registerFile().set(tid, registers, this.facts.model());
+    const model = this.facts.model();
+    if (instructionAddress(at.get(tid) ?? -1n, model) !== registers.pc) at.delete(tid);
+    return this.#registerFile().set(tid, registers, model);
   }
 
   insertBreakpoint(address: bigint): void {
