@@ -47,6 +47,12 @@ const LARGEST_FRAME = 1n << 24n;
 const PUSH_RBP = 0x55;
 const MOVES = ["48,89,e5", "48,8b,ec"];
 const ENDBR64 = "f3,f,1e,fa";
+/** `call` with a distance, and the opcode that is an indirect one with 2 in the middle of its next byte. */
+const CALL_NEAR = 0xe8;
+const CALL_INDIRECT = 0xff;
+const INDIRECT_CALL = 0x10;
+/** Bytes of the longest of these, without prefixes. */
+const LONGEST_CALL = 7;
 
 /** What is needed of the process. */
 export interface BacktraceHost {
@@ -141,21 +147,34 @@ function byRules(
   return { pc, isExact: isSignalFrame, registers: caller, cfa };
 }
 
-/** Where nothing says how: generated code, mostly, which has a frame pointer or no frame at all. */
-function withoutRules(host: BacktraceHost, state: State): Caller | undefined {
-  const { registers, isExact } = state;
+/** Where nothing says how: generated code, mostly, and assembly; it has a frame pointer or no frame at all. */
+function withoutRules(host: BacktraceHost, { pc, isExact, registers }: State): Caller | undefined {
   const sp = registers.get(RSP);
-  if (isExact && sp !== undefined) {
-    const depth = depthOfFrame(host, state.pc);
-    if (depth !== undefined) return returning(host.read, registers, sp + depth);
-  }
+  if (sp === undefined) return undefined;
+  const depth = depthOfFrame(host, isExact ? pc : pc - 1n);
+  const frameless = depth === undefined ? undefined : returning(host.read, registers, sp + depth);
+  // A function that called another one may have put more on the stack than is known.
+  if (frameless !== undefined && (isExact || isBehindCall(host.read, frameless.pc))) return frameless;
   const frame = registers.get(RBP);
-  if (frame === undefined || sp === undefined || frame < sp || frame - sp > LARGEST_FRAME) return undefined;
+  if (frame === undefined || frame < sp || frame - sp > LARGEST_FRAME) return undefined;
   const before = word(host.read, frame);
   const caller = returning(host.read, registers, frame + WORD);
   if (before === undefined || caller === undefined) return undefined;
   caller.registers.set(RBP, before);
   return caller;
+}
+
+/** Whether the instruction before an address is a call, so that it may be a return address [Intel SDM, vol. 2, "CALL"]. */
+function isBehindCall(read: ReadProcess, address: bigint): boolean {
+  const bytes = read(address - BigInt(LONGEST_CALL), LONGEST_CALL);
+  if (bytes === undefined) return false;
+  if (bytes[LONGEST_CALL - 5] === CALL_NEAR) return true;
+  // Indirect ones: with a register, and with 0, 1 or 4 bytes of distance, behind a SIB byte or not.
+  return [2, 3, 4, 6, 7].some(
+    (length) =>
+      bytes[LONGEST_CALL - length] === CALL_INDIRECT &&
+      ((bytes[LONGEST_CALL - length + 1] ?? 0) & 0x38) === INDIRECT_CALL,
+  );
 }
 
 /** The caller of a frame whose return address is at `at`. */
