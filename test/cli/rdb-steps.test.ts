@@ -1,7 +1,9 @@
 /** `step` of `bindery rdb` at calls through linkage tables of all kinds, past them and through them. */
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { RtldWorkshop } from "../rtld/workshop.ts";
 import { between, rdb } from "./rdb-support.ts";
+import { bindery } from "./run.ts";
 
 const LIBRARY = `
 int plain(int x) { return x + 1; }
@@ -114,6 +116,16 @@ describe("step at a call through a table of kind", () => {
         );
       }
     }
+  });
+
+  it("as the example shows", () => {
+    const example = fileURLToPath(new URL("../../examples/linkage.rdb", import.meta.url));
+    const { status, stdout } = bindery(["rdb", "-f", example, workshop.path("lazy")]);
+    expect(status).toBe(0);
+    const [past = "", through = ""] = stdout.split("=== through the table");
+    expect(past).toMatch(/call 0x\w+ <plain@plt>\nlibcalled\.so:plain +: /);
+    expect(past).not.toMatch(/^lazy:\w+@plt/m);
+    expect(`${past}${through}`).toMatch(/link-map: id: BASE name: \S*libcalled\.so\n/);
   });
 
   it("and counts that way as one step; a break point on it ends them", () => {
