@@ -9,11 +9,14 @@ export function defineTrace(command: Command): void {
   command
     .description(
       "Follows what the run-time linker of a process does: which objects it loads and unloads, where and when. A program " +
-        "is started, with its arguments, or a running process is attached to, and let go of when the command is interrupted.",
+        "is started, with its arguments; or a process is attached to that runs, or that a stub has stopped, and let go of " +
+        "when the command is interrupted.",
     )
-    .usage("[OPTION]... (-p PID | -- PROGRAM [ARG]...)")
+    .usage("[OPTION]... (-p PID | --remote STUB | -- PROGRAM [ARG]...)")
     .argument("[program...]", "program to start, and its arguments")
     .option("-p, --pid <pid>", "a running process", parseProcess)
+    .option("--remote <stub>", "a process behind a stub: HOST:PORT, the path of a socket, or | and a command")
+    .option("--sysroot <directory>", "where the files are here that a stub speaks of")
     .option("-f, --follow", "children, too")
     .option(
       "-o, --output <file>",
@@ -45,6 +48,7 @@ export function defineTrace(command: Command): void {
         ["bindery trace -f --json -o log -- make", "and all that it starts"],
         ["bindery trace --symbols '^(malloc|free)$' -- ./a.out", "whose malloc it is"],
         ["bindery trace -p 4711", "a running process, until Ctrl-C"],
+        ["bindery trace --remote board:2345 --sysroot ./root", "on another machine, where gdbserver listens"],
         ["bindery trace --wait libssl.so -p 4711", "stop it when it loads that library; then gdb -p 4711"],
       ],
       "Exit status": [
@@ -62,8 +66,14 @@ export function defineTrace(command: Command): void {
     }),
   );
   command.action(async (program: string[], options: TraceOptions) => {
-    if ((options.pid === undefined) === (program.length === 0)) {
-      command.error("error: expected one of -p and a program", { exitCode: EXIT_USAGE });
+    const { pid, remote } = options;
+    if ([pid, remote, program[0]].filter((one) => one !== undefined).length !== 1) {
+      command.error("error: expected one of -p, --remote and a program", { exitCode: EXIT_USAGE });
+    }
+    if (remote !== undefined && (options.wait !== undefined || options.follow === true)) {
+      const what =
+        "error: expected neither --wait nor --follow of a process behind a stub, which can't do that";
+      command.error(what, { exitCode: EXIT_USAGE });
     }
     const { trace } = await import("./trace/run.ts");
     process.exitCode = await trace(program, options);

@@ -4,9 +4,11 @@ import { basename } from "node:path";
 import { threadWatch } from "../../host/wait.ts";
 import {
   type BindingEvent,
+  type ControlledProcess,
   followLinker,
   GuardedTarget,
   type LinkerEvent,
+  RemoteTarget,
   Target,
 } from "../../rtld/index.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../help.ts";
@@ -18,6 +20,8 @@ import { Summary } from "./summary.ts";
 /** Options of `bindery trace`. */
 export interface TraceOptions {
   readonly pid?: number;
+  readonly remote?: string;
+  readonly sysroot?: string;
   readonly follow?: boolean;
   readonly output?: string;
   readonly wait?: string;
@@ -29,18 +33,17 @@ const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /** Traces a process to its end, or until the command is interrupted. @returns the exit status of the command */
 export async function trace(program: readonly string[], options: TraceOptions): Promise<number> {
-  const { pid, follow = false, wait, symbols } = options;
+  const { follow = false, wait, symbols } = options;
   using sink = openSink(options.output);
-  const [name = "", ...args] = program;
   const start = performance.now();
-  const settings = { followChildren: follow };
-  using target = pid === undefined ? Target.spawn(name, args, settings) : GuardedTarget.attach(pid, settings);
+  const isStarted = program.length > 0;
+  using target = await openTarget(program, options);
   const summary = new Summary();
   const activities = new Activities();
   let last: LinkerEvent | undefined;
   let isFound = false;
   const onSignal = (signal: NodeJS.Signals) => {
-    if (pid !== undefined) target.detach();
+    if (!isStarted) target.detach();
     // A terminal sends its interrupt to the program, too.
     else if (signal !== "SIGINT") process.kill(target.pid, signal);
   };
@@ -75,9 +78,21 @@ export async function trace(program: readonly string[], options: TraceOptions): 
   if (options.json !== true) for (const line of summary.lines()) sink.line(line);
   if (wait !== undefined && !isFound) return EXIT_FAILURE;
   // Without this process the group of the one that is stopped would have nobody left, and the kernel would end it.
-  if (isFound && pid === undefined) return exitStatus(await endOfChild(target.pid));
-  if (pid !== undefined || last === undefined) return EXIT_OK;
+  if (isFound && isStarted) return exitStatus(await endOfChild(target.pid));
+  if (!isStarted || last === undefined) return EXIT_OK;
   return exitStatus(last);
+}
+
+/** The process that is to be followed, all of whose threads are stopped. */
+async function openTarget(
+  program: readonly string[],
+  { pid, remote, sysroot, follow = false }: TraceOptions,
+): Promise<ControlledProcess> {
+  const settings = { followChildren: follow };
+  if (remote !== undefined) return RemoteTarget.connect(remote, sysroot === undefined ? {} : { sysroot });
+  if (pid !== undefined) return GuardedTarget.attach(pid, settings);
+  const [name = "", ...args] = program;
+  return Target.spawn(name, args, settings);
 }
 
 interface HowItEnded {
