@@ -6,6 +6,7 @@ import { type LinkMapChange, LinkMaps } from "./link-maps.ts";
 import type { LoadObject } from "./load-object.ts";
 import { instructionAddress } from "./machine/address.ts";
 import { resolvePltOf } from "./plt.ts";
+import { CheckedService } from "./proc/checked.ts";
 import type { ProcService } from "./proc/service.ts";
 import { Registers } from "./registers.ts";
 import { type Namespace, Rendezvous } from "./rendezvous.ts";
@@ -28,7 +29,8 @@ let isLogging = false;
  * breakpoints and controls nothing itself: who controls the process puts a breakpoint where {@link eventAddr} says, and
  * asks {@link eventGetmsg} when a thread came there.
  *
- * Where C returns an `rd_err_e`, a return is `RD_OK`, and a thrown {@link RtldError} has another one as its `code`.
+ * Where C returns an `rd_err_e`, a return is `RD_OK`, and a thrown {@link RtldError} has another one as its `code`: what the
+ * service throws is `RD_DBERR`.
  */
 export class RtldAgent {
   readonly #process: ProcService;
@@ -46,7 +48,7 @@ export class RtldAgent {
   #tlsOffset: bigint | 0 | undefined;
 
   private constructor(process: ProcService) {
-    this.#process = process;
+    this.#process = new CheckedService(process);
     this.#state = this.#begin();
     this.#phase = this.#firstPhase();
   }

@@ -30,6 +30,8 @@ export class ReadAhead implements MemoryReader {
   }
 
   read(address: bigint, length: number): Uint8Array | undefined {
+    // What is computed from damaged data may be no address.
+    if (address < 0n) return undefined;
     for (const { start, bytes } of this.#pieces) {
       const offset = Number(address - start);
       if (offset >= 0 && offset + length <= bytes.length) return bytes.subarray(offset, offset + length);

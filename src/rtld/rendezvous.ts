@@ -15,7 +15,7 @@ import { imageAt, type MemoryImage, type MemoryReader } from "../dwfl/process/me
 import { AT } from "../elf/constants/note.ts";
 import { PT } from "../elf/constants/segment.ts";
 import { isElf, layoutOf } from "../elf/header.ts";
-import { RtldError } from "../errors.ts";
+import { ElfError, RtldError } from "../errors.ts";
 import type { rd_state_e } from "./constants.ts";
 import type { ProcService } from "./proc/service.ts";
 import { ReadAhead } from "./read-ahead.ts";
@@ -250,11 +250,16 @@ export class Rendezvous {
   }
 }
 
-/** Address of a symbol that a file in memory exports. */
+/** Address of a symbol that a file in memory exports; `undefined` also if its tables are damaged. */
 function exported(image: MemoryImage | undefined, name: string): bigint | undefined {
-  const symbols = image?.elf.dynsym();
-  if (image === undefined || symbols === undefined) return undefined;
-  const { gnu, sysv } = image.elf.hashTables();
-  const index = gnu?.lookup(name) ?? sysv?.lookup(name);
-  return index === undefined ? undefined : symbols.value(index) + image.bias;
+  try {
+    const symbols = image?.elf.dynsym();
+    if (image === undefined || symbols === undefined) return undefined;
+    const { gnu, sysv } = image.elf.hashTables();
+    const index = gnu?.lookup(name) ?? sysv?.lookup(name);
+    return index === undefined ? undefined : symbols.value(index) + image.bias;
+  } catch (error) {
+    if (error instanceof ElfError) return undefined;
+    throw error;
+  }
 }

@@ -73,7 +73,9 @@ export function debugAddress(
   const dynamic = programHeaders(memory, auxv, layout)?.find((one) => one.type === PT.PT_DYNAMIC);
   if (dynamic === undefined) return undefined;
   const step = layout.is64 ? 16n : 8n;
-  for (let at = dynamic.vaddr + bias, end = at + dynamic.memsz; at < end; at += step) {
+  let at = dynamic.vaddr + bias;
+  const end = at + dynamic.memsz;
+  for (let count = 0; at < end && count < MOST; count++, at += step) {
     const [tag, value] = readWords(memory, at, 2, layout) ?? [];
     if (tag === undefined || tag === BigInt(DT.DT_NULL)) return undefined;
     if (tag === BigInt(DT.DT_DEBUG)) return value;
