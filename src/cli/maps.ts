@@ -18,6 +18,7 @@ export function defineMaps(command: Command): void {
     .option("--exe <file>", "the program, if it is not where the core file or the stub says")
     .option("--sysroot <directory>", "where the files are here that a core file or a stub speaks of")
     .option("--tree", "by what needs what")
+    .option("--svg <file>", "a drawing of the address space, into a file")
     .option("--json", "one JSON document instead of text");
   command.addHelpText(
     "after",
@@ -28,9 +29,13 @@ export function defineMaps(command: Command): void {
       JSON:
         'An array with an object for each: "name", "lmid", "base", "end", "dataBase", "dynamic", "linkMap", "pltBase"\n' +
         '(addresses as "0x…"), "pltSize", "tlsModId", "flags", "needed".',
+      Drawing:
+        "Objects from low to high addresses, each segment by what may be done with it, and to scale, but for the smallest;\n" +
+        "what is empty is folded. Other namespaces are to the right. Browsers show more of what the pointer is on.",
       Examples: [
         ["bindery maps -p $$", "what the shell has loaded"],
         ["bindery maps -p 1 --tree", "which library needs which"],
+        ["bindery maps -p $$ --svg shell.svg", "as a picture"],
         ["bindery maps --core core.4711 --exe ./a.out", "after a crash"],
         ["bindery maps --remote board:2345 --sysroot ./root", "on another machine, where gdbserver listens"],
       ],

@@ -27,7 +27,7 @@ export { type DebuggerEvent, type DebuggerListener, STOP_SIGNALS, type Stop } fr
 export { type FollowOptions, followLinker, type LinkerEvent, type LinkerListener } from "./follow.ts";
 export { GuardedTarget } from "./guard/target.ts";
 export type { LinkMapChange } from "./link-maps.ts";
-export type { LoadObject } from "./load-object.ts";
+export type { LoadObject, LoadSegment } from "./load-object.ts";
 export { CoreProcess } from "./proc/core.ts";
 export type { ProcessFacts } from "./proc/facts.ts";
 export { LiveProcess } from "./proc/live.ts";

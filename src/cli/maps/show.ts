@@ -1,4 +1,5 @@
 /** Link maps as a table, a tree or JSON. */
+import { writeFileSync } from "node:fs";
 import { basename } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { RtldError } from "../../errors.ts";
@@ -13,6 +14,7 @@ import {
 } from "../../rtld/index.ts";
 import { jsonPieces } from "../json.ts";
 import { Output } from "../output.ts";
+import { drawing } from "./svg.ts";
 
 /** Options of `bindery maps`. */
 export interface MapsOptions {
@@ -23,6 +25,7 @@ export interface MapsOptions {
   readonly sysroot?: string;
   readonly tree?: boolean;
   readonly json?: boolean;
+  readonly svg?: string;
 }
 
 /** Tries to meet a process that runs while it does not load or unload. */
@@ -34,7 +37,9 @@ export async function showMaps(options: MapsOptions): Promise<void> {
   using source = await openSource(options);
   const objects = await consistent(RtldAgent.new(source.process), source.runs);
   const output = new Output();
-  if (options.json === true) for (const piece of jsonPieces(objects.map(asJson))) output.write(piece);
+  if (options.svg !== undefined)
+    writeFileSync(options.svg, drawing(titleOf(source.process.name, objects), objects));
+  else if (options.json === true) for (const piece of jsonPieces(objects.map(asJson))) output.write(piece);
   else if (options.tree === true) for (const line of treeLines(objects)) output.line(line);
   else for (const line of tableLines(objects)) output.line(line);
   if (options.json === true) output.line("");
@@ -70,6 +75,11 @@ async function consistent(agent: RtldAgent, runs: boolean): Promise<readonly Loa
       await sleep(PAUSE);
     }
   }
+}
+
+function titleOf(source: string, objects: readonly LoadObject[]): string {
+  const program = objects.find((one) => one.isProgram);
+  return program === undefined ? source : `${program.name}, ${source}`;
 }
 
 const hex = (value: bigint): string => `0x${value.toString(16)}`;
