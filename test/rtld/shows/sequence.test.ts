@@ -9,17 +9,25 @@ import { type Seen, witness } from "./witness.ts";
 
 const workshop = new RtldWorkshop();
 const musl = new RtldWorkshop();
+const narrow = new RtldWorkshop();
 let link: string[] = [];
 let muslLink: string[] | undefined;
+let narrowLink: string[] | undefined;
 beforeAll(() => {
   link = makeLibraries((...args) => workshop.compile(...args), workshop.directory);
 });
 afterAll(() => {
-  for (const one of [workshop, musl]) one.remove();
+  for (const one of [workshop, musl, narrow]) one.remove();
 });
 
+/** What differs between machines. */
+interface Names {
+  readonly kernel: string;
+  readonly loader: string;
+}
+const X86_64: Names = { kernel: "linux-vdso.so.1", loader: "ld-linux-x86-64.so.2" };
+const I386: Names = { kernel: "linux-gate.so.1", loader: "ld-linux.so.2" };
 const LIBC = "libc.so.6";
-const LOADER = "ld-linux-x86-64.so.2";
 const added = (...names: string[]) => [
   "RD_DLACTIVITY RD_ADD",
   `RD_DLACTIVITY RD_CONSISTENT ${names.map((one) => `+${one}`).join(" ")}`,
@@ -30,20 +38,21 @@ const removed = (...names: string[]) => [
 ];
 
 /** What is linked to the program. */
-const linked = (name: string) => `+${name} +linux-vdso.so.1 +libshowlinked.so +${LIBC} +${LOADER}`;
+const linked = (name: string, { kernel, loader }: Names) =>
+  `+${name} +${kernel} +libshowlinked.so +${LIBC} +${loader}`;
 /** A program's start, whose linked library opens another one and closes it. */
-const start = (name: string) => [
+const start = (name: string, names: Names) => [
   "exec",
   "RD_DLACTIVITY RD_ADD",
-  `RD_PREINIT ${linked(name)}`,
+  `RD_PREINIT ${linked(name, names)}`,
   ...added("early.so"),
   ...removed("early.so"),
   "RD_POSTINIT",
 ];
 /** What the first thread does alone. */
-const ALONE = [
+const alone = ({ loader }: Names) => [
   ...added("plugin.so", "libhelper.so"),
-  ...added("plugin.so@1", "libhelper.so@1", `${LIBC}@1`, `${LOADER}@1`),
+  ...added("plugin.so@1", "libhelper.so@1", `${LIBC}@1`, `${loader}@1`),
   ...added("other.so@1"),
   ...removed("other.so@1"),
   ...added("nest.so"),
@@ -52,7 +61,7 @@ const ALONE = [
   ...removed("nest.so"),
   ...removed("other.so"),
   ...removed("plugin.so", "libhelper.so"),
-  ...removed("plugin.so@1", "libhelper.so@1", `${LIBC}@1`, `${LOADER}@1`),
+  ...removed("plugin.so@1", "libhelper.so@1", `${LIBC}@1`, `${loader}@1`),
   // What can't be relocated goes as it came; what is not found changes nothing.
   ...added("broken.so"),
   ...removed("broken.so"),
@@ -70,35 +79,51 @@ const KINDS: readonly (readonly [name: string, ...flags: string[]])[] = [
 describe("a program that is", () => {
   it.each(KINDS)("%s", async (name, ...flags) => {
     const program = makeProgram((...args) => workshop.compile(...args), name, link, ...flags);
-    const out = workshop.output();
-    const fd = openSync(out.path, "w");
-    const log = workshop.path(`log-${name}`);
-    const env = { LD_DEBUG: "files", LD_DEBUG_OUTPUT: log };
-    const target = workshop.spawn(program, [], { followChildren: true, stdio: [0, fd, 2], env });
-    closeSync(fd);
-    const { seen, compared } = await witness(target, { output: out.read, log, hasTlsNumbers: true });
-    const own = linesOf(seen, target.pid);
-    const first = [...start(name), ...ALONE];
-    expect(own.slice(0, first.length)).toEqual(first);
-    expect(own.at(-1)).toBe(`exit code ${SHOW_CODE}`);
-    expectCrowd(seen.filter((one) => one.pid === target.pid).slice(first.length, -1), true);
-    const [forked = 0, vforked = 0] = [...new Set(seen.map((one) => one.pid))].filter(
-      (one) => one !== target.pid,
-    );
-    expect(linesOf(seen, forked)).toEqual([
-      `attach ${linked(name)}`,
-      ...added("other.so"),
-      ...start(name),
-      "exit code 7",
-    ]);
-    // The other one had no memory of its own before it executed the program.
-    expect(linesOf(seen, vforked)).toEqual(["attach", ...start(name).slice(1), "exit code 7"]);
-    // One report from each of ten places, and from two programs more; all events but those of children and of threads, at least.
-    expect(compared.reports).toBe(12);
-    expect(compared.maps).toBe(73);
-    expect(compared.log).toBe(72);
+    await expectSequence(program, name, X86_64);
+  });
+
+  it.each([
+    ["of 32 bits", "-Wl,-z,lazy"],
+    ["of 32 bits, bound at once and at a fixed address", "-Wl,-z,now", "-no-pie"],
+  ])("%s", async (title, ...flags) => {
+    const compile: Compile = (name, source, ...rest) => narrow.compile32(name, source, ...rest);
+    narrowLink ??= makeLibraries(compile, narrow.directory);
+    const name = title.includes("fixed") ? "narrow-fixed" : "narrow";
+    const program = makeProgram(compile, name, narrowLink, ...flags);
+    await expectSequence(program, name, I386);
   });
 });
+
+/** Follows a program that does all of it, and holds each event against what others say. */
+async function expectSequence(program: string, name: string, names: Names): Promise<void> {
+  const out = workshop.output();
+  const fd = openSync(out.path, "w");
+  const log = workshop.path(`log-${name}`);
+  const env = { LD_DEBUG: "files", LD_DEBUG_OUTPUT: log };
+  const target = workshop.spawn(program, [], { followChildren: true, stdio: [0, fd, 2], env });
+  closeSync(fd);
+  const { seen, compared } = await witness(target, { output: out.read, log, hasTlsNumbers: true });
+  const own = linesOf(seen, target.pid);
+  const first = [...start(name, names), ...alone(names)];
+  expect(own.slice(0, first.length)).toEqual(first);
+  expect(own.at(-1)).toBe(`exit code ${SHOW_CODE}`);
+  expectCrowd(seen.filter((one) => one.pid === target.pid).slice(first.length, -1), true);
+  const [forked = 0, vforked = 0] = [...new Set(seen.map((one) => one.pid))].filter(
+    (one) => one !== target.pid,
+  );
+  expect(linesOf(seen, forked)).toEqual([
+    `attach ${linked(name, names)}`,
+    ...added("other.so"),
+    ...start(name, names),
+    "exit code 7",
+  ]);
+  // The other one had no memory of its own before it executed the program.
+  expect(linesOf(seen, vforked)).toEqual(["attach", ...start(name, names).slice(1), "exit code 7"]);
+  // One report from each of ten places, and from two programs more; all events but those of children and of threads, at least.
+  expect(compared.reports).toBe(12);
+  expect(compared.maps).toBe(73);
+  expect(compared.log).toBe(72);
+}
 
 const linesOf = (seen: readonly Seen[], pid: number) =>
   seen.filter((one) => one.pid === pid).map((one) => one.line);
@@ -146,7 +171,9 @@ describe("gdb", () => {
       if (what !== undefined) sign = what === "loaded" ? "+" : "-";
       changes.push(`${sign}${basename(path)}`);
     }
-    const ours = [...start("for-gdb"), ...ALONE].flatMap((line) => line.match(/[-+][^ @]+\.so[^ @]*/g) ?? []);
+    const ours = [...start("for-gdb", X86_64), ...alone(X86_64)].flatMap(
+      (line) => line.match(/[-+][^ @]+\.so[^ @]*/g) ?? [],
+    );
     // It counts neither the kernel's library nor, at the start, the loader.
     expect(changes).toEqual(
       ours.filter((one, i) => !(one.includes("vdso") || (i < 5 && one.startsWith("+ld-")))),

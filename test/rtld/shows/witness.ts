@@ -95,7 +95,7 @@ export async function witness(
   return { seen, compared };
 }
 
-const isGiven = (name: string) => name.includes("linux-vdso") || name.includes("/ld-linux");
+const isGiven = (name: string) => /^linux-(vdso|gate)|\/ld-linux/.test(name);
 const objectRow = ({ name, lmIdent, bias, dynamic }: LoadObject) =>
   `${basename(name)} ${lmIdent} ${bias.toString(16)} ${dynamic.toString(16)}`;
 
