@@ -14,6 +14,8 @@ import {
 export interface DisassembleOptions {
   /** Names an address, e.g. `add` or `add+0x10`; undefined when it has no name. */
   readonly symbolize?: (address: bigint) => string | undefined;
+  /** 32 for code of i386; 64 if not said. */
+  readonly bits?: 32 | 64;
 }
 
 /** One instruction. */
@@ -28,7 +30,7 @@ export interface DisassembledLine {
 }
 
 /**
- * Decodes x86-64 machine code.
+ * Decodes x86-64 machine code, or that of i386.
  *
  * Targets with a name are shown as gdb does: `call 0x401126 <add>` and
  * `mov rax, qword ptr [rip+0x2ee2] # 0x404010 <counter>`. Bytes that are no instruction make a `(bad)` line and
@@ -42,7 +44,7 @@ export function disassemble(
   address: bigint,
   options: DisassembleOptions = {},
 ): DisassembledLine[] {
-  const decoder = new Decoder(64, bytes, DecoderOptions.None);
+  const decoder = new Decoder(options.bits ?? 64, bytes, DecoderOptions.None);
   const formatter = makeFormatter();
   const lines: DisassembledLine[] = [];
   try {

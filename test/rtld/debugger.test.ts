@@ -1,6 +1,8 @@
 /** `Debugger`: stacks where nothing describes them, functions of processes that make their own, and what comes in between. */
+import { spawnSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { Debugger, type DebuggerEvent, type Stop } from "../../src/rtld/index.ts";
+import { Debugger, type DebuggerEvent, HostError, type Stop } from "../../src/rtld/index.ts";
 import { RtldWorkshop } from "./workshop.ts";
 
 /** Calls `target` from code without call frame information, from a handler on a stack of its own, and calls nothing. */
@@ -46,6 +48,32 @@ int main(void) {
   __jit_debug_register_code();
   return look(4);
 }
+`;
+
+/** `outer` has a frame pointer, which nothing says; of `inner` the call frame information does. */
+const NARROW = `
+.globl _start
+.type inner,@function
+inner: .cfi_startproc
+ add $2,%eax
+ ret
+ .cfi_endproc
+.size inner,.-inner
+.type outer,@function
+outer: push %ebp
+ mov %esp,%ebp
+ call inner
+ pop %ebp
+ ret
+.size outer,.-outer
+.type _start,@function
+_start: xor %ebp,%ebp
+ mov $5,%eax
+ call outer
+ mov %eax,%ebx
+ mov $1,%eax
+ int $0x80
+.size _start,.-_start
 `;
 
 const workshop = new RtldWorkshop();
@@ -113,6 +141,31 @@ describe("a stack", () => {
     }
     expect(symbols(target)).toEqual(["target", "pushed", "main"]);
     await target.kill();
+  });
+});
+
+describe("a program of 32 bits", () => {
+  it("is debugged as others are, where the kernel runs it", async () => {
+    const source = workshop.path("narrow.s");
+    writeFileSync(source, NARROW);
+    workshop.run("as", "--32", "-o", "narrow.o", source);
+    workshop.run("ld", "-m", "elf_i386", "-o", "narrow", "narrow.o");
+    const program = workshop.path("narrow");
+    if (spawnSync(program).status !== 7) {
+      expect(() => start(program)).toThrow(HostError);
+      return;
+    }
+    const target = start(program);
+    target.setBreakpoint({ symbol: "inner", offset: 0n });
+    await target.continue();
+    const names = () => [...target.backtrace()].map((one) => one.place.symbol?.name);
+    expect(target.registers?.pc).toBe(workshop.symbol(program, "inner"));
+    expect(target.registers?.get("eax")).toBe(5n);
+    expect(names()).toEqual(["inner", "outer", "_start"]);
+    await target.step();
+    expect(target.registers?.get("eax")).toBe(7n);
+    expect(names()).toEqual(["inner", "outer", "_start"]);
+    expect(await target.continue()).toMatchObject({ kind: "exit", code: 7 });
   });
 });
 

@@ -74,7 +74,8 @@ export interface Instruction {
 /** The instruction at an address, and where it is. */
 export function instructionAt(target: Debugger, names: Names, address: bigint): Instruction {
   const bytes = readUpTo(target, address, LONGEST_INSTRUCTION);
-  const [line] = disassemble(bytes, address, { symbolize: (at) => names.symbol(at) });
+  const bits = target.model.is64 ? 64 : 32;
+  const [line] = disassemble(bytes, address, { symbolize: (at) => names.symbol(at), bits });
   const text = line === undefined ? "no memory that can be read" : line.text;
   return { text: `${names.of(address).padEnd(30)}: ${text}`, length: line?.bytes.length ?? 0 };
 }
@@ -151,10 +152,11 @@ function readUpTo(target: Debugger, address: bigint, length: number): Uint8Array
 export function* registerLines(registers: Registers, names: Names): Generator<string> {
   yield "registers:";
   const all = registers.names;
+  const digits = (2 * registers.bytes.length) / all.length;
   const text = (name: string | undefined): string => {
     if (name === undefined) return "";
     const value = registers.get(name);
-    return `${name.padStart(8)}: 0x${value.toString(16).padStart(16, "0")} ${(names.symbol(value) ?? "").padEnd(16)}`;
+    return `${name.padStart(8)}: 0x${value.toString(16).padStart(digits, "0")} ${(names.symbol(value) ?? "").padEnd(16)}`;
   };
   for (let i = 0; i < all.length; i += 2) yield `${text(all[i])} ${text(all[i + 1])}`.trimEnd();
 }

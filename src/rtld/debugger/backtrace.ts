@@ -1,8 +1,8 @@
 /**
- * The calls that led to where a thread is: by call frame information where there is some, else by how x86_64 code keeps its
- * frames [x86-64 psABI, "The Stack Frame"].
+ * The calls that led to where a thread is: by call frame information where there is some, else by how code of x86 keeps its
+ * frames [x86-64 psABI and Intel386 psABI, "The Stack Frame"].
  */
-import { DW_REG_X86_64 } from "../../dwarf/constants/register.ts";
+import { registerName } from "../../dwarf/constants/register.ts";
 import { evaluateValue } from "../../dwarf/read/expression/evaluate.ts";
 import type { Expression } from "../../dwarf/read/expression/expression.ts";
 import type { RegisterRule } from "../../dwarf/read/frame/row.ts";
@@ -11,6 +11,7 @@ import type { Registers } from "../registers.ts";
 import type { FrameRules } from "./code-file.ts";
 import type { CodeMap, CodePlace } from "./code-map.ts";
 import type { ReadProcess } from "./jit-list.ts";
+import { I386_STACK, type StackMachine, X86_64_STACK } from "./stack-machine.ts";
 
 /** One call that is not done yet. */
 export interface Frame {
@@ -38,15 +39,12 @@ interface Caller extends State {
   readonly cfa: bigint;
 }
 
-const { rbp: RBP, rsp: RSP, rip: RIP } = DW_REG_X86_64;
-/** A call's return address. */
-const WORD = 8n;
+/** DWARF numbers of general registers end below this. */
+const REGISTERS = 17;
 /** Farthest that frames lie apart where only the frame pointer says where. */
 const LARGEST_FRAME = 1n << 24n;
-/** `push %rbp`, and the two ways to write `mov %rsp,%rbp`. */
+/** `push %rbp`. */
 const PUSH_RBP = 0x55;
-const MOVES = ["48,89,e5", "48,8b,ec"];
-const ENDBR64 = "f3,f,1e,fa";
 /** `call` with a distance, and the opcode that is an indirect one with 2 in the middle of its next byte. */
 const CALL_NEAR = 0xe8;
 const CALL_INDIRECT = 0xff;
@@ -61,9 +59,16 @@ export interface BacktraceHost {
   readonly read: ReadProcess;
 }
 
+interface Host extends BacktraceHost {
+  readonly stack: StackMachine;
+}
+
 /** Frames of a stopped thread, the innermost first. Ends where the callers end, or can't be found. */
-export function* backtrace(host: BacktraceHost, registers: Registers): Generator<Frame> {
-  let state: State | undefined = { pc: registers.pc, isExact: true, registers: dwarfRegisters(registers) };
+export function* backtrace(process: BacktraceHost, registers: Registers): Generator<Frame> {
+  const stack = registers.names.includes("rip") ? X86_64_STACK : I386_STACK;
+  const host = { ...process, stack };
+  const known = dwarfRegisters(stack, registers);
+  let state: State | undefined = { pc: registers.pc, isExact: true, registers: known };
   while (state !== undefined) {
     const caller: Caller | undefined = callerOf(host, state);
     const { pc, isExact } = state;
@@ -73,45 +78,43 @@ export function* backtrace(host: BacktraceHost, registers: Registers): Generator
   }
 }
 
-function dwarfRegisters(registers: Registers): FrameRegisters {
+function dwarfRegisters({ machine }: StackMachine, registers: Registers): FrameRegisters {
   const found: FrameRegisters = new Map();
-  for (const [name, number] of Object.entries(DW_REG_X86_64)) {
-    found.set(number, registers.get(name as keyof typeof DW_REG_X86_64));
+  for (let number = 0; number < REGISTERS; number++) {
+    const name = registerName(machine, number);
+    if (registers.names.includes(name)) found.set(number, registers.get(name));
   }
   return found;
 }
 
 /** The frame that called; `undefined` if there is none, or it can't be found. */
-function callerOf(host: BacktraceHost, state: State): Caller | undefined {
+function callerOf(host: Host, state: State): Caller | undefined {
   const rules = host.code.frameAt(state.isExact ? state.pc : state.pc - 1n);
   const caller = rules === undefined ? withoutRules(host, state) : attempt(() => byRules(host, state, rules));
   if (caller === undefined || caller.pc === 0n) return undefined;
   // Stacks grow downwards; a frame that a signal's handler interrupted may be on another one.
-  const [sp, before] = [caller.registers.get(RSP), state.registers.get(RSP)];
+  const [sp, before] = [caller.registers.get(host.stack.sp), state.registers.get(host.stack.sp)];
   const isStuck = sp === before && caller.pc === state.pc;
   const goesBack = sp !== undefined && before !== undefined && sp < before && !caller.isExact;
   return isStuck || goesBack ? undefined : caller;
 }
 
-function byRules(
-  { read }: BacktraceHost,
-  { registers }: State,
-  { fde, row }: FrameRules,
-): Caller | undefined {
-  const evaluated = (expression: Expression, stack: readonly bigint[]): bigint => {
+function byRules(host: Host, { registers }: State, { fde, row }: FrameRules): Caller | undefined {
+  const { read, stack } = host;
+  const evaluated = (expression: Expression, values: readonly bigint[]): bigint => {
     const value = evaluateValue(expression, {
       register: (number) => known(registers.get(number)),
       memory: (address, size) => known(read(address, size)),
-      stack,
+      stack: values,
     });
-    return BigInt.asUintN(64, value.bits);
+    return asAddress(stack, value.bits);
   };
   const { cfa: rule, rules } = row;
   let cfa: bigint;
   if (rule.kind === "register") cfa = known(registers.get(rule.register)) + BigInt(rule.offset);
   else if (rule.kind === "expression") cfa = evaluated(rule.expression, []);
   else return undefined;
-  cfa = BigInt.asUintN(64, cfa);
+  cfa = asAddress(stack, cfa);
   const valueBy = (number: number, one: RegisterRule): bigint | undefined => {
     switch (one.kind) {
       case "undefined":
@@ -119,21 +122,21 @@ function byRules(
       case "same_value":
         return registers.get(number);
       case "offset":
-        return word(read, cfa + BigInt(one.offset));
+        return word(host, cfa + BigInt(one.offset));
       case "val_offset":
-        return BigInt.asUintN(64, cfa + BigInt(one.offset));
+        return asAddress(stack, cfa + BigInt(one.offset));
       case "register":
         return registers.get(one.register);
       case "expression":
-        return word(read, evaluated(one.expression, [cfa]));
+        return word(host, evaluated(one.expression, [cfa]));
       case "val_expression":
         return evaluated(one.expression, [cfa]);
       case "constant":
-        return BigInt.asUintN(64, BigInt(one.value));
+        return asAddress(stack, BigInt(one.value));
     }
   };
   const caller: FrameRegisters = new Map(registers);
-  caller.set(RSP, cfa);
+  caller.set(stack.sp, cfa);
   for (const [number, one] of rules) {
     const value = valueBy(number, one);
     if (value === undefined) caller.delete(number);
@@ -143,24 +146,25 @@ function byRules(
   // Without a rule for it the address would be this frame's own again.
   const pc = rules.has(returnAddressRegister) ? caller.get(returnAddressRegister) : undefined;
   if (pc === undefined) return undefined;
-  caller.set(RIP, pc);
+  caller.set(stack.ip, pc);
   return { pc, isExact: isSignalFrame, registers: caller, cfa };
 }
 
 /** Where nothing says how: generated code, mostly, and assembly; it has a frame pointer or no frame at all. */
-function withoutRules(host: BacktraceHost, { pc, isExact, registers }: State): Caller | undefined {
-  const sp = registers.get(RSP);
+function withoutRules(host: Host, { pc, isExact, registers }: State): Caller | undefined {
+  const { fp, sp: pointer, word: size } = host.stack;
+  const sp = registers.get(pointer);
   if (sp === undefined) return undefined;
   const depth = depthOfFrame(host, isExact ? pc : pc - 1n);
-  const frameless = depth === undefined ? undefined : returning(host.read, registers, sp + depth);
+  const frameless = depth === undefined ? undefined : returning(host, registers, sp + depth);
   // A function that called another one may have put more on the stack than is known.
   if (frameless !== undefined && (isExact || isBehindCall(host.read, frameless.pc))) return frameless;
-  const frame = registers.get(RBP);
+  const frame = registers.get(fp);
   if (frame === undefined || frame < sp || frame - sp > LARGEST_FRAME) return undefined;
-  const before = word(host.read, frame);
-  const caller = returning(host.read, registers, frame + WORD);
+  const before = word(host, frame);
+  const caller = returning(host, registers, frame + BigInt(size));
   if (before === undefined || caller === undefined) return undefined;
-  caller.registers.set(RBP, before);
+  caller.registers.set(fp, before);
   return caller;
 }
 
@@ -178,12 +182,12 @@ function isBehindCall(read: ReadProcess, address: bigint): boolean {
 }
 
 /** The caller of a frame whose return address is at `at`. */
-function returning(read: ReadProcess, registers: FrameRegisters, at: bigint): Caller | undefined {
-  const pc = word(read, at);
+function returning(host: Host, registers: FrameRegisters, at: bigint): Caller | undefined {
+  const pc = word(host, at);
   if (pc === undefined) return undefined;
-  const cfa = at + WORD;
+  const cfa = at + BigInt(host.stack.word);
   const caller: FrameRegisters = new Map(registers);
-  caller.set(RSP, cfa).set(RIP, pc);
+  caller.set(host.stack.sp, cfa).set(host.stack.ip, pc);
   return { pc, isExact: false, registers: caller, cfa };
 }
 
@@ -191,24 +195,31 @@ function returning(read: ReadProcess, registers: FrameRegisters, at: bigint): Ca
  * Bytes from the stack pointer to the return address, in a function of which only the beginning is known; `undefined` where
  * its frame pointer is set up already, or it has no name. What is not mapped was called by mistake, and has done nothing.
  */
-function depthOfFrame({ code, read }: BacktraceHost, pc: bigint): bigint | undefined {
+function depthOfFrame({ code, read, stack }: Host, pc: bigint): bigint | undefined {
   if (read(pc, 1) === undefined) return 0n;
   const offset = code.at(pc).symbol?.offset;
   if (offset === undefined) return undefined;
   const start = pc - offset;
   const bytes = read(start, 8) ?? read(start, 1) ?? new Uint8Array(0);
   const hexadecimal = [...bytes].map((byte) => byte.toString(16));
-  const marked = hexadecimal.slice(0, 4).join() === ENDBR64 ? 4 : 0;
+  const marked = hexadecimal.slice(0, 4).join() === stack.endbr ? 4 : 0;
   if (bytes[marked] !== PUSH_RBP) return 0n;
   const done = Number(offset) - marked;
   if (done <= 0) return 0n;
-  const moves = MOVES.includes(hexadecimal.slice(marked + 1, marked + 4).join());
-  return done === 1 || !moves ? WORD : undefined;
+  const rest = `${hexadecimal.slice(marked + 1).join()},`;
+  const moves = stack.moves.some((one) => rest.startsWith(`${one},`));
+  return done === 1 || !moves ? BigInt(stack.word) : undefined;
 }
 
-function word(read: ReadProcess, address: bigint): bigint | undefined {
-  const bytes = read(BigInt.asUintN(64, address), 8);
-  return bytes === undefined ? undefined : new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
+function word({ read, stack }: Host, address: bigint): bigint | undefined {
+  const bytes = read(asAddress(stack, address), stack.word);
+  if (bytes === undefined) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  return stack.word === 8 ? view.getBigUint64(0, true) : BigInt(view.getUint32(0, true));
+}
+
+function asAddress({ word: size }: StackMachine, value: bigint): bigint {
+  return BigInt.asUintN(8 * size, value);
 }
 
 /** What rules ask for and is lost. */

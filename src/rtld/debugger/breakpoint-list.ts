@@ -34,6 +34,8 @@ export interface BreakpointHost {
   /** Memory without breakpoints. */
   readonly read: ReadProcess;
   readonly sites: BreakpointSites<SiteOwner>;
+  /** Registers of a stopped thread, as its program has them. */
+  registersOf(tid: number): Registers | undefined;
   /** Told what got an address, and what lost it. */
   readonly listener: DebuggerListener;
 }
@@ -88,31 +90,38 @@ export class BreakpointList {
   }
 
   /** A thread stopped. @returns the breakpoint that it is at */
-  arrived(tid: number, registers: Registers): Breakpoint | undefined {
+  arrived(tid: number, address: bigint): Breakpoint | undefined {
     let found: Breakpoint | undefined;
-    for (const owner of [...this.#host.sites.at(registers.pc)]) {
-      if (owner instanceof Choice) this.#onReturn(owner, tid, registers);
+    for (const owner of [...this.#host.sites.at(address)]) {
+      if (owner instanceof Choice) this.#onReturn(owner, tid);
       else if (!(owner instanceof Breakpoint)) continue;
-      else if (owner.isAtResolver) this.#awaitReturn(owner, tid, registers);
+      else if (owner.isAtResolver) this.#awaitReturn(owner, tid);
       else found ??= owner;
     }
     return found;
   }
 
   /** What chooses the function is being called: what it returns is the function. */
-  #awaitReturn(breakpoint: Breakpoint, tid: number, { sp }: Registers): void {
-    const bytes = this.#host.read(sp, 8);
+  #awaitReturn(breakpoint: Breakpoint, tid: number): void {
+    const registers = this.#host.registersOf(tid);
+    if (registers === undefined) return;
+    const is64 = registers.names.includes("rsp");
+    const bytes = this.#host.read(registers.sp, is64 ? 8 : 4);
     if (bytes === undefined) return;
-    const address = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
-    this.#host.sites.add(address, new Choice(breakpoint, tid, address, sp + 8n));
+    const view = new DataView(bytes.buffer, bytes.byteOffset);
+    const address = is64 ? view.getBigUint64(0, true) : BigInt(view.getUint32(0, true));
+    const choice = new Choice(breakpoint, tid, address, registers.sp + BigInt(bytes.length));
+    this.#host.sites.add(address, choice);
   }
 
-  #onReturn(choice: Choice, tid: number, registers: Registers): void {
+  #onReturn(choice: Choice, tid: number): void {
     const { breakpoint, address, sp } = choice;
-    if (choice.tid !== tid || sp !== registers.sp) return;
+    const registers = this.#host.registersOf(tid);
+    if (choice.tid !== tid || sp !== registers?.sp) return;
     this.#host.sites.delete(address, choice);
     if (!this.#all.has(breakpoint) || !breakpoint.isAtResolver) return;
-    this.#move(breakpoint, registers.get("rax") + breakpoint.place.offset);
+    const chosen = registers.get(registers.names.includes("rax") ? "rax" : "eax");
+    this.#move(breakpoint, chosen + breakpoint.place.offset);
     this.#host.listener({ kind: "bound", breakpoint });
   }
 

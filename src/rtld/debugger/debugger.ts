@@ -1,8 +1,10 @@
 /** A small debugger: breakpoints, steps past linkage tables, backtraces, and what the run-time linker does. */
 import { readTextIfAny } from "../../dwfl/process/text-file.ts";
+import { HostError } from "../../errors.ts";
 import { GuardedTarget } from "../guard/target.ts";
 import { LiveProcess } from "../proc/live.ts";
-import type { Registers } from "../registers.ts";
+import type { DataModel } from "../proc/service.ts";
+import { Registers } from "../registers.ts";
 import type { ControlledProcess, TargetEvent } from "../target/controlled.ts";
 import { Target, type TargetSpawnOptions } from "../target/target.ts";
 import { backtrace, type Frame } from "./backtrace.ts";
@@ -41,6 +43,7 @@ export class Debugger implements Disposable {
   /** The thread that the last stop was about; another one may be chosen. */
   thread: number;
   readonly #listener: DebuggerListener;
+  readonly #process: LiveProcess;
   readonly #control: RunControl;
   readonly #sites: BreakpointSites<SiteOwner>;
   readonly #watch: LinkerWatch;
@@ -63,8 +66,15 @@ export class Debugger implements Disposable {
       (address) => target.insertBreakpoint(address),
       (address) => target.removeBreakpoint(address),
     );
-    this.#breakpoints = new BreakpointList({ code: this.code, read, sites: this.#sites, listener });
-    this.#watch = new LinkerWatch(new LiveProcess(target), {
+    this.#process = new LiveProcess(target);
+    this.#breakpoints = new BreakpointList({
+      code: this.code,
+      read,
+      sites: this.#sites,
+      listener,
+      registersOf: (tid) => this.registersOf(tid),
+    });
+    this.#watch = new LinkerWatch(this.#process, {
       add: (address) => this.#sites.add(address, "linker"),
       delete: (address) => this.#sites.delete(address, "linker"),
     });
@@ -111,9 +121,26 @@ export class Debugger implements Disposable {
     return this.#watch;
   }
 
-  /** Registers of the thread; `undefined` if the process ended. */
+  /** Width of words, order of bytes, machine. @throws HostError if the process is gone */
+  get model(): DataModel {
+    return this.#process.pdmodel();
+  }
+
+  /** Registers of the thread, as its program has them; `undefined` if the process ended. */
   get registers(): Registers | undefined {
-    return this.target.registers(this.thread);
+    return this.registersOf(this.thread);
+  }
+
+  /** Registers of a thread; `undefined` if it is gone. */
+  registersOf(tid: number): Registers | undefined {
+    try {
+      const bytes = this.target.hasEnded ? undefined : this.#process.lgetregs(tid);
+      return bytes === undefined ? undefined : Registers.of(bytes, this.model);
+    } catch (error) {
+      // It was killed meanwhile, and nobody was told yet.
+      if (error instanceof HostError) return undefined;
+      throw error;
+    }
   }
 
   /** Frames of the thread, the innermost first. */
@@ -148,7 +175,7 @@ export class Debugger implements Disposable {
    */
   async step(): Promise<Stop> {
     const tid = this.thread;
-    const from = this.registers?.pc ?? 0n;
+    const from = this.target.registers(tid)?.pc ?? 0n;
     const stop = await this.#stepOnce(tid);
     return stop.kind === "step" && this.pltSkip ? this.#passTables(stop, from) : stop;
   }
@@ -282,7 +309,7 @@ export class Debugger implements Disposable {
     if (owners.includes("jit")) this.#bind();
     const passage = this.#passage;
     const isPast = passage?.tid === tid && passage.address === address && passage.sp === registers.sp;
-    const breakpoint = this.#breakpoints.arrived(tid, registers);
+    const breakpoint = this.#breakpoints.arrived(tid, address);
     if (breakpoint !== undefined) return { kind: "breakpoint", tid, breakpoint };
     return isPast ? { kind: "step", tid } : undefined;
   }

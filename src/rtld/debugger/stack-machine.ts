@@ -1,0 +1,38 @@
+/** How machines keep their stacks, as far as code does it without saying so. */
+import { EM } from "../../elf/constants/machine.ts";
+
+/** How a machine keeps its frames. */
+export interface StackMachine {
+  readonly machine: number;
+  /** Bytes of an address. */
+  readonly word: 4 | 8;
+  /** DWARF numbers of the frame pointer, the stack pointer and the instruction pointer. */
+  readonly fp: number;
+  readonly sp: number;
+  readonly ip: number;
+  /** `mov %rsp,%rbp`, as both ways to write it. */
+  readonly moves: readonly string[];
+  /** What marks where branches may lead. */
+  readonly endbr: string;
+}
+
+/** x86_64. */
+export const X86_64_STACK: StackMachine = {
+  machine: EM.EM_X86_64,
+  word: 8,
+  fp: 6,
+  sp: 7,
+  ip: 16,
+  moves: ["48,89,e5", "48,8b,ec"],
+  endbr: "f3,f,1e,fa",
+};
+/** i386. */
+export const I386_STACK: StackMachine = {
+  machine: EM.EM_386,
+  word: 4,
+  fp: 5,
+  sp: 4,
+  ip: 8,
+  moves: ["89,e5", "8b,ec"],
+  endbr: "f3,f,1e,fb",
+};
