@@ -53,6 +53,14 @@ const MACHINES: readonly Machine[] = [
     loader: "ld-linux-armhf.so.3",
     model: { is64: false, little: true, machine: 40 },
   },
+  {
+    triple: "riscv64-linux-gnu",
+    qemu: "riscv64",
+    linker: gnu("riscv64-linux-gnu"),
+    flags: ["-march=rv64gc", "-mabi=lp64d"],
+    loader: "ld-linux-riscv64-lp64d.so.1",
+    model: { is64: true, little: true, machine: 243 },
+  },
 ];
 
 const workshop = new RtldWorkshop();

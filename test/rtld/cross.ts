@@ -14,6 +14,8 @@ export interface CrossMachine {
   readonly qemu: string;
   /** Links, unless a compiler flag names another one. */
   readonly linker: string;
+  /** What its C library was compiled with, where clang has another default. */
+  readonly flags?: readonly string[];
 }
 
 export const AARCH64: CrossMachine = { triple: "aarch64-linux-gnu", qemu: "aarch64", linker: "lld" };
@@ -38,6 +40,7 @@ export function compileCross(
     "clang",
     name,
     source,
+    ...(machine.flags ?? []),
     ...[`--target=${machine.triple}`, `-fuse-ld=${machine.linker}`, "-isystem", `${sysroot}/include`],
     ...["-nostdlib", "-nostartfiles", ...start, `${lib}/crti.o`, `${lib}/crtn.o`, `-L${lib}`, "-L."],
     ...(isLibrary || isFixed ? [] : ["-pie", "-fPIE"]),

@@ -74,16 +74,16 @@ const S390X_REGISTERS: RegisterLayout = {
   sp: "r15",
 };
 
-const powerpc = (width: 4 | 8): RegisterLayout => ({
+const POWERPC_REGISTERS: RegisterLayout = {
   names: [
     ...numbered("r", 32),
     ...split("pc msr orig_r3 ctr lr xer cr mq trap dar dsisr result"),
     ...numbered("reserved", 4),
   ],
-  width,
+  width: 4,
   pc: "pc",
   sp: "r1",
-});
+};
 
 const LAYOUTS: ReadonlyMap<number, RegisterLayout> = new Map([
   [EM.EM_X86_64, X86_64_REGISTERS],
@@ -92,8 +92,7 @@ const LAYOUTS: ReadonlyMap<number, RegisterLayout> = new Map([
   [EM.EM_ARM, ARM_REGISTERS],
   [EM.EM_RISCV, RISCV64_REGISTERS],
   [EM.EM_S390, S390X_REGISTERS],
-  [EM.EM_PPC, powerpc(4)],
-  [EM.EM_PPC64, powerpc(8)],
+  [EM.EM_PPC, POWERPC_REGISTERS],
 ]);
 
 /** Registers of a machine; `undefined` if they are not known. */

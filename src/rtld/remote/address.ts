@@ -1,7 +1,8 @@
 /** Where stubs are, and connections to them. */
 import { spawn } from "node:child_process";
 import { lookup } from "node:dns/promises";
-import { closeSync } from "node:fs";
+import { closeSync, existsSync } from "node:fs";
+import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { HostError, RemoteError } from "../../errors.ts";
 import { connectSocket, openSocketPair, type SocketPlace } from "../../host/socket.ts";
@@ -58,7 +59,8 @@ export async function connectStub(text: string, timeout: number): Promise<number
       }
     }
     if (!(error instanceof HostError)) throw error;
-    const mayCome = error.errno === ECONNREFUSED || error.errno === ENOENT;
+    const isMissing = error.errno === ENOENT && "path" in address && existsSync(dirname(address.path));
+    const mayCome = error.errno === ECONNREFUSED || isMissing;
     if (!mayCome || performance.now() > deadline) throw new RemoteError("RSP_CONNECT", text, error.message);
     await sleep(PAUSE);
   }

@@ -1,0 +1,85 @@
+/** `bindery trace` and `bindery maps` of a process behind a stub, against the same without one. */
+import { basename } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { RtldWorkshop } from "../rtld/workshop.ts";
+import { bindery } from "./run.ts";
+
+const PROGRAM = `
+#include <dlfcn.h>
+int main(void) {
+  dlclose(dlopen("libm.so.6", RTLD_NOW));
+  return 5;
+}
+`;
+
+const workshop = new RtldWorkshop();
+let program = "";
+beforeAll(() => {
+  program = workshop.compile("program", PROGRAM);
+});
+afterAll(() => workshop.remove());
+
+const stub = (file: string) => `| gdbserver --once - ${file} 2>/dev/null`;
+
+interface Line {
+  readonly event: string;
+  readonly state: string;
+  readonly by?: string;
+  readonly added: readonly { readonly name: string }[];
+}
+
+const events = (text: string) =>
+  text
+    .trim()
+    .split("\n")
+    .map((one) => JSON.parse(one) as Line)
+    .map(({ event, state, by = "", added }) =>
+      [event, state, basename(by), ...added.map(({ name }) => basename(name))].join(" "),
+    );
+
+describe("of a process behind a stub", () => {
+  it("trace tells what it tells of the same program here", () => {
+    const here = bindery(["trace", "--json", "--", program]);
+    const remote = bindery(["trace", "--json", "--remote", stub(program)]);
+    expect({ status: remote.status, stderr: remote.stderr }).toEqual({ status: 0, stderr: "" });
+    expect(events(here.stdout)).toContain("RD_DLACTIVITY RD_CONSISTENT program libm.so.6");
+    expect(events(remote.stdout)).toEqual(events(here.stdout));
+    const text = bindery(["trace", "--remote", stub(program)]).stdout;
+    expect(text).toContain("RD_POSTINIT");
+  });
+
+  it("maps says that there is nothing yet, and what is wrong with a stub", () => {
+    const early = bindery(["maps", "--remote", stub(program)]);
+    expect({ status: early.status, stdout: early.stdout }).toEqual({ status: 1, stdout: "" });
+    expect(early.stderr).toContain("no link map yet");
+    const none = bindery(["maps", "--remote", "unix:/nowhere/stub"]);
+    expect(none.status).toBe(1);
+    expect(none.stderr).toMatch(/unix:\/nowhere\/stub: .*ENOENT/);
+    expect(bindery(["trace", "--remote", "nowhere"]).stderr).toContain("expected HOST:PORT");
+  });
+
+  it("maps shows what a running one has loaded, and lets go of it", async () => {
+    const sleeper = workshop.compile(
+      "sleeper",
+      '#include <unistd.h>\nint main(void) { write(1, "x\\n", 2); pause(); }',
+    );
+    const { pid } = await workshop.start(sleeper);
+    const attached = bindery([
+      "maps",
+      "--json",
+      "--remote",
+      `| gdbserver --once --attach - ${pid} 2>/dev/null`,
+    ]);
+    expect({ status: attached.status, stderr: attached.stderr }).toEqual({ status: 0, stderr: "" });
+    expect(attached.stdout).toBe(bindery(["maps", "--json", "-p", String(pid)]).stdout);
+    expect(workshop.run("cat", `/proc/${pid}/status`)).toMatch(/^State:\tS.*\nTgid[\s\S]*TracerPid:\t0$/m);
+  });
+
+  it("what can't be done is refused", () => {
+    for (const args of [["--wait", "libm.so.6"], ["-f"], ["-p", "1"]]) {
+      const { status, stderr } = bindery(["trace", ...args, "--remote", "localhost:1"]);
+      expect(status).toBe(2);
+      expect(stderr).toMatch(/expected (neither --wait nor|one of -p, --remote)/);
+    }
+  });
+});
