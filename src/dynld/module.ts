@@ -396,7 +396,9 @@ function openFiles(paths: string | readonly string[]): { files: LinkFile[]; clos
     const files = [paths].flat().map((name): LinkFile => {
       const source = FileSource.open(name);
       sources.push(source);
-      return source.size < SMALL ? { name, bytes: source.read(0, source.size) } : { name, source };
+      return source.size < SMALL
+        ? { name, bytes: source.read(0, source.size) }
+        : { name, source, descriptor: source.descriptor };
     });
     return { files, close };
   } catch (error) {

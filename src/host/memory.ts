@@ -82,6 +82,22 @@ export function mapReadable(fd: number, length: number): bigint {
   return address;
 }
 
+/**
+ * Maps `fd`, `size` bytes long, readable, behind `room` bytes of zeros, a multiple of a page, that can be written to. The
+ * caller unmaps `room + size` bytes. Nothing of the file is read.
+ */
+export function mapBehind(fd: number, size: number, room: number): bigint {
+  const access = PROT_READ | PROT_WRITE;
+  const address = toAddress(c.mmap(0, room + size, access, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  if (address === MAP_FAILED) throw systemError("mmap", `${room + size} bytes`);
+  const start = address + BigInt(room);
+  if (toAddress(c.mmap(start, size, PROT_READ, MAP_PRIVATE | MAP_FIXED, fd, 0)) !== MAP_FAILED)
+    return address;
+  const refused = systemError("mmap", `${size} bytes`);
+  unmap(address, room + size);
+  throw refused;
+}
+
 /** Maps `length` bytes of `fd` from its start, private, readable and executable. The caller unmaps. */
 export function mapExecutable(fd: number, length: number): bigint {
   const address = toAddress(c.mmap(0, length, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0));
@@ -99,7 +115,7 @@ export function replaceByAnonymous(address: bigint, length: number): void {
   if (mapped === MAP_FAILED) throw systemError("mmap", `${length} bytes at 0x${address.toString(16)}`);
 }
 
-/** Undoes {@link mapShared} and {@link mapExecutable}. */
+/** Undoes {@link mapShared}, {@link mapBehind} and {@link mapExecutable}. */
 export function unmap(address: bigint, length: number): void {
   if (c.munmap(address, length) !== 0) throw systemError("munmap", `0x${address.toString(16)}`);
 }

@@ -7,7 +7,7 @@
  * any more, the snapshots go and the entry comes back. Data is told of in snapshots always: one entry over the live
  * tables has one section, and that is the text.
  */
-import { free, malloc, viewOf } from "../../host/memory.ts";
+import { free, malloc, mapBehind, unmap, viewOf } from "../../host/memory.ts";
 import type { NameListener } from "../binder.ts";
 import { storeTableSizes } from "../image.ts";
 import type { LiveMemory } from "../memory.ts";
@@ -21,16 +21,20 @@ import { standingSpan, updateStanding, writeStanding } from "./standing.ts";
 
 /** An object file that is written where it is to lie. */
 export interface DebugFile {
-  /** Bytes; more than 0. */
+  /** Bytes to be written; more than 0, and a multiple of 4096 where something follows. */
   readonly size: number;
-  /** Writes all of it, and keeps nothing of the bytes that it is given. */
+  /** What follows them, to be mapped and not read: an open file, and how many bytes. */
+  readonly file?: { readonly descriptor: number; readonly size: number } | undefined;
+  /** Writes them all, and keeps nothing of what it is given. */
   readonly write: (bytes: Uint8Array) => void;
 }
 
-/** An object file in native memory, behind its entry. */
+/** An object file in native memory, and its entry. */
 interface Description {
   readonly entry: CodeEntry;
+  readonly address: bigint;
   readonly size: number;
+  readonly free: () => void;
 }
 
 export class Publisher implements NameListener {
@@ -110,15 +114,13 @@ export class Publisher implements NameListener {
 
   /** Gives back what {@link describe} took; {@link withdraw} comes before. */
   close(): void {
-    for (const { entry } of this.#descriptions) free(entry.address);
+    for (const description of this.#descriptions) description.free();
     this.#descriptions = [];
   }
 
   #listDescriptions(registrar: Registrar): void {
     if (this.#areListed) return;
-    for (const { entry, size } of this.#descriptions) {
-      registrar.register(entry, entry.address + BigInt(ENTRY_SIZE), size);
-    }
+    for (const { entry, address, size } of this.#descriptions) registrar.register(entry, address, size);
     this.#areListed = true;
   }
 
@@ -172,14 +174,24 @@ function drop(registrar: Registrar, entry: CodeEntry): void {
   free(entry.address);
 }
 
-/** Stores an object file behind an entry for it. */
-function storeFile({ size, write }: DebugFile): Description {
-  const address = malloc(ENTRY_SIZE + size);
+/** Gives an object file its place, and an entry. */
+function storeFile({ size, file, write }: DebugFile): Description {
+  const address = file === undefined ? malloc(size) : mapBehind(file.descriptor, file.size, size);
+  const total = size + (file?.size ?? 0);
+  const give = (): void => {
+    if (file === undefined) free(address);
+    else unmap(address, total);
+  };
   try {
-    write(new Uint8Array(viewOf(address + BigInt(ENTRY_SIZE), size)));
+    write(new Uint8Array(viewOf(address, size)));
+    const entry = entryAt(malloc(ENTRY_SIZE));
+    const freeAll = (): void => {
+      give();
+      free(entry.address);
+    };
+    return { entry, address, size: total, free: freeAll };
   } catch (error) {
-    free(address);
+    give();
     throw error;
   }
-  return { entry: entryAt(address), size };
 }

@@ -1,20 +1,23 @@
 /**
- * What debuggers are told of a module: relocatable files as they came, with the addresses that their sections were given. A debugger relocates the debug information itself, of the units that it looks at.
+ * What debuggers are told of a module: relocatable files as they came, with the addresses that their sections were given.
+ * A debugger relocates the debug information itself, of the units that it looks at.
  * [Debugging with GDB, "JIT Compilation Interface"]
  */
 import { SHF, SHN, SHT } from "../../elf/constants/section.ts";
 import { PF, PT } from "../../elf/constants/segment.ts";
-import type { ElfSection } from "../../elf/section.ts";
+import { ElfSection } from "../../elf/section.ts";
 import type { LinkInput } from "./input.ts";
 import type { ModuleLink, SegmentAddresses, SegmentBytes } from "./link.ts";
-import type { Piece } from "./sections.ts";
+import { alignUp, type Piece } from "./sections.ts";
 import { ORIGIN } from "./symbols.ts";
 
 /** An object file that is written where it is to lie. */
 export interface DebugFile {
-  /** Bytes. */
+  /** Bytes to be written. */
   readonly size: number;
-  /** Writes all of it. */
+  /** What follows them: a file that is not in memory. */
+  readonly file: LinkInput["file"];
+  /** Writes them all. */
   readonly write: (bytes: Uint8Array) => void;
 }
 
@@ -33,6 +36,7 @@ const ST_VALUE = 8;
 const EHDR_SIZE = 64;
 const SHDR_SIZE = 64;
 const PHDR_SIZE = 56;
+const PAGE = 4096;
 
 /** A segment of the object file. */
 interface Segment {
@@ -49,15 +53,17 @@ interface Part {
   readonly type: number;
   readonly flags: number;
   readonly address: number;
-  /** Where it begins in the file. */
+  /** Where it begins among what is written or, if it is the file's, in the file. */
   readonly offset: number;
   readonly size: number;
-  readonly contents: Uint8Array | ElfSection | undefined;
+  /** What is written of it; the file's pages stand for themselves. */
+  readonly contents: Uint8Array | ElfSection | "file" | undefined;
 }
 
 /**
  * The object file that tells of one input, of an ELF64 little-endian machine: its debug information, symbols and frames.
  * Of what is loaded only the headers are there; what it holds is in memory, and may be another thing than in the file by now.
+ * A file that is not in memory follows what is written, so that none of it is read before a debugger does.
  */
 export function debugObject(
   link: ModuleLink,
@@ -65,6 +71,7 @@ export function debugObject(
   bytes: SegmentBytes,
   at: SegmentAddresses,
 ): DebugFile {
+  const { file } = input;
   // lldb gives the sections of a file without segments addresses of its own.
   const segments: Segment[] = [
     { flags: PF.PF_R | PF.PF_X, offset: 0, address: at.text, size: link.size.text },
@@ -96,9 +103,12 @@ export function debugObject(
       return { ...head, type: SHT.SHT_NULL, offset: 0, size: 0, contents: undefined };
     }
     const size = section.rawSize;
+    const isFiles = file !== undefined && !(index === input.symtabIndex && hasCommons(link, input));
+    if (isFiles) return { ...head, type, offset: section.offset, size, contents: "file" };
     return { ...head, type, offset: take(size), size, contents: section };
   });
   const table = take(segments.length * PHDR_SIZE);
+  const size = file === undefined ? end : alignUp(end, PAGE);
   const write = (out: Uint8Array): void => {
     const view = new DataView(out.buffer, out.byteOffset, out.byteLength);
     const { header, image } = input.elf;
@@ -108,11 +118,15 @@ export function debugObject(
     view.setUint16(E_PHENTSIZE, PHDR_SIZE, true);
     view.setUint16(E_PHNUM, segments.length, true);
     out.set(image.read(header.shoff, parts.length * SHDR_SIZE, "section headers"), headers);
-    for (const part of parts) putPart(out, view, headers + part.index * SHDR_SIZE, part);
+    for (const part of parts) {
+      const offset = part.contents === "file" ? size + part.offset : part.offset;
+      putHeader(view, headers + part.index * SHDR_SIZE, part, offset);
+      putContents(out, part);
+    }
     placeCommons(link, input, view, parts);
     for (const [index, segment] of segments.entries()) putSegment(view, table + index * PHDR_SIZE, segment);
   };
-  return { size: end, write };
+  return { size, file, write };
 }
 
 function pieceOf(link: ModuleLink, input: LinkInput, index: number): Piece | undefined {
@@ -128,15 +142,18 @@ function isTold(link: ModuleLink, input: LinkInput, section: ElfSection): boolea
   return target?.hasFlags(SHF.SHF_ALLOC) === false && pieceOf(link, input, info) === undefined;
 }
 
-function putPart(out: Uint8Array, view: DataView, header: number, part: Part): void {
-  view.setUint32(header + SH_TYPE, part.type, true);
-  view.setUint32(header + SH_FLAGS, part.flags, true);
-  view.setBigUint64(header + SH_ADDR, BigInt(part.address), true);
-  view.setBigUint64(header + SH_OFFSET, BigInt(part.offset), true);
-  if (part.index > 0) view.setBigUint64(header + SH_SIZE, BigInt(part.size), true);
-  const { contents, offset, size } = part;
+function putHeader(view: DataView, at: number, part: Part, offset: number): void {
+  view.setUint32(at + SH_TYPE, part.type, true);
+  view.setUint32(at + SH_FLAGS, part.flags, true);
+  view.setBigUint64(at + SH_ADDR, BigInt(part.address), true);
+  view.setBigUint64(at + SH_OFFSET, BigInt(offset), true);
+  // That of the null section may be the number of sections.
+  if (part.index > 0) view.setBigUint64(at + SH_SIZE, BigInt(part.size), true);
+}
+
+function putContents(out: Uint8Array, { contents, offset, size }: Part): void {
   if (contents instanceof Uint8Array) out.set(contents, offset);
-  else contents?.copyRaw(out.subarray(offset, offset + size));
+  else if (contents instanceof ElfSection) contents.copyRaw(out.subarray(offset, offset + size));
 }
 
 function putSegment(view: DataView, at: number, { flags, offset, address, size }: Segment): void {
@@ -148,6 +165,10 @@ function putSegment(view: DataView, at: number, { flags, offset, address, size }
   view.setBigUint64(at + 32, BigInt(size), true);
   view.setBigUint64(at + 40, BigInt(size), true);
   view.setBigUint64(at + 48, 1n, true);
+}
+
+function hasCommons({ symbols }: ModuleLink, input: LinkInput): boolean {
+  return symbols.ids.get(input)?.some((id) => symbols.origin[id] === ORIGIN.common) === true;
 }
 
 /** Common symbols have no section that says where they are. */

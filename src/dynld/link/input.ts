@@ -26,6 +26,8 @@ export interface ModuleFile {
 export interface SourceFile {
   readonly name: string;
   readonly source: ByteSource;
+  /** The open file that it is, whole. */
+  readonly descriptor?: number;
 }
 
 export type LinkFile = ModuleFile | SourceFile;
@@ -33,6 +35,8 @@ export type LinkFile = ModuleFile | SourceFile;
 /** One relocatable object on its way into a module. */
 export interface LinkInput {
   readonly name: string;
+  /** The open file that it is, whole, where it is not in memory. */
+  readonly file: { readonly descriptor: number; readonly size: number } | undefined;
   readonly elf: ElfFile;
   readonly symtab: SymbolTable | undefined;
   /** Index of the symbol table's section; 0 without one. */
@@ -69,6 +73,7 @@ function openObject(file: LinkFile): LinkInput {
     const table = sections.find((section) => section.type === SHT.SHT_SYMTAB);
     return {
       name: file.name,
+      file: openFileOf(file),
       elf,
       symtab: table === undefined ? undefined : elf.symbols(table),
       symtabIndex: table?.index ?? 0,
@@ -80,6 +85,11 @@ function openObject(file: LinkFile): LinkInput {
 
 function contentsOf(file: LinkFile): Uint8Array | ByteSource {
   return "bytes" in file ? file.bytes : file.source;
+}
+
+function openFileOf(file: LinkFile): LinkInput["file"] {
+  if (!("source" in file) || file.descriptor === undefined) return undefined;
+  return { descriptor: file.descriptor, size: file.source.size };
 }
 
 /** What a file begins with, as far as it tells an archive. */

@@ -34,6 +34,9 @@ int outer(int x)
   struct point here = { x, 7 };
   return inner(&here, scale) + 1;
 }
+#ifdef BULK
+char bulk[1 << 18] = { 1 };
+#endif
 `;
 
 const OBJECTS: readonly [string, Compiler, string[]][] = [
@@ -45,6 +48,7 @@ const OBJECTS: readonly [string, Compiler, string[]][] = [
   ],
   ["gcc -fno-pic", "gcc", ["-g", "-fno-pic"]],
   ["clang, DWARF 5", "clang", ["-g", "-fPIC"]],
+  ["so large that it is not read", "gcc", ["-g", "-fPIC", "-fcommon", "-DBULK"]],
 ];
 
 /** With the process stopped at a breakpoint in `inner`, called through `outer(5)`. */
