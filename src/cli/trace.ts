@@ -33,12 +33,13 @@ export function defineTrace(command: Command): void {
         "RD_PREINIT: all is loaded and relocated, no initializer has run. RD_POSTINIT: the libraries' initializers have\n" +
         "run, the program begins. RD_DLACTIVITY: something is loaded (RD_ADD) or unloaded (RD_DELETE), or that is done\n" +
         "(RD_CONSISTENT), after so much of the time that the program itself ran. The first column is seconds since the\n" +
-        "start. dlopen(3) relocates and initializes what it loaded after RD_CONSISTENT.",
+        "start. dlopen(3) relocates and initializes what it loaded after RD_CONSISTENT: where the run-time linker was built\n" +
+        "with SDT probes, reloc_start and reloc_complete tell of that.",
       JSON:
         'Each has "t" (seconds), "pid", "event", "state", "added" and "removed", each of these with "name", "base" and\n' +
         '"lmid". RD_DLACTIVITY has "by", the object that asked for it, if that is known. Besides those above, events are\n' +
-        'attach, exec, error (with "message"), exit (with "code" or "signal"), bind (with "symbol", "from", "to", "address"\n' +
-        'and "lazy") and, last, stopped (see --wait).',
+        'attach, exec, reloc_start, reloc_complete, error (with "message"), exit (with "code" or "signal"), bind (with\n' +
+        '"symbol", "from", "to", "address" and "lazy") and, last, stopped (see --wait).',
       Bindings:
         "Calls of programs that are linked lazily are bound when they are made first, others when their object is\n" +
         "relocated: these are told of when that is done, for what dlopen(3) loads when it returns. Each binding at a call\n" +

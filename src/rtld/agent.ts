@@ -6,6 +6,7 @@ import { type LinkMapChange, LinkMaps } from "./link-maps.ts";
 import type { LoadObject } from "./load-object.ts";
 import { instructionAddress } from "./machine/address.ts";
 import { resolvePltOf } from "./plt.ts";
+import type { LoaderProbe } from "./probes.ts";
 import { CheckedService } from "./proc/checked.ts";
 import type { ProcService } from "./proc/service.ts";
 import { Registers } from "./registers.ts";
@@ -115,6 +116,12 @@ export class RtldAgent {
     if (event === "RD_NONE") throw this.#error("RD_ERR", "found RD_NONE, expected an event");
     const bptaddr = event === "RD_POSTINIT" ? rendezvous.entry : breakAddress;
     return { type: "RD_NOTIFY_BPT", bptaddr };
+  }
+
+  /** SDT probes of the run-time linker, which tell of relocation; none if it was built without. Looked for at each call. */
+  get probes(): readonly LoaderProbe[] {
+    this.#check();
+    return this.#state.rendezvous.probes;
   }
 
   /**

@@ -25,6 +25,8 @@ export interface BindingWatchHost {
   readonly process: LiveProcess;
   readonly agent: RtldAgent;
   readonly caller: DlCaller;
+  /** Whether it is told when relocation is complete. */
+  readonly isTold: boolean;
 }
 
 /** Objects that are loaded and may not be relocated yet, and where it is known that they are. */
@@ -63,10 +65,16 @@ export class BindingWatch {
 
   /** A thread has loaded objects, which are relocated next. */
   loaded(tid: number, objects: readonly LoadObject[]): void {
-    this.#settle((one) => one.returns === undefined);
+    const { caller, isTold } = this.#host;
+    if (!isTold) this.#settle((one) => one.returns === undefined);
     if (objects.length === 0) return;
-    const returns = this.#insert(this.#host.caller.callOf(tid)?.returns);
+    const returns = isTold ? undefined : this.#insert(caller.callOf(tid)?.returns);
     this.#pending = [...this.#pending, { objects, tid, returns }];
+  }
+
+  /** What a thread has loaded is relocated. */
+  complete(tid: number): void {
+    this.#settle((one) => one.tid === tid);
   }
 
   /** A thread came to a breakpoint. @returns whether it was one of these, and is done with */

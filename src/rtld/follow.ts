@@ -19,7 +19,7 @@ export interface LinkerEvent {
    * What the run-time linker tells; or `exec` of a program; `attach` to a process or a new child, with what is loaded already; `exit`; or `error`:
    * of this program nothing can be told, and it runs on.
    */
-  readonly event: Exclude<rd_event_e, "RD_NONE"> | "attach" | "exec" | "exit" | "error";
+  readonly event: Exclude<rd_event_e, "RD_NONE"> | RelocationEvent | "attach" | "exec" | "exit" | "error";
   readonly state: rd_state_e;
   /** Objects that are there since the event before. */
   readonly added: readonly LoadObject[];
@@ -39,6 +39,13 @@ export interface LinkerEvent {
    */
   readonly by: LoadObject | undefined;
 }
+
+/**
+ * What was opened is being relocated, behind its `RD_CONSISTENT`, or is done. Told by run-time linkers that have SDT probes.
+ */
+export type RelocationEvent = (typeof RELOCATION)[number];
+
+const RELOCATION = ["reloc_start", "reloc_complete"] as const;
 
 /** What to tell of besides. */
 export interface FollowOptions {
@@ -88,6 +95,7 @@ class Follower implements Disposable {
   readonly #listener: LinkerListener;
   readonly #options: FollowOptions;
   #bindings: BindingWatch | undefined;
+  readonly #probes = new Map<bigint, RelocationEvent>();
   #agent: RtldAgent | undefined;
   #caller: DlCaller | undefined;
   /** When what is told next was noticed. */
@@ -108,11 +116,19 @@ class Follower implements Disposable {
       this.#caller?.[Symbol.dispose]();
       const agent = RtldAgent.new(this.#process);
       this.#agent = agent;
+      this.#probes.clear();
+      for (const { name, address } of agent.probes) {
+        const known = RELOCATION.find((one) => one === name);
+        if (known === undefined) continue;
+        this.#probes.set(address, known);
+        this.#target.insertBreakpoint(address);
+      }
       const process = this.#process;
       const caller = new DlCaller({ process, objectAt: (address) => agent.objectAt(address) });
       this.#caller = caller;
       const { bindings } = this.#options;
-      this.#bindings = bindings && new BindingWatch({ process, agent, caller }, bindings);
+      this.#bindings =
+        bindings && new BindingWatch({ process, agent, caller, isTold: this.#probes.size > 0 }, bindings);
       for (const name of ["RD_PREINIT", "RD_POSTINIT", "RD_DLACTIVITY"] as const) {
         const notify = agent.eventAddr(name);
         if (notify.type === "RD_NOTIFY_BPT") this.#target.insertBreakpoint(notify.bptaddr);
@@ -151,6 +167,12 @@ class Follower implements Disposable {
     this.#process.lwp = tid;
     try {
       if (this.#bindings?.reached(tid, address) === true) return;
+      const probe = this.#probes.get(address);
+      if (probe !== undefined) {
+        this.#tell(tid, { ...NOTHING, event: probe });
+        if (probe === "reloc_complete") this.#bindings?.complete(tid);
+        return;
+      }
       const { type, state, added, removed } = this.#agent.eventChange();
       if (type === "RD_NONE") return;
       if (type === "RD_POSTINIT") {

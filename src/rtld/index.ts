@@ -24,10 +24,17 @@ export type { CodeMap, CodePlace } from "./debugger/code-map.ts";
 export { Debugger } from "./debugger/debugger.ts";
 export type { LinkerWatch } from "./debugger/linker-watch.ts";
 export { type DebuggerEvent, type DebuggerListener, STOP_SIGNALS, type Stop } from "./debugger/stop.ts";
-export { type FollowOptions, followLinker, type LinkerEvent, type LinkerListener } from "./follow.ts";
+export {
+  type FollowOptions,
+  followLinker,
+  type LinkerEvent,
+  type LinkerListener,
+  type RelocationEvent,
+} from "./follow.ts";
 export { GuardedTarget } from "./guard/target.ts";
 export type { LinkMapChange } from "./link-maps.ts";
 export type { LoadObject, LoadSegment } from "./load-object.ts";
+export type { LoaderProbe } from "./probes.ts";
 export { CoreProcess } from "./proc/core.ts";
 export type { ProcessFacts } from "./proc/facts.ts";
 export { LiveProcess } from "./proc/live.ts";

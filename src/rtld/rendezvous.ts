@@ -17,6 +17,7 @@ import { PT } from "../elf/constants/segment.ts";
 import { isElf, layoutOf } from "../elf/header.ts";
 import { ElfError, RtldError } from "../errors.ts";
 import type { rd_state_e } from "./constants.ts";
+import { type LoaderProbe, loaderProbes } from "./probes.ts";
 import type { ProcService } from "./proc/service.ts";
 import { ReadAhead } from "./read-ahead.ts";
 import { countRelocations } from "./relocation-count.ts";
@@ -94,9 +95,10 @@ export class Rendezvous {
     if (this.#debug === 0n) {
       // The dynamic section of a program with many libraries is long.
       const memory = new ReadAhead(this.#memory);
-      this.#debug = debugAddress(memory, this.#auxv, this.#layout) ?? this.#symbol("_r_debug") ?? 0n;
+      this.#debug = debugAddress(memory, this.#auxv, this.#layout) ?? 0n;
     }
-    return this.#debug;
+    // Before the program's dynamic section says where it is, and where it has no place for that.
+    return this.#debug || this.#symbol("_r_debug") || 0n;
   }
 
   /**
@@ -207,6 +209,16 @@ export class Rendezvous {
     return table === undefined
       ? undefined
       : decodeProgramHeaders(table.subarray(offset), count, this.#layout);
+  }
+
+  /** SDT probes of the run-time linker, by its file. */
+  get probes(): readonly LoaderProbe[] {
+    const base = this.#auxv.get(AT.AT_BASE) ?? 0n;
+    const name = this.headers.find((one) => one.type === PT.PT_INTERP);
+    const own = this.headers.find((one) => one.type === PT.PT_PHDR);
+    const bias = own === undefined ? 0n : this.programHeaders - own.vaddr;
+    const path = name && this.#process.pfile(readString(this.#memory, name.vaddr + bias) ?? "");
+    return path === undefined || base === 0n ? [] : loaderProbes(path, base);
   }
 
   /** Where the program's headers are in memory. */

@@ -1,4 +1,7 @@
-/** What goes on between two events of a thread: from RD_ADD or RD_DELETE until link maps are consistent again. */
+/**
+ * What goes on between two events of a thread: from RD_ADD or RD_DELETE until link maps are consistent again, and from the
+ * start of relocation to its end.
+ */
 import type { LinkerEvent } from "../../rtld/index.ts";
 
 /** What is known of an event by what was before it. */
@@ -21,7 +24,7 @@ export class Activities {
     const { tid, state } = event;
     const time = event.time - (this.#stopped.get(tid) ?? 0);
     const begun = this.#begun.get(tid);
-    if (state === "RD_ADD" || state === "RD_DELETE") {
+    if (state === "RD_ADD" || state === "RD_DELETE" || event.event === "reloc_start") {
       // Loaders tell of the same twice at times: it began at the first.
       const by = begun === undefined ? event.by?.name : begun.by;
       this.#begun.set(tid, begun ?? { by, time });

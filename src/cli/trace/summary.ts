@@ -6,8 +6,9 @@ import type { Activity } from "./activity.ts";
 interface Load {
   readonly names: readonly string[];
   readonly relocations: number;
-  /** Milliseconds; `undefined` if it was there before. */
-  readonly cost: number | undefined;
+  /** Milliseconds, with those of relocation if they are told; `undefined` if it was there before. */
+  cost: number | undefined;
+  readonly tid: number;
   readonly by: string | undefined;
 }
 
@@ -41,13 +42,20 @@ export class Summary {
     else if (event.event === "RD_POSTINIT") phases.postinit = time;
     else if (event.event === "exit") phases.end = time;
     else if (event.state === "RD_ADD") phases.add ??= time;
+    if (event.event === "reloc_complete") this.#relocated(event.tid, took ?? 0);
     if (event.added.length === 0) return;
     this.#loads.push({
       names: event.added.map((one) => one.name),
       relocations: event.added.reduce((sum, one) => sum + one.relocationCount, 0),
       cost: took,
+      tid: event.tid,
       by,
     });
+  }
+
+  #relocated(tid: number, took: number): void {
+    const load = this.#loads.findLast((one) => one.tid === tid);
+    if (load !== undefined) load.cost = (load.cost ?? 0) + took;
   }
 
   *lines(): Generator<string> {
