@@ -1,22 +1,12 @@
 /** `step` of `bindery rdb` at calls through linkage tables of all kinds, past them and through them. */
+import { spawnSync } from "node:child_process";
+import { mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { CALLED, CALLER } from "../rtld/linkage.ts";
 import { RtldWorkshop } from "../rtld/workshop.ts";
 import { between, rdb } from "./rdb-support.ts";
 import { bindery } from "./run.ts";
-
-const LIBRARY = `
-int plain(int x) { return x + 1; }
-static int doubled(int x) { return 2 * x; }
-static void *choose(void) { return doubled; }
-int twice(int x) __attribute__((ifunc("choose")));
-`;
-const PROGRAM = `
-int plain(int), twice(int);
-__attribute__((noinline)) int call_plain(int x) { return plain(x) + 1; }
-__attribute__((noinline)) int call_twice(int x) { return twice(x) + 1; }
-int main(void) { return call_plain(1) + call_plain(2) + call_twice(3) + call_twice(4); }
-`;
 
 const PLAIN = "-fcf-protection=none";
 const IBT = ["-fcf-protection=full", "-Wl,-z,ibtplt"];
@@ -28,6 +18,8 @@ interface Kind {
   readonly entry: readonly string[];
   /** Whether the first call goes through the binder. */
   readonly lazy: boolean;
+  /** It is of 32 bits, which not every kernel runs. */
+  readonly isNarrow?: boolean;
 }
 
 const KINDS: readonly Kind[] = [
@@ -37,12 +29,21 @@ const KINDS: readonly Kind[] = [
   { name: "ibt", flags: [...IBT, "-Wl,-z,lazy"], entry: ["endbr64", "jmp"], lazy: true },
   { name: "ibt-now", flags: [...IBT, "-Wl,-z,now"], entry: ["endbr64", "jmp"], lazy: false },
   { name: "now", flags: [PLAIN, "-Wl,-z,now"], entry: ["jmp"], lazy: false },
+  {
+    name: "narrow",
+    flags: [PLAIN, "-Wl,-z,lazy", "-no-pie", "-fno-pie"],
+    entry: ["jmp"],
+    lazy: true,
+    isNarrow: true,
+  },
   { name: "no-plt", flags: [PLAIN, "-fno-plt"], entry: [], lazy: false },
 ];
 
 const workshop = new RtldWorkshop();
 beforeAll(() => {
-  workshop.compile("libcalled.so", LIBRARY, "-shared", "-fPIC");
+  workshop.compile("libcalled.so", CALLED, "-shared", "-fPIC");
+  mkdirSync(workshop.path("narrow-libraries"));
+  workshop.compile32("narrow-libraries/libcalled.so", CALLED, "-shared", "-fPIC");
 });
 afterAll(() => workshop.remove());
 
@@ -64,7 +65,7 @@ describe("a break point at a function that is chosen when it is bound", () => {
   it.each(["lazy", "now"])("is in what was chosen, with -z %s", (binding) => {
     const link = ["-L.", "-lcalled", `-Wl,-rpath,${workshop.directory}`];
     const name = `chosen-${binding}`;
-    const program = workshop.compile(name, PROGRAM, PLAIN, `-Wl,-z,${binding}`, ...link);
+    const program = workshop.compile(name, CALLER, PLAIN, `-Wl,-z,${binding}`, ...link);
     const script = 'break twice\nbreak main\ncont\ndelete main\necho "chosen"\ncont\nwhere\ncont\ncont';
     const { status, stdout } = rdb(workshop, script, program);
     expect(status).toBe(0);
@@ -82,9 +83,19 @@ describe("a break point at a function that is chosen when it is bound", () => {
 });
 
 describe("step at a call through a table of kind", () => {
-  it.each(KINDS)("$name", ({ name, flags, entry, lazy }) => {
-    const link = ["-L.", "-lcalled", `-Wl,-rpath,${workshop.directory}`];
-    const program = workshop.compile(name, PROGRAM, ...flags, ...link);
+  it.each(KINDS)("$name", ({ name, flags, entry, lazy, isNarrow }) => {
+    const libraries = isNarrow === true ? workshop.path("narrow-libraries") : workshop.directory;
+    const link = [`-L${libraries}`, "-lcalled", `-Wl,-rpath,${libraries}`];
+    const program =
+      isNarrow === true
+        ? workshop.compile32(name, CALLER, ...flags, ...link)
+        : workshop.compile(name, CALLER, ...flags, ...link);
+    // 1+1+1, 2+1+1, 2*3+1, 2*4+1
+    if (spawnSync(program).status !== 23) {
+      expect(isNarrow).toBe(true);
+      expect(rdb(workshop, "cont", program).status).toBe(1);
+      return;
+    }
     if (name === "stripped") workshop.run("strip", program);
     // Of each function the first call and a later one, past the table; then both once more, through it.
     const past = (caller: string) =>
@@ -92,7 +103,6 @@ describe("step at a call through a table of kind", () => {
     const script = `break call_plain\nbreak call_twice\n${past("plain")}${past("twice")}echo "end"\ncont`;
     const run = rdb(workshop, script, program);
     expect({ status: run.status, stderr: run.stderr }).toEqual({ status: 0, stderr: "" });
-    // 1+1+1, 2+1+1, 2*3+1, 2*4+1
     expect(run.stdout).toMatch(/process terminated\. exit code 23\n$/);
     const marks = ["plain first", "plain later", "twice first", "twice later", "end"];
     for (const [i, callee] of ["plain", "plain", "doubled", "doubled"].entries()) {

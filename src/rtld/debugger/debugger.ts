@@ -21,11 +21,14 @@ const STEP_PATIENCE = 50;
 /** Most tables that one call leads through. */
 const MOST_TABLES = 16;
 
+/** Most bytes that a binder leaves on the stack up to its last instruction: on i386 it returns into the function. */
+const BINDER_WORDS = 32n;
+
 /** A thread on its way past a linkage table. */
 interface Passage {
   readonly tid: number;
   readonly address: bigint;
-  /** Where its stack has to be: the same code is run for other calls in between. */
+  /** Where its stack was: the same code is run for other calls in between. */
   readonly sp: bigint;
 }
 
@@ -308,7 +311,7 @@ export class Debugger implements Disposable {
     if (owners.includes("linker")) this.#onLinker(tid);
     if (owners.includes("jit")) this.#bind();
     const passage = this.#passage;
-    const isPast = passage?.tid === tid && passage.address === address && passage.sp === registers.sp;
+    const isPast = passage?.tid === tid && passage.address === address && isSameCall(passage, registers.sp);
     const breakpoint = this.#breakpoints.arrived(tid, address);
     if (breakpoint !== undefined) return { kind: "breakpoint", tid, breakpoint };
     return isPast ? { kind: "step", tid } : undefined;
@@ -354,6 +357,11 @@ export class Debugger implements Disposable {
     this.#jitFunctions = functions;
     this.#breakpoints.bind();
   }
+}
+
+/** Whether a thread is where it binds the call itself: what it calls for that is deeper in the stack. */
+function isSameCall(passage: Passage, sp: bigint): boolean {
+  return sp <= passage.sp && passage.sp - sp <= BINDER_WORDS;
 }
 
 /** Whether an event leaves its thread stopped. */
