@@ -41,11 +41,29 @@ int main(int argc, char **argv) {
     _exit(h ? 4 : 5);
   }
   waitpid(child, &status, 0);
-  return seen + WEXITSTATUS(status);
+  // By vfork(2), while which the memory is shared.
+  int other = system("exit 2");
+  dlclose(dlopen(PLUGIN, RTLD_NOW));
+  return seen + WEXITSTATUS(status) + WEXITSTATUS(other);
 }
 `;
 const EXEC = `#include <unistd.h>
 int main(void) { execl(NEXT, NEXT, (char *)0); return 9; }`;
+
+/** Sends itself all signals that can be caught; then ends by one. */
+const SIGNALS = `
+#include <signal.h>
+#include <stdlib.h>
+static void on_signal(int s) { }
+int main(void) {
+  for (int s = 1; s <= 64; s++) {
+    if (s == SIGKILL || s == SIGSTOP || s == 32 || s == 33) continue;
+    signal(s, on_signal);
+    raise(s);
+  }
+  signal(SIGABRT, SIG_DFL);
+  abort();
+}`;
 
 const workshop = new RtldWorkshop();
 const files = { program: "", plugin: "", alone: "", exec: "", busy: "", narrow: "" };
@@ -83,7 +101,7 @@ describe("through gdbserver", () => {
   it("a program's run-time linker tells the same as under ptrace, by TCP and by a pipe", async () => {
     const expected = await sequence(workshop.spawn(files.program));
     expect(expected).toContain("RD_DLACTIVITY RD_CONSISTENT +plugin.so");
-    expect(expected.at(-1)).toBe("exit code 5");
+    expect(expected.at(-1)).toBe("exit code 7");
     expect(await sequence(await connect(await gdbserver(files.program)))).toEqual(expected);
     expect(await sequence(await connect(`| gdbserver --once - ${files.program} 2>/dev/null`))).toEqual(
       expected,
@@ -160,7 +178,21 @@ describe("through gdbserver", () => {
     target.continue();
     while (event.kind !== "exit") event = await target.next();
     // The signal that was taken back was not counted.
-    expect(event.code).toBe(4);
+    expect(event.code).toBe(6);
+  });
+
+  it("all signals have the system's numbers, also that by which a program ends", async () => {
+    const program = workshop.compile("signals", SIGNALS);
+    const target = await connect(await gdbserver(program));
+    target.continue();
+    const signals: number[] = [];
+    let event = await target.next();
+    for (; event.kind !== "exit"; event = await target.next())
+      if (event.kind === "signal") signals.push(event.signal);
+    const all = Array.from({ length: 64 }, (_, i) => i + 1).filter((one) => ![9, 19, 32, 33].includes(one));
+    // gdb has no number for SIGSTKFLT, which the stub passes on by itself.
+    expect(signals).toEqual([...all.filter((one) => one !== 16), 6]);
+    expect(event).toEqual({ kind: "exit", code: undefined, signal: 6 });
   });
 
   it("a busy program is interrupted where something is read, and let go of: it does what it would have done", async () => {

@@ -84,7 +84,7 @@ async function placesOf(
 function startCommand(command: string): number {
   const [ours, theirs] = openSocketPair();
   try {
-    const child = spawn("sh", ["-c", `exec ${command}`], {
+    const child = spawn("sh", ["-c", command], {
       // A group of its own: an interrupt at the terminal is for this process, which says what is to be done.
       detached: true,
       stdio: [theirs, theirs, "inherit"],

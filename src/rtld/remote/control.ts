@@ -102,7 +102,13 @@ export class RemoteControl {
     try {
       if (!this.#isInterrupted) this.#stub.link.sendByte(INTERRUPT);
       this.#isInterrupted = true;
-      while (this.#state === "running") this.#stub.link.awaitEvent("interrupt");
+      const { link } = this.#stub;
+      for (const deadline = performance.now() + link.timeout; this.#state === "running"; ) {
+        if (performance.now() > deadline) {
+          throw link.error("RSP_TIMEOUT", `found the process running ${link.timeout} ms after an interrupt`);
+        }
+        link.awaitEvent("interrupt");
+      }
     } catch (error) {
       if (error instanceof RemoteError) this.#break(error);
       throw error;
@@ -141,8 +147,11 @@ export class RemoteControl {
   #action(tid: number, verb: "c" | "s"): string {
     const signal = this.threads.signals.get(tid);
     this.threads.signals.delete(tid);
+    // Of a signal that has no number, nothing can be said.
     const given =
-      signal === undefined ? verb : `${verb.toUpperCase()}${signal.toString(16).padStart(2, "0")}`;
+      signal === undefined || hostSignal(signal) === 0
+        ? verb
+        : `${verb.toUpperCase()}${signal.toString(16).padStart(2, "0")}`;
     return `${given}:${this.#stub.id(this.#id(tid))}`;
   }
 
@@ -189,13 +198,6 @@ export class RemoteControl {
           return;
         case "exit":
           this.#host.emit(reply);
-          return;
-        case "thread-exit":
-          this.#state = "stopped";
-          this.#endOver();
-          this.threads.drop(reply.thread.tid);
-          this.#host.emit({ kind: "thread-end", tid: reply.thread.tid });
-          this.#goOn();
           return;
         case "none":
           this.#onNone();
@@ -272,7 +274,7 @@ export class RemoteControl {
       return;
     }
     const over = this.#endOver();
-    if (this.#isOfThreads(stop, tid) || this.#isOfChildren(stop, thread)) {
+    if (this.#isOfChildren(stop, thread)) {
       this.#goOn();
     } else if (this.#isInterrupted && stop.signal === SIGINT) {
       this.#isInterrupted = false;
@@ -282,13 +284,6 @@ export class RemoteControl {
     } else {
       this.#onSignal(stop.signal, tid);
     }
-  }
-
-  /** A thread began. */
-  #isOfThreads({ reasons }: Stop, tid: number): boolean {
-    if (!reasons.has("create")) return false;
-    this.#host.emit({ kind: "thread-start", tid });
-    return true;
   }
 
   /** A child was made, which is let go of, without breakpoints. */

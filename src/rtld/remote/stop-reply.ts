@@ -21,7 +21,6 @@ export type StopReply =
       readonly reasons: ReadonlyMap<string, string>;
     }
   | { readonly kind: "exit"; readonly code: number | undefined; readonly signal: number | undefined }
-  | { readonly kind: "thread-exit"; readonly thread: ThreadId }
   /** Nothing runs any more of what was let run. */
   | { readonly kind: "none" }
   /** The program prints through the stub. */
@@ -31,20 +30,17 @@ export type StopReply =
 
 /** Takes a reply apart; `undefined` for what is none. */
 export function parseStopReply(text: string): StopReply | undefined {
-  const [, signal = "", rest = ""] = /^[TS]([0-9a-f]{2})(.*)$/is.exec(text) ?? [];
+  const [, signal = "", rest = ""] = /^[TS]([0-9a-fA-F]{2})(.*)$/s.exec(text) ?? [];
   if (signal !== "") return parseStop(Number.parseInt(signal, 16), text[0] === "T" ? rest : "");
-  const [, how, status = ""] = /^([WX])([0-9a-f]+)(?:;process:[0-9a-f]+)?$/i.exec(text) ?? [];
+  const [, how, status = ""] = /^([WX])([0-9a-fA-F]+)(?:;process:[0-9a-fA-F]+)?$/.exec(text) ?? [];
   if (how !== undefined) {
     const value = Number.parseInt(status, 16);
     return how === "W"
       ? { kind: "exit", code: value & 0xff, signal: undefined }
       : { kind: "exit", code: undefined, signal: hostSignal(value) };
   }
-  const [, thread] = /^w[0-9a-f]+;(.+)$/i.exec(text) ?? [];
-  const id = thread === undefined ? undefined : parseThreadId(thread);
-  if (id !== undefined) return { kind: "thread-exit", thread: id };
   if (text === "N") return { kind: "none" };
-  if (/^O([0-9a-f]{2})*$/i.test(text)) {
+  if (/^O([0-9a-fA-F]{2})*$/.test(text)) {
     return { kind: "output", bytes: Uint8Array.from(Buffer.from(text.slice(1), "hex")) };
   }
   return text.startsWith("F") ? { kind: "file" } : undefined;

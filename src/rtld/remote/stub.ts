@@ -15,7 +15,6 @@ const OURS = [
   "exec-events+",
   "vContSupported+",
   "no-resumed+",
-  "QThreadEvents+",
   "xmlRegisters=i386,arm,mips",
 ].join(";");
 
@@ -23,8 +22,8 @@ const OURS = [
 const LEAST_PACKET = 400;
 /** Most that is made use of. */
 const MOST_PACKET = 2 ** 20;
-/** Most threads that a process has. */
-const MOST_THREADS = 2 ** 22;
+/** gdb's number of those that it has no number for; a stub can be told of none of them, but to pass them on by itself. */
+const UNKNOWN_SIGNAL = 143;
 const NO_DESCRIPTION: TargetDescription = { architecture: "", registers: [] };
 
 /** How to connect. */
@@ -44,8 +43,6 @@ export class RemoteStub {
   readonly hasProcesses: boolean;
   /** Whether it lets single threads run. */
   readonly hasContinue: boolean;
-  /** Whether it can stop at the begin and end of threads. */
-  readonly hasThreadEvents: boolean;
   readonly #features: ReadonlyMap<string, string>;
   #general: string | undefined;
 
@@ -55,7 +52,6 @@ export class RemoteStub {
     const size = Number.parseInt(this.#features.get("PacketSize") ?? "", 16);
     this.packetSize = size >= LEAST_PACKET ? Math.min(size, MOST_PACKET) : LEAST_PACKET;
     this.hasProcesses = this.#features.get("multiprocess") === "+";
-    this.hasThreadEvents = this.#features.get("QThreadEvents") === "+";
     if (
       !acknowledge &&
       this.#features.get("QStartNoAckMode") === "+" &&
@@ -63,6 +59,7 @@ export class RemoteStub {
     ) {
       link.endAcks();
     }
+    if (this.#features.get("QPassSignals") === "+") link.ask(`QPassSignals:${UNKNOWN_SIGNAL.toString(16)}`);
     const actions = link.ask("vCont?").split(";");
     this.hasContinue = ["vCont", "c", "s"].every((one) => actions.includes(one));
   }
@@ -132,22 +129,23 @@ export class RemoteStub {
 
   /** All threads. @throws RemoteError for an answer that is no list of them */
   threads(): ThreadId[] {
-    const found: ThreadId[] = [];
+    const found = new Map<string, ThreadId>();
     for (let answer = this.link.ask("qfThreadInfo"); answer !== "l"; answer = this.link.ask("qsThreadInfo")) {
       // A stub without threads does not know the packet.
-      if (answer === "" && found.length === 0) return [];
+      if (answer === "" && found.size === 0) return [];
       const ids = answer.startsWith("m") ? answer.slice(1).split(",").map(parseThreadId) : [undefined];
       for (const id of ids) {
-        if (id === undefined || found.length >= MOST_THREADS) {
+        // One that comes again leads nowhere.
+        if (id === undefined || found.has(this.id(id))) {
           throw this.link.error(
             "RSP_BAD_REPLY",
             `found "${answer.slice(0, 40)}", expected a list of threads`,
           );
         }
-        found.push(id);
+        found.set(this.id(id), id);
       }
     }
-    return found;
+    return [...found.values()];
   }
 }
 

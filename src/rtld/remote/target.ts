@@ -18,8 +18,6 @@ import { RemoteStub, type StubOptions } from "./stub.ts";
 export interface RemoteOptions extends StubOptions, RemoteFiles {
   /** Signals before which a thread stops; it gets the signal when it goes on. By default none. */
   readonly stopSignals?: readonly number[];
-  /** Whether begin and end of threads are told, for which all are stopped each time; by default not. */
-  readonly threadEvents?: boolean;
   /** Takes what the program prints through the stub, as some without a system do; by default it is printed. */
   readonly onOutput?: (bytes: Uint8Array) => void;
 }
@@ -33,7 +31,7 @@ const LONGEST_TRAP = 8n;
  *
  * Stubs stop and start all threads together: at an event all are stopped, and those that it is not about run on as soon as
  * one is let run. Who reads or changes something while the process runs interrupts it for the time that takes. Children run
- * free, without breakpoints. What can be thrown besides is a RemoteError, where the connection breaks.
+ * free, without breakpoints; begin and end of threads are not told. What can be thrown besides is a RemoteError, where the connection breaks.
  */
 export class RemoteTarget implements ControlledProcess {
   readonly pid: number;
@@ -82,7 +80,6 @@ export class RemoteTarget implements ControlledProcess {
       },
       options,
     );
-    if (options.threadEvents === true && stub.hasThreadEvents) link.ask("QThreadEvents:1");
     process.once("exit", this.#onExit);
   }
 
