@@ -130,6 +130,8 @@ class ThreadWatch {
     try {
       for (let count = 0; this.#watched.size > 0; count++) {
         if (count === BURST) {
+          // The kernel names the same one first each time, of which there may always be more to know: the others have their turn.
+          for (const one of [...this.#watched.keys()]) this.#take(one);
           this.#soon();
           return;
         }

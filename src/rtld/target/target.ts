@@ -14,6 +14,7 @@ import { Breakpoints } from "./breakpoints.ts";
 import { ThreadControl } from "./control.ts";
 import type { ControlledProcess, Origin, TargetEvent } from "./controlled.ts";
 import { EventQueue } from "./event.ts";
+import { onFarewell, stay } from "./farewell.ts";
 import type { Thread } from "./thread.ts";
 
 /** How to control a process. */
@@ -37,7 +38,8 @@ const SIGKILL = 9;
 
 /**
  * A process that this one controls itself until that ends, or {@link Target.detach}. Made on the main thread. If this process
- * is killed meanwhile, what it started ends; what it attached to keeps its breakpoints: see `GuardedTarget`.
+ * ends meanwhile, so does what it started, and its children that are under control; what it attached to is let go of. Only if
+ * this process is killed by `SIGKILL`, that keeps its breakpoints: see `GuardedTarget`.
  */
 export class Target implements ControlledProcess {
   readonly pid: number;
@@ -49,13 +51,16 @@ export class Target implements ControlledProcess {
   readonly #options: TargetOptions;
   /** Children that are about to stop, to be let go of or taken in. */
   readonly #children = new Map<number, () => void>();
-  readonly #onExit = () => this.detach();
+  /** It ends when this process does, as the kernel has it for what this process started. */
+  readonly #isOurs: boolean;
+  readonly #onExit = () => (this.#isOurs ? this.kill() : this.detach());
   #ended = false;
   #isLeaving = false;
 
-  private constructor(pid: number, options: TargetOptions, origin: Origin) {
+  private constructor(pid: number, options: TargetOptions, origin: Origin, isOurs = origin === "spawn") {
     this.pid = pid;
     this.origin = origin;
+    this.#isOurs = isOurs;
     this.#options = options;
     this.#memory = new ProcessMemory(pid, "write");
     this.#breakpoints = new Breakpoints(this.#memory);
@@ -70,7 +75,7 @@ export class Target implements ControlledProcess {
       shadowExeced: (child) => this.#takeChild(this.pid, child),
       stopSignals: new Set(options.stopSignals),
     });
-    process.once("exit", this.#onExit);
+    onFarewell(this.#onExit);
   }
 
   /**
@@ -224,7 +229,7 @@ export class Target implements ControlledProcess {
 
   #end(): void {
     this.#ended = true;
-    process.off("exit", this.#onExit);
+    stay(this.#onExit);
     this.#memory.close();
   }
 
@@ -281,7 +286,7 @@ export class Target implements ControlledProcess {
       ptraceDetach(child, 0);
       return;
     }
-    const target = new Target(child, this.#options, "fork");
+    const target = new Target(child, this.#options, "fork", this.#isOurs);
     target.#control.add(child, "stopped", "stop");
     this.#emit({ kind: "fork", pid: parent, child: target });
   }

@@ -282,11 +282,18 @@ describe("a process that is controlled without a guard", () => {
     throw new Error("the controlling process ended");
   }
 
-  it.each(["throw", "exit"])("is left as it was when the controlling one ends by %s", async (how) => {
+  it.each([
+    ["throw", 1],
+    ["exit", 3],
+    ["SIGINT", "SIGINT"],
+    ["SIGTERM", "SIGTERM"],
+    ["SIGHUP", "SIGHUP"],
+  ] as const)("is left as it was when the controlling one ends by %s", async (how, end) => {
     const { pid, ended } = await workshop.start(programs.busy, programs.plugin);
     const { child } = await control(String(pid), how);
-    if (child.exitCode === null) await once(child, "exit");
-    expect(child.exitCode).toBe(how === "throw" ? 1 : 3);
+    if (how !== "throw" && how !== "exit") child.kill(how);
+    if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+    expect(child.exitCode ?? child.signalCode).toBe(end);
     expect(status(pid, "TracerPid")).toBe("0");
     for (const tid of tasks(pid)) expect(status(tid, "State")).not.toBe("t");
     await sleep(50);
@@ -294,11 +301,16 @@ describe("a process that is controlled without a guard", () => {
     expect(await ended).toEqual({ output: "begins\nright\n", code: 7 });
   });
 
-  it("and was started by it ends with it, however that ends", async () => {
-    const { child, pid } = await control(programs.busy, "stay", programs.plugin);
-    expect(status(pid, "TracerPid")).toBe(String(child.pid));
-    child.kill("SIGKILL");
-    await once(child, "exit");
-    while (existsSync(`/proc/${pid}`) && status(pid, "State") !== "Z") await sleep(2);
-  });
+  it.each(["throw", "exit", "SIGTERM", "SIGKILL"] as const)(
+    "and was started by it ends with it, by %s",
+    async (how) => {
+      const { child, pid } = await control(programs.busy, how, programs.plugin);
+      if (how === "SIGTERM" || how === "SIGKILL") {
+        expect(status(pid, "TracerPid")).toBe(String(child.pid));
+        child.kill(how);
+      }
+      if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+      while (existsSync(`/proc/${pid}`) && status(pid, "State") !== "Z") await sleep(2);
+    },
+  );
 });
