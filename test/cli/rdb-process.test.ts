@@ -42,9 +42,16 @@ int main(int argc, char **argv) {
 const LOOP = `
 #include <stdio.h>
 #include <unistd.h>
+#include <termios.h>
 volatile int ticks;
 __attribute__((noinline)) void tick_once(void) { ticks++; }
-int main(void) { puts("runs"); fflush(stdout); for (;;) { tick_once(); usleep(1000); } }
+int main(int argc, char **argv) {
+  struct termios modes;
+  if (argc > 1 && tcgetattr(0, &modes) == 0) {
+    modes.c_lflag &= ~ECHO;
+    tcsetattr(0, TCSANOW, &modes);
+  }
+  puts("runs"); fflush(stdout); for (;;) { tick_once(); usleep(1000); if (argc > 1 && ticks % 100 == 0) { tcgetattr(0, &modes); puts(modes.c_lflag & ECHO ? "echoes" : "silent"); fflush(stdout); } } }
 `;
 
 const workshop = new RtldWorkshop();
@@ -114,6 +121,11 @@ describe("bindery rdb", () => {
       await said.until(/interrupted at addr: 0x\w+\n {2}\S+.*\n/);
       child.stdin.write("where\nbreak tick_once\ncont\n");
       await said.until(/:loop:main\+0x[\s\S]*break point reached at addr: [\s\S]*loop:tick_once at /);
+      said.text = "";
+      child.stdin.write("delete\nstep 99999999 silent\n");
+      await said.until(/stepping 99999999\n/);
+      child.kill("SIGINT");
+      await said.until(/interrupted at addr: 0x\w+\n {2}\S+.*\n/);
       child.stdin.end("kill\n");
       await said.until(/process terminated\. signal SIGKILL \(9\)\n/);
     } finally {
@@ -126,7 +138,7 @@ describe("at a terminal", () => {
   it("has a prompt, a history that is kept, completion, and Ctrl-C", async () => {
     const state = workshop.path("state");
     mkdirSync(state);
-    const command = `"${process.execPath}" "${MAIN}" rdb ${files.loop}`;
+    const command = `"${process.execPath}" "${MAIN}" rdb ${files.loop} quiet`;
     const child = spawn("script", ["-qec", command, "/dev/null"], {
       stdio: "pipe",
       env: { ...process.env, XDG_STATE_HOME: state },
@@ -156,6 +168,10 @@ describe("at a terminal", () => {
       await type("\r", /: \w+[\s\S]*<rdb> /);
       await type("where\r", /loop:main\+0x[\s\S]*<rdb> /);
       // The program was spared the signal.
+      // It set the terminal, and finds it so again.
+      await type("cont\r", /silent/);
+      await type("\x03", /interrupted at addr: 0x\w+[\s\S]*<rdb> /);
+      expect(said.text).not.toContain("echoes");
       await type("break tick_once\r", /set at[\s\S]*<rdb> /);
       await type("cont\r", /loop:tick_once at [\s\S]*<rdb> /);
       await type("kill\r", /SIGKILL[\s\S]*<rdb> /);

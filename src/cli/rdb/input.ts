@@ -1,4 +1,5 @@
 /** Where the commands of `bindery rdb` come from: a terminal, a file, or a pipe that the program shares. */
+import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, readSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
@@ -42,10 +43,11 @@ export function inputSource(): CommandSource {
   return linesSource("-", readLine);
 }
 
-/** Commands of a terminal, which is the program's while that runs. */
+/** Commands of a terminal, which is the program's while that runs: how that set it comes back each time. */
 export function terminalSource(complete: Completer): CommandSource {
   const file = historyFile();
   let history = readHistory(file);
+  const modes = terminalModes();
   const ask = (prompt: string): Promise<string | undefined> =>
     new Promise((resolve) => {
       const lines = createInterface({
@@ -82,12 +84,25 @@ export function terminalSource(complete: Completer): CommandSource {
   return {
     isTerminal: true,
     next: async () => {
+      const theirs = terminalModes();
+      if (theirs !== modes) terminalModes(modes);
       let text = await ask(PROMPT);
       while (text?.endsWith("\\") === true) text = text.slice(0, -1) + ((await ask("> ")) ?? "");
+      if (theirs !== modes) terminalModes(theirs);
       return text === undefined ? undefined : { text, place: "" };
     },
-    close: () => writeHistory(file, history),
+    close: () => {
+      terminalModes(modes);
+      writeHistory(file, history);
+    },
   };
+}
+
+/** How the terminal is set, as stty(1) writes it; and sets it so. Without stty nothing is known, or done. */
+function terminalModes(wanted?: string): string {
+  const args = wanted === undefined ? ["-g"] : [wanted];
+  const { stdout } = spawnSync("stty", args, { stdio: [0, "pipe", "ignore"], encoding: "utf8" });
+  return stdout?.trim() ?? "";
 }
 
 function linesSource(name: string, read: () => string | undefined): CommandSource {

@@ -25,7 +25,7 @@ export async function runRdb(program: readonly string[], { pid, file }: RdbOptio
   const session = new Session(output, (listener) =>
     pid === undefined ? Debugger.spawn(name, args, {}, listener) : Debugger.attach(pid, listener),
   );
-  const onInterrupt = () => session.debugger.interrupt();
+  const onInterrupt = () => session.interrupt();
   process.on("SIGINT", onInterrupt);
   try {
     introduce(session, pid);

@@ -13,6 +13,7 @@ export class Session {
   /** Whether no more commands are wanted. */
   isOver = false;
   readonly #output: Output;
+  #isInterrupted = false;
   /** Source line of the instruction that was shown last. */
   #line = "";
 
@@ -54,6 +55,12 @@ export class Session {
     return BigInt.asUintN(64, sum);
   }
 
+  /** Stops the process, and what is being done with it. */
+  interrupt(): void {
+    this.#isInterrupted = true;
+    this.debugger.interrupt();
+  }
+
   /** Lets the process run, and says why it stopped. */
   async run(go: () => Promise<Stop>): Promise<Stop> {
     this.#output.flush();
@@ -64,10 +71,14 @@ export class Session {
 
   /** Executes some instructions of the thread, one after the other, and shows each unless it is to be silent. */
   async step(count: number, isSilent: boolean): Promise<void> {
+    this.#isInterrupted = false;
     for (let i = 0; i < count; i++) {
       if (!isSilent) this.showInstruction();
       const stop = await this.run(() => this.debugger.step());
       if (stop.kind !== "step") return;
+      if (!this.#isInterrupted) continue;
+      this.#tellStop({ kind: "interrupt", tid: stop.tid });
+      return;
     }
   }
 
