@@ -1,4 +1,5 @@
 /** Undoes frames of x86_64 code of one library, by the call frame information and symbols of its file, quickly. */
+import { readU64 } from "../bytes/endian.ts";
 import { DW_REG_X86_64 } from "../dwarf/constants/register.ts";
 import { Dwarf } from "../dwarf/dwarf.ts";
 import { FrameHeaderTable } from "../dwarf/read/frame/header.ts";
@@ -9,9 +10,13 @@ import { BinderyError } from "../errors.ts";
 import { type OpenedElf, openElf } from "../host/file.ts";
 
 const { rsp: RSP, rip: RIP } = DW_REG_X86_64;
+/** Registers that code saves: the general ones, and the return address. */
+const COUNT = RIP + 1;
 
-/** Registers by DWARF number. */
-export type FrameRegisters = ReadonlyMap<number, bigint>;
+/** Registers of a frame, by DWARF number, none of them known yet. */
+export function frameRegisters(): BigUint64Array {
+  return new BigUint64Array(COUNT);
+}
 
 /** A range of code. */
 export interface CodeSpan {
@@ -60,23 +65,24 @@ export class CallFrames {
   }
 
   /**
-   * Registers in the caller; `undefined` where that can't be known.
+   * Changes registers to those in the caller.
    *
    * @param pc address of an instruction of the frame: the next one, or the call that it is in
+   * @param frame registers by DWARF number; of those that calls may change, anything
    * @param memory the stack
+   * @returns false if they can't be known
    */
-  callerOf(pc: bigint, frame: FrameRegisters, memory: MemoryReader): FrameRegisters | undefined {
+  undo(pc: bigint, frame: BigUint64Array, memory: MemoryReader): boolean {
     const step = this.#stepAt(pc);
-    const base = step === undefined ? undefined : frame.get(step.register);
-    if (step === undefined || base === undefined) return undefined;
-    const address = base + step.offset;
-    const caller = new Map(frame).set(RSP, address);
+    if (step === undefined) return false;
+    const address = (frame[step.register] ?? 0n) + step.offset;
     for (const [register, offset] of step.saved) {
       const bytes = memory.read(address + offset, 8);
-      if (bytes === undefined) return undefined;
-      caller.set(register, new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
+      if (bytes === undefined) return false;
+      frame[register] = readU64(bytes, 0, true);
     }
-    return caller;
+    frame[RSP] = address;
+    return true;
   }
 
   /** Closes the file. */
@@ -100,14 +106,12 @@ export class CallFrames {
       const row = frameRowAt(fde, Number(address - start));
       if (isSignalFrame || row?.cfa.kind !== "register") return undefined;
       const { register, offset } = row.cfa;
-      const rules = [...row.rules].map(
-        ([number, rule]) => [number, rule.kind === "offset" ? BigInt(rule.offset) : undefined] as const,
+      // What is in no memory is the same in the caller, if it matters at all.
+      const saved = [...row.rules].flatMap(([number, rule]) =>
+        rule.kind === "offset" && number < COUNT ? [[number, BigInt(rule.offset)] as const] : [],
       );
-      // What is in no memory is the same in the caller, if it matters at all: the return address always is.
-      const saved = rules.flatMap(([number, at]) => (at === undefined ? [] : [[number, at] as const]));
-      return saved.some(([number]) => number === RIP)
-        ? { register, offset: BigInt(offset), saved }
-        : undefined;
+      const isWhole = register < COUNT && saved.some(([number]) => number === RIP);
+      return isWhole ? { register, offset: BigInt(offset), saved } : undefined;
     } catch (error) {
       if (error instanceof BinderyError) return undefined;
       throw error;

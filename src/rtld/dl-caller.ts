@@ -6,11 +6,11 @@ import { DW_REG_X86_64 } from "../dwarf/constants/register.ts";
 import { EM } from "../elf/constants/machine.ts";
 import { AT } from "../elf/constants/note.ts";
 import { BinderyError } from "../errors.ts";
-import { CallFrames, type CodeSpan, type FrameRegisters } from "./call-frames.ts";
+import { CallFrames, type CodeSpan, frameRegisters } from "./call-frames.ts";
 import type { LoadObject } from "./load-object.ts";
 import type { ProcService } from "./proc/service.ts";
 import { ReadAhead } from "./read-ahead.ts";
-import { Registers } from "./registers.ts";
+import type { Registers } from "./registers.ts";
 
 /** Frames that are undone at most. */
 const MOST_FRAMES = 64;
@@ -22,6 +22,8 @@ const KEPT = ["rbx", "rbp", "rsp", "r12", "r13", "r14", "r15", "rip"] as const;
 /** What is needed of the agent. */
 export interface DlCallerHost {
   readonly process: ProcService;
+  /** Registers of a stopped thread. */
+  registers(tid: number): Registers | undefined;
   /** The object that an address is in, as far as they are known. */
   objectAt(address: bigint): LoadObject | undefined;
 }
@@ -45,11 +47,13 @@ interface Library {
 export class DlCaller implements Disposable {
   readonly #host: DlCallerHost;
   readonly #loader: bigint;
+  readonly #isKnownMachine: boolean;
   readonly #libraries = new Map<LoadObject, Library | undefined>();
 
   constructor(host: DlCallerHost) {
     this.#host = host;
     this.#loader = host.process.pauxv().get(AT.AT_BASE) ?? 0n;
+    this.#isKnownMachine = host.process.pdmodel().machine === EM.EM_X86_64;
   }
 
   /**
@@ -67,11 +71,12 @@ export class DlCaller implements Disposable {
       name: process.name,
       read: (address, length) => process.pread(address, length),
     });
-    let frame = this.#innermost(tid);
+    const frame = this.#innermost(tid);
+    if (frame === undefined) return undefined;
     let library: LoadObject | undefined;
     let isAsked = false;
-    for (let count = 0; frame !== undefined && count < MOST_FRAMES; count++) {
-      const pc = frame.get(DW_REG_X86_64.rip) ?? 0n;
+    for (let count = 0; count < MOST_FRAMES; count++) {
+      const pc = frame[DW_REG_X86_64.rip] ?? 0n;
       // A call may be the last instruction of its function.
       const at = count === 0 ? pc : pc - 1n;
       const object = this.#objectAt(at);
@@ -84,7 +89,7 @@ export class DlCaller implements Disposable {
         library = object;
         isAsked ||= entries.some(({ start, end }) => at >= start && at < end);
       }
-      frame = this.#read(object)?.frames.callerOf(at, frame, stack);
+      if (this.#read(object)?.frames.undo(at, frame, stack) !== true) return undefined;
     }
     return undefined;
   }
@@ -103,13 +108,12 @@ export class DlCaller implements Disposable {
     return this.#host.objectAt(address);
   }
 
-  #innermost(tid: number): FrameRegisters | undefined {
-    const { process } = this.#host;
-    const model = process.pdmodel();
-    const bytes = model.machine === EM.EM_X86_64 ? process.lgetregs(tid) : undefined;
-    const registers = bytes === undefined ? undefined : Registers.of(bytes, model);
+  #innermost(tid: number): BigUint64Array | undefined {
+    const registers = this.#isKnownMachine ? this.#host.registers(tid) : undefined;
     if (registers === undefined) return undefined;
-    return new Map(KEPT.map((name) => [DW_REG_X86_64[name], registers.get(name)]));
+    const frame = frameRegisters();
+    for (const name of KEPT) frame[DW_REG_X86_64[name]] = registers.get(name);
+    return frame;
   }
 
   #read(object: LoadObject): Library | undefined {

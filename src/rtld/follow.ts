@@ -124,7 +124,11 @@ class Follower implements Disposable {
         this.#target.insertBreakpoint(address);
       }
       const process = this.#process;
-      const caller = new DlCaller({ process, objectAt: (address) => agent.objectAt(address) });
+      const caller = new DlCaller({
+        process,
+        registers: (tid) => this.#target.registers(tid),
+        objectAt: (address) => agent.objectAt(address),
+      });
       this.#caller = caller;
       const { bindings } = this.#options;
       this.#bindings =
