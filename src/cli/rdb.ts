@@ -53,15 +53,14 @@ export function defineRdb(command: Command): void {
       Examples: [
         ["bindery rdb ls -l", "begin; then: break main, cont, where"],
         ["bindery rdb -f script ./a.out 5", "carry out a script"],
-        ["echo 'event on\ncont' | bindery rdb ls", "what the run-time linker tells while ls runs"],
+        ["printf 'event on\\ncont\\n' | bindery rdb ls", "what the run-time linker tells while ls runs"],
         ["bindery rdb -p 4711", "look at a running process"],
       ],
       "Exit status": [
         [String(EXIT_OK), "all commands were carried out, or the session was at a terminal"],
         [
           String(EXIT_FAILURE),
-          "the program could not be started or controlled, the script not be read, or a command in it failed (the others " +
-            "were carried out)",
+          "the program could not be controlled, the script not be read, or a command in it failed (others were carried out)",
         ],
         [String(EXIT_USAGE), "the command line makes no sense"],
         ["", "how the program ended is printed"],

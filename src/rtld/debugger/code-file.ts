@@ -84,6 +84,18 @@ export class CodeFile {
     return attempt(() => this.module.symbolNamed(name));
   }
 
+  /** Address of a symbol that it shows to others, which is found without reading all of them; of a program, of any. */
+  exported(name: string): bigint | undefined {
+    if (this.module.isProgram) return this.symbolNamed(name)?.address;
+    return attempt(() => {
+      const { elf } = this.module;
+      const { gnu, sysv } = elf.hashTables();
+      const index = gnu?.lookup(name) ?? sysv?.lookup(name);
+      const value = index === undefined ? undefined : elf.dynsym()?.value(index);
+      return value === undefined ? undefined : this.#final(value);
+    });
+  }
+
   /** Addresses of the words that hold what the code at an address chose. */
   slotsOf(resolver: bigint): bigint[] {
     return (

@@ -148,7 +148,7 @@ export class CodeMap implements Disposable {
 
   /** Where the process tells debuggers of objects that it made. */
   get jitRegisterFunctions(): readonly bigint[] {
-    return this.#mapped().flatMap((one) => one.symbolNamed(JIT_REGISTER)?.address ?? []);
+    return this.#mapped().flatMap((one) => one.exported(JIT_REGISTER) ?? []);
   }
 
   /** Closes what is open. */
@@ -178,7 +178,7 @@ export class CodeMap implements Disposable {
   #jit(): readonly CodeFile[] {
     this.#made ??= jitFiles(
       this.#read,
-      this.#mapped().flatMap((one) => one.symbolNamed(JIT_DESCRIPTOR)?.address ?? []),
+      this.#mapped().flatMap((one) => one.exported(JIT_DESCRIPTOR) ?? []),
     );
     return this.#made;
   }
