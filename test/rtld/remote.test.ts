@@ -1,5 +1,6 @@
 /** Processes that gdbserver controls for us, against what ptrace(2), gdb and the programs themselves say of the same. */
 import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
@@ -239,6 +240,23 @@ describe("a stub that knows only what all must", () => {
     const target = await connect(await proxy("poor", files.alone));
     // Without qAttached nobody knows how it came to be.
     expect((await sequence(target)).slice(1)).toEqual(expected.slice(1));
+  });
+});
+
+describe("files", () => {
+  it("are fetched where they are not the same here, and gone afterwards", async () => {
+    const target = await connect(await proxy("blind", files.alone));
+    const { facts } = target;
+    const copy = facts.file("") ?? "";
+    expect(copy).not.toBe(files.alone);
+    expect(readFileSync(copy)).toEqual(readFileSync(files.alone));
+    expect(facts.file("")).toBe(copy);
+    const plugin = facts.file(files.plugin) ?? "";
+    expect(readFileSync(plugin)).toEqual(readFileSync(files.plugin));
+    expect(facts.file("/nowhere/at/all")).toBeUndefined();
+    target.detach();
+    expect(existsSync(copy)).toBe(false);
+    expect(facts.file(files.plugin)).toBeUndefined();
   });
 });
 

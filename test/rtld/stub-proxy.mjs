@@ -1,7 +1,7 @@
 /**
  * Stands between a debugger and real stubs: `stub-proxy.mjs HOW PROGRAM`. For each connection it starts a gdbserver of the
  * program. HOW is `damage`, and the n-th connection gets what the stub says damaged in one place, by seed n; or `poor`, and the
- * stub knows nothing but what all stubs must. Prints its port.
+ * stub knows nothing but what all stubs must; or `blind`, and it does not say which file is which. Prints its port.
  */
 import { spawn } from "node:child_process";
 import { createServer } from "node:net";
@@ -54,6 +54,8 @@ function damager(seed, socket) {
 /** What the stub is asked, without what it need not know, to which it answers with nothing, as stubs do. */
 const RARE = /\$(qSupported|QStartNoAckMode|vCont|Z0|z0|X|qAttached|qXfer:features)[^#]*#..|\$P[^#]*#../;
 
+const UNKNOWN = { poor: RARE, blind: /\$vFile:fstat[^#]*#../, damage: /^$/ }[how];
+
 let count = 0;
 const server = createServer({ noDelay: true }, (socket) => {
   const stub = spawn("gdbserver", ["--once", "-", program], { stdio: ["pipe", "pipe", "ignore"] });
@@ -64,7 +66,7 @@ const server = createServer({ noDelay: true }, (socket) => {
   });
   socket.on("data", (piece) => {
     const text = piece.toString("latin1");
-    if (how === "poor" && RARE.test(text)) socket.write("+$#00");
+    if (UNKNOWN.test(text)) socket.write("+$#00");
     else stub.stdin.write(piece);
   });
   stub.stdin.on("error", () => {});

@@ -59,7 +59,7 @@ export async function gdbserverFor(pid: number): Promise<string> {
 }
 
 /** Starts a proxy; see stub-proxy.mjs. @returns its address */
-export async function proxy(how: "damage" | "poor", program: string): Promise<string> {
+export async function proxy(how: "damage" | "poor" | "blind", program: string): Promise<string> {
   const script = fileURLToPath(new URL("./stub-proxy.mjs", import.meta.url));
   const { match } = await start(process.execPath, [script, how, program], "stdout", /(\d+)\n/);
   return `127.0.0.1:${match}`;

@@ -18,7 +18,10 @@ import { fileBelow } from "../proc/sysroot.ts";
 export interface RemoteFiles {
   /** Path of the program. */
   readonly executable?: string;
-  /** Directory that the paths of the process count from; the root by default. */
+  /**
+   * Directory that the paths of the process count from. By default files come from the stub, where it serves any, else from
+   * the root.
+   */
   readonly sysroot?: string;
 }
 
@@ -30,6 +33,8 @@ export interface FactsHost {
   readonly machine: number;
   /** An object as `qXfer` has it. @throws RemoteError if the stub does not have it */
   object(name: string, annex: string): Uint8Array;
+  /** Path here of a file that the stub serves; `undefined` if it serves none. */
+  served(path: string): { readonly path: string | undefined } | undefined;
 }
 
 /** What is read once for each program that the process executes. */
@@ -64,15 +69,18 @@ export class RemoteFacts implements ProcessFacts {
     return this.#read().auxv;
   }
 
+  /** @throws RemoteError if the stub does not answer */
   file(path: string): string | undefined {
-    const { executable, sysroot = "/" } = this.#files;
-    if (path !== "") return fileBelow(sysroot, path, this.model().machine);
-    if (executable !== undefined) return executable;
-    const program = this.#programPath();
-    if (program === undefined) return undefined;
-    const inside = join(sysroot, program);
+    const { executable, sysroot } = this.#files;
+    if (path === "" && executable !== undefined) return executable;
+    const named = path === "" ? this.#programPath() : path;
+    if (named === undefined) return undefined;
+    const served = sysroot === undefined ? this.#host.served(named) : undefined;
+    if (served !== undefined) return served.path;
+    if (path !== "") return fileBelow(sysroot ?? "/", path, this.model().machine);
+    const inside = join(sysroot ?? "/", named);
     // An emulator runs a program from anywhere, and takes only its libraries from another root.
-    return existsSync(inside) ? inside : program;
+    return existsSync(inside) ? inside : named;
   }
 
   lookup(object: string | undefined, symbol: string): bigint | undefined {

@@ -8,6 +8,7 @@ import { RemoteBreakpoints } from "./breakpoints.ts";
 import { RemoteControl } from "./control.ts";
 import { machineOfArchitecture, plainRegisters } from "./description.ts";
 import { RemoteFacts, type RemoteFiles } from "./facts.ts";
+import { RemoteFileStore } from "./files.ts";
 import { found } from "./link.ts";
 import { RemoteMemory } from "./memory.ts";
 import { RemoteRegisters } from "./registers.ts";
@@ -41,6 +42,7 @@ export class RemoteTarget implements ControlledProcess {
   readonly #memory: RemoteMemory;
   readonly #breakpoints: RemoteBreakpoints;
   readonly #control: RemoteControl;
+  readonly #files: RemoteFileStore;
   readonly #events = new EventQueue<TargetEvent | { readonly kind: "broken"; readonly error: RemoteError }>();
   readonly #onExit = () => this.#leave();
   #registers: RemoteRegisters | undefined;
@@ -58,6 +60,8 @@ export class RemoteTarget implements ControlledProcess {
     const { architecture, registers } = stub.description();
     if (registers.length > 0) this.#registers = new RemoteRegisters(link, registers);
     const { onOutput = (bytes) => process.stdout.write(bytes) } = options;
+    const ask = (question: string) => link.ask(question);
+    this.#files = new RemoteFileStore({ pid: this.pid, packetSize: stub.packetSize, ask });
     this.#control = new RemoteControl(stub, {
       pid: this.pid,
       breakpoints: this.#breakpoints,
@@ -77,6 +81,7 @@ export class RemoteTarget implements ControlledProcess {
         memory: { name: link.name, read: (address, length) => this.read(address, length) },
         machine: machineOfArchitecture(architecture),
         object: (name, annex) => this.#control.atRest(() => stub.object(name, annex)),
+        served: (path) => this.#served(path),
       },
       options,
     );
@@ -232,6 +237,11 @@ export class RemoteTarget implements ControlledProcess {
     return this.#registers;
   }
 
+  #served(path: string): { readonly path: string | undefined } | undefined {
+    if (this.hasEnded) return { path: undefined };
+    return this.#control.atRest(() => (this.#files.isServed ? { path: this.#files.path(path) } : undefined));
+  }
+
   #forget(): void {
     this.#memory.forget();
     this.#registers?.forget();
@@ -257,6 +267,7 @@ export class RemoteTarget implements ControlledProcess {
   }
 
   #end(): void {
+    this.#files.close();
     this.#control.end();
     process.off("exit", this.#onExit);
   }
