@@ -16,7 +16,10 @@ export function defineTrace(command: Command): void {
     .argument("[program...]", "program to start, and its arguments")
     .option("-p, --pid <pid>", "a running process", parseProcess)
     .option("--remote <stub>", "a process behind a stub: HOST:PORT, the path of a socket, or | and a command")
-    .option("--sysroot <directory>", "where the files are here that a stub speaks of")
+    .option(
+      "--sysroot <directory>",
+      "where the files of a stub's machine are here; by default it is asked for them",
+    )
     .option("-f, --follow", "children, too")
     .option(
       "-o, --output <file>",
