@@ -84,11 +84,13 @@ export class ExportTable {
    * Adds symbols of a shared library, which is opened if it is not.
    * @param name a path or file name; empty for the program itself
    * @param names which symbols; all by default
-   * @param options.types whether they have the types of the library's debug information, if that is found on this machine
+   * @param options.types where their types are looked for: in debug information of the library's file, if left out; with
+   *   true also in a separate debug file on this machine; with false nowhere. What a library was compiled from may say
+   *   more of a type than its headers do, and another type of the same name: those of the C library do.
    * @throws DynldError DYNLD_BAD_ARGUMENT when there is no such library, DYNLD_UNDEFINED_SYMBOL when it lacks one of `names`
    */
   addLibrary(name: string, names?: Iterable<string>, options: { readonly types?: boolean } = {}): this {
-    const library = new LibrarySymbols(name, options.types === true);
+    const library = new LibrarySymbols(name, options.types);
     const chosen = names === undefined ? undefined : new Set(names);
     for (const wanted of chosen ?? []) {
       if (library.find(wanted) !== undefined) continue;

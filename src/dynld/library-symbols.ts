@@ -17,8 +17,9 @@ import {
 } from "../host/dl.ts";
 import { openElf } from "../host/file.ts";
 import type { CSymbol } from "./ctype.ts";
+import type { ExportedSymbol } from "./signature/exported.ts";
 import type { SignedSymbol } from "./signature/signature.ts";
-import { TypedFile } from "./signature/typed-file.ts";
+import { hasDebugInformation, TypedFile } from "./signature/typed-file.ts";
 
 /** The program itself among libraries. */
 const PROGRAM = "/proc/self/exe";
@@ -38,17 +39,19 @@ export class LibrarySymbols {
   /** Its file. */
   readonly path: string;
   readonly #handle: Handle;
-  readonly #typed: boolean;
-  #types: ReadonlyMap<string, number> | undefined;
+  readonly #typed: boolean | undefined;
+  #table: SymbolKinds | undefined;
   #file: TypedFile | undefined;
+  #exports: ReadonlyMap<string, ExportedSymbol> | undefined;
   #closed = false;
 
   /**
    * @param name a path, a file name as in link maps (`libc.so.6`), or what the loader finds; empty for the program
-   * @param typed whether types are looked for in its debug information
+   * @param typed whether types are looked for in its debug information: also in a separate file, not at all, or, if left
+   *   out, in the library's own file
    * @throws DynldError DYNLD_BAD_ARGUMENT when there is none
    */
-  constructor(name: string, typed = false) {
+  constructor(name: string, typed?: boolean) {
     this.#typed = typed;
     const loaded = linkMaps().find((map) => map.name !== "" && isNamed(map.name, name));
     try {
@@ -65,13 +68,13 @@ export class LibrarySymbols {
 
   /** A symbol that the library defines; `undefined` if it does not, or if it is thread-local. */
   find(name: string): LibrarySymbol | undefined {
-    const type = this.#symbols().get(name);
+    const type = this.#symbols().types.get(name);
     if (type === undefined) return undefined;
     // The loader runs the resolvers of indirect functions, and knows versions.
     const address = dlsym(this.#handle, name);
     if (address === undefined) return undefined;
     const isData = type === STT.STT_OBJECT || type === STT.STT_COMMON;
-    const signed = this.#typed ? this.#signed(name) : undefined;
+    const signed = (this.#typed ?? this.#symbols().isTyped) ? this.#signed(name) : undefined;
     return {
       address: isData ? (copiedByProgram(name) ?? address) : address,
       isData,
@@ -82,7 +85,7 @@ export class LibrarySymbols {
 
   /** Names of all functions and data that it defines. */
   names(): Iterable<string> {
-    return this.#symbols().keys();
+    return this.#symbols().types.keys();
   }
 
   /** Lets the library go, as far as this table is concerned. */
@@ -94,29 +97,39 @@ export class LibrarySymbols {
 
   #signed(name: string): SignedSymbol | undefined {
     this.#file ??= TypedFile.openLocal(this.path);
-    const exported = this.#file.exports.find((one) => one.name === name);
-    const type = exported === undefined ? undefined : this.#file.typeOf(exported);
-    return type === undefined ? undefined : this.#file.signature(type);
+    const file = this.#file;
+    this.#exports ??= new Map(file.exports.map((one) => [one.name, one]));
+    const exported = this.#exports.get(name);
+    const type = exported === undefined ? undefined : file.typeOf(exported);
+    return type === undefined ? undefined : file.signature(type);
   }
 
-  #symbols(): ReadonlyMap<string, number> {
-    this.#types ??= readTypes(this.path);
-    return this.#types;
+  #symbols(): SymbolKinds {
+    this.#table ??= readKinds(this.path);
+    return this.#table;
   }
 }
 
-/** Types of defined symbols by name. */
-function readTypes(path: string): Map<string, number> {
+/** What the file of a library tells at once. */
+interface SymbolKinds {
+  /** `STT_` of defined symbols by name. */
+  readonly types: ReadonlyMap<string, number>;
+  /** Whether it has debug information of its own. */
+  readonly isTyped: boolean;
+}
+
+function readKinds(path: string): SymbolKinds {
   using opened = openElf(path);
   const types = new Map<string, number>();
+  const isTyped = hasDebugInformation(opened.elf);
   const table = opened.elf.dynsym();
-  if (table === undefined) return types;
+  if (table === undefined) return { types, isTyped };
   for (let i = 1; i < table.length; i++) {
     const type = table.type(i);
     if (table.sectionIndex(i) === SHN.SHN_UNDEF || type === STT.STT_TLS || type === STT.STT_SECTION) continue;
     if (table.binding(i) !== STB.STB_LOCAL) types.set(table.name(i), type);
   }
-  return types;
+  return { types, isTyped };
 }
 
 /**

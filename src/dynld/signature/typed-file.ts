@@ -64,7 +64,7 @@ export class TypedFile implements TypedSource {
     debug: OpenFile | undefined,
     debugPath: string | undefined,
   ) {
-    const source = debug ?? (hasTypes(opened.elf) ? opened : undefined);
+    const source = debug ?? (hasDebugInformation(opened.elf) ? opened : undefined);
     this.path = path;
     this.elf = opened.elf;
     this.debugPath = debug === undefined ? source && path : debugPath;
@@ -84,7 +84,7 @@ export class TypedFile implements TypedSource {
   static async open(path: string, options: FindOptions = {}): Promise<TypedFile> {
     const opened = openElf(path);
     try {
-      if (hasTypes(opened.elf)) return new TypedFile(path, opened, undefined, undefined);
+      if (hasDebugInformation(opened.elf)) return new TypedFile(path, opened, undefined, undefined);
       const found = await findDebugFile(opened.elf, { path, ...options });
       return TypedFile.#with(path, opened, found.path);
     } catch (error) {
@@ -97,7 +97,7 @@ export class TypedFile implements TypedSource {
   static openLocal(path: string, options: LocalFindOptions = {}): TypedFile {
     const opened = openElf(path);
     try {
-      if (hasTypes(opened.elf)) return new TypedFile(path, opened, undefined, undefined);
+      if (hasDebugInformation(opened.elf)) return new TypedFile(path, opened, undefined, undefined);
       return TypedFile.#with(path, opened, findLocalDebugFile(opened.elf, { path, ...options }).path);
     } catch (error) {
       opened.close();
@@ -195,6 +195,6 @@ function mayShare(a: string, b: string): boolean {
 }
 
 /** Whether a file has debug information of its own. */
-function hasTypes(elf: ElfFile): boolean {
+export function hasDebugInformation(elf: ElfFile): boolean {
   return ["debug_info", "zdebug_info"].some((name) => elf.sectionsNamed(`.${name}`).length > 0);
 }
