@@ -2,15 +2,9 @@
 import { closeSync, openSync, writeSync } from "node:fs";
 import { basename } from "node:path";
 import { threadWatch } from "../../host/wait.ts";
-import {
-  type BindingEvent,
-  type ControlledProcess,
-  followLinker,
-  GuardedTarget,
-  type LinkerEvent,
-  RemoteTarget,
-  Target,
-} from "../../rtld/index.ts";
+import { followLinker } from "../../rtld/follow.ts";
+import type { BindingEvent, ControlledProcess, LinkerEvent } from "../../rtld/index.ts";
+import { Target } from "../../rtld/target/target.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../help.ts";
 import { Output } from "../output.ts";
 import { Activities } from "./activity.ts";
@@ -41,7 +35,7 @@ export async function trace(program: readonly string[], options: TraceOptions): 
   const summary = new Summary();
   const activities = new Activities();
   let last: LinkerEvent | undefined;
-  let isFound = false;
+  let found: number | undefined;
   const onSignal = (signal: NodeJS.Signals) => {
     if (!isStarted) target.detach();
     // A terminal sends its interrupt to the program, too.
@@ -57,11 +51,11 @@ export async function trace(program: readonly string[], options: TraceOptions): 
         summary.add(event, activity);
       }
       if (event.pid === target.pid && event.event === "exit") last = event;
-      if (wait !== undefined && !isFound && event.added.some((one) => isNamed(one.name, wait))) {
-        isFound = true;
+      if (wait !== undefined && found === undefined && event.added.some((one) => isNamed(one.name, wait))) {
+        found = event.pid;
         process.kill(event.pid, "SIGSTOP");
         sink.line(options.json === true ? stoppedJson(event, start) : stoppedLine(event));
-        target.detach();
+        event.process.target.detach();
       }
       activities.end(event);
     };
@@ -76,21 +70,27 @@ export async function trace(program: readonly string[], options: TraceOptions): 
     for (const signal of SIGNALS) process.off(signal, onSignal);
   }
   if (options.json !== true) for (const line of summary.lines()) sink.line(line);
-  if (wait !== undefined && !isFound) return EXIT_FAILURE;
+  if (wait !== undefined && found === undefined) return EXIT_FAILURE;
   // Without this process the group of the one that is stopped would have nobody left, and the kernel would end it.
-  if (isFound && isStarted) return exitStatus(await endOfChild(target.pid));
+  if (found === target.pid && isStarted) return exitStatus(await endOfChild(target.pid));
   if (!isStarted || last === undefined) return EXIT_OK;
   return exitStatus(last);
 }
 
-/** The process that is to be followed, all of whose threads are stopped. */
+/** The process that is to be followed, all of whose threads are stopped. What only some need is loaded for these. */
 async function openTarget(
   program: readonly string[],
   { pid, remote, sysroot, follow = false }: TraceOptions,
 ): Promise<ControlledProcess> {
   const settings = { followChildren: follow };
-  if (remote !== undefined) return RemoteTarget.connect(remote, sysroot === undefined ? {} : { sysroot });
-  if (pid !== undefined) return GuardedTarget.attach(pid, settings);
+  if (remote !== undefined) {
+    const { RemoteTarget } = await import("../../rtld/remote/target.ts");
+    return RemoteTarget.connect(remote, sysroot === undefined ? {} : { sysroot });
+  }
+  if (pid !== undefined) {
+    const { GuardedTarget } = await import("../../rtld/guard/target.ts");
+    return GuardedTarget.attach(pid, settings);
+  }
   const [name = "", ...args] = program;
   return Target.spawn(name, args, settings);
 }
