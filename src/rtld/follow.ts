@@ -63,7 +63,7 @@ const NOTHING = { state: "RD_NOSTATE", ...NO_CHANGES } as const;
  * Follows a process whose threads are stopped, as starting and attaching leave it, until it ends or
  * is let go of; and its children, if the target takes them under control. Takes all events of the target.
  *
- * @returns when all that is followed ended
+ * @returns when all that is followed ended. What the listener throws of a child, which is let go of then, is thrown at the end
  */
 export async function followLinker(
   target: ControlledProcess,
@@ -78,10 +78,15 @@ export async function followLinker(
     const event = await target.next();
     if (event.kind === "detach") break;
     if (event.kind === "fork") {
-      const child = followLinker(event.child, listener, options);
+      const { child } = event;
+      const followed = followLinker(child, listener, options).catch((error: unknown) => {
+        // Nobody else would let it go on, and others may wait for it.
+        child.detach();
+        throw error;
+      });
       // Who waits for all of them is told.
-      child.catch(() => {});
-      children.push(child);
+      followed.catch(() => {});
+      children.push(followed);
     } else follower.on(event);
     if (event.kind === "exit") break;
   }
