@@ -24,6 +24,8 @@ interface Times {
   readonly gdb: number;
   /** Missing if it was left out. */
   readonly lldb: number | undefined;
+  /** How many the run-time linker told of. */
+  readonly events: number;
 }
 
 /** @param withLldb in the first round: it takes minutes */
@@ -34,12 +36,16 @@ export function measureTraces(programs: Programs, rounds: number, withLldb: bool
   ] as const;
   for (const [shape, program] of shapes) {
     const tracer = new Tracer(programs.scratch);
-    const times = COUNTS.map((count) => tracer.measure(program(count), count, rounds, withLldb));
-    const [none] = times;
+    // All sizes in each round: what else runs on the machine meets all of them.
+    const times = Array.from({ length: rounds }, (_, round) =>
+      COUNTS.map((count) => tracer.measure(program(count), count, withLldb && round === 0)),
+    );
+    const medians = COUNTS.map((_, i) => medianOf(times.flatMap((one) => one[i] ?? [])));
+    const [none] = medians;
     if (none === undefined) throw new Error("found no times");
-    const rows = COUNTS.map((count, i) => rowOf(count, times[i] ?? none, none, tracer.events[i] ?? 0));
-    const own = ["untraced", "bindery", "adds", "without its start", "events", "µs an event"];
+    const own = ["untraced", "bindery", "adds", "without its start", "µs a library", "µs an event"];
     const peers = ["gdb adds", "without its start", "lldb adds", "without its start"];
+    const rows = medians.map((one, i) => rowOf(COUNTS[i] ?? 0, one, none));
     printColumns([`Libraries ${shape}, ms`, ...own, ...peers], rows);
   }
   console.log(
@@ -47,33 +53,43 @@ export function measureTraces(programs: Programs, rounds: number, withLldb: bool
   );
 }
 
-function rowOf(count: number, times: Times, none: Times, events: number): string[] {
-  const added = { bindery: times.bindery - times.untraced, gdb: times.gdb - times.untraced };
-  const start = { bindery: none.bindery - none.untraced, gdb: none.gdb - none.untraced };
-  const rest = { bindery: added.bindery - start.bindery, gdb: added.gdb - start.gdb };
-  const [lldb, lldbStart] = [times.lldb, none.lldb].map((one) => one ?? Number.NaN);
-  const lldbAdded = (lldb ?? Number.NaN) - times.untraced;
-  const lldbRest = lldbAdded - ((lldbStart ?? Number.NaN) - none.untraced);
-  const withRatio = (value: number, own: number) =>
-    Number.isNaN(value) || count === 0 ? fixed(value) : `${fixed(value)} (${(value / own).toFixed(1)}x)`;
+function medianOf(times: readonly Times[]): Times {
+  return {
+    untraced: median(times.map((one) => one.untraced)),
+    bindery: median(times.map((one) => one.bindery)),
+    gdb: median(times.map((one) => one.gdb)),
+    lldb: times[0]?.lldb,
+    events: times[0]?.events ?? 0,
+  };
+}
+
+function rowOf(count: number, times: Times, none: Times): string[] {
+  const [own, gdb, lldb] = (["bindery", "gdb", "lldb"] as const).map((name) => {
+    const added = (times[name] ?? Number.NaN) - times.untraced;
+    return { added, rest: added - ((none[name] ?? Number.NaN) - none.untraced) };
+  });
+  const rest = own?.rest ?? Number.NaN;
+  const withRatio = (value = Number.NaN, mine = Number.NaN) =>
+    Number.isNaN(value) ? "" : `${fixed(value)} (${(value / mine).toFixed(1)}x)`;
+  const isFirst = count === 0;
+  // The start of a program has three events, however many libraries it has.
+  const events = times.events - 3;
   return [
     count.toLocaleString("en"),
     fixed(times.untraced),
     fixed(times.bindery),
-    fixed(added.bindery),
-    count === 0 ? "" : fixed(rest.bindery),
-    String(events),
-    count === 0 ? "" : ((rest.bindery * 1000) / events).toFixed(0),
-    withRatio(added.gdb, added.bindery),
-    count === 0 ? "" : withRatio(rest.gdb, rest.bindery),
-    withRatio(lldbAdded, added.bindery),
-    count === 0 ? "" : withRatio(lldbRest, rest.bindery),
+    fixed(own?.added ?? Number.NaN),
+    isFirst ? "" : fixed(rest),
+    isFirst ? "" : ((rest * 1000) / count).toFixed(0),
+    events > 0 ? ((rest * 1000) / events).toFixed(0) : "",
+    withRatio(gdb?.added, own?.added),
+    isFirst ? "" : withRatio(gdb?.rest, rest),
+    withRatio(lldb?.added, own?.added),
+    isFirst ? "" : withRatio(lldb?.rest, rest),
   ];
 }
 
 class Tracer {
-  /** How many events each of the programs had. */
-  readonly events: number[] = [];
   readonly #log: string;
   readonly #gdb: string;
   readonly #lldb: string;
@@ -85,29 +101,17 @@ class Tracer {
     writeFileSync(this.#gdb, GDB);
   }
 
-  measure(program: CommandLine, count: number, rounds: number, withLldb: boolean): Times {
-    const settings = ["stop-on-sharedlibrary-events true", "stop-disassembly-display never"] as const;
-    const setup = [`settings set target.process.${settings[0]}`, `settings set ${settings[1]}`];
+  measure(program: CommandLine, count: number, withLldb: boolean): Times {
+    const settings = ["target.process.stop-on-sharedlibrary-events true", "stop-disassembly-display never"];
+    const setup = settings.map((one) => `settings set ${one}`);
     const stops = Array.from({ length: 2 * count + 8 }, () => "process continue");
     writeFileSync(this.#lldb, [...setup, "process launch", ...stops, "quit", ""].join("\n"));
-    const times: Times[] = [];
-    for (let round = 0; round < rounds; round++) {
-      times.push({
-        untraced: wall(program),
-        bindery: wall([process.execPath, COMMAND, "trace", "--json", "-o", this.#log, "--", ...program]),
-        gdb: wall(["gdb", "-nx", "-batch", "-x", this.#gdb, "--args", ...program]),
-        lldb:
-          withLldb && round === 0
-            ? wall(["lldb", "--no-lldbinit", "-b", "-s", this.#lldb, "--", ...program])
-            : undefined,
-      });
-    }
-    this.events.push(readFileSync(this.#log, "utf8").split('"event":"RD_').length - 1);
     return {
-      untraced: median(times.map((one) => one.untraced)),
-      bindery: median(times.map((one) => one.bindery)),
-      gdb: median(times.map((one) => one.gdb)),
-      lldb: times[0]?.lldb,
+      untraced: wall(program),
+      bindery: wall([process.execPath, COMMAND, "trace", "--json", "-o", this.#log, "--", ...program]),
+      events: readFileSync(this.#log, "utf8").split('"event":"RD_').length - 1,
+      gdb: wall(["gdb", "-nx", "-batch", "-x", this.#gdb, "--args", ...program]),
+      lldb: withLldb ? wall(["lldb", "--no-lldbinit", "-b", "-s", this.#lldb, "--", ...program]) : undefined,
     };
   }
 }
