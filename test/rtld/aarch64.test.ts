@@ -27,6 +27,28 @@ int main(void) {
 }
 `;
 
+const BUSY_FOR_A_WHILE = `
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdio.h>
+static void *work(void *unused) {
+  for (int i = 0; i < 20; i++) {
+    void *h = dlopen(PLUGIN, RTLD_NOW);
+    int (*f)(int) = (int (*)(int))dlsym(h, "plugin");
+    if (f == 0 || f(20) != 21) return 0;
+    dlclose(h);
+  }
+  return (void *)1;
+}
+int main(void) {
+  pthread_t threads[3];
+  for (int i = 0; i < 3; i++) pthread_create(threads + i, 0, work, 0);
+  for (int i = 0; i < 3; i++) { void *r; pthread_join(threads[i], &r); if (r == 0) return 8; }
+  printf("right\\n");
+  return 7;
+}
+`;
+
 const workshop = new RtldWorkshop();
 afterAll(() => workshop.remove());
 
@@ -68,6 +90,20 @@ describe("a program of aarch64", () => {
     ]);
     expect(seen).toHaveLength(4);
     expect(out.read().trim().split("\n")).toEqual(seen);
+  });
+
+  it("with threads that load and unload at the same time does what it would have done", async () => {
+    const plugin = compile("plugin64.so", PLUGIN, "-shared", "-fPIC");
+    const program = compile("busy64", BUSY_FOR_A_WHILE, `-DPLUGIN="${plugin}"`);
+    const { target, out } = await start(program);
+    let loaded = 0;
+    let last = "";
+    await followLinker(target, (event) => {
+      last = summary(event);
+      loaded += event.added.filter((one) => one.name === plugin).length;
+      loaded -= event.removed.filter((one) => one.name === plugin).length;
+    });
+    expect({ loaded, last, text: out.read() }).toEqual({ loaded: 0, last: "exit code 7", text: "right\n" });
   });
 
   it("has its symbols and linkage tables looked up in the files of its root", async () => {
