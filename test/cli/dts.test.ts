@@ -86,6 +86,7 @@ export function use({ fn, data }: Exports): void {
   node.name = 0x1000n;
   fn.layouts(null, null, new Int32Array(6), new Int32Array(4));
   fn.print.with("int")("%d", 1);
+  fn.print.as("int (const char *, int)")("%d", 1);
   data.per_thread = (name?.length ?? 0) + (order ?? 0);
 }
 `,

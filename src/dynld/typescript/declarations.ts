@@ -31,10 +31,14 @@ const RESERVED = [
   ].map((one) => `${one}Array`),
 ];
 
-const OPEN_FUNCTION = `/** A function of which not all parameters are declared: \`with\` gives one with more, by their types' names in C. */
+const OPEN_FUNCTION = `/**
+ * A function of which not all parameters are declared: \`with\` gives one with more, by their types' names in C, \`as\` one by a
+ * whole prototype.
+ */
 export interface OpenFunction {
   readonly address: bigint;
   with(...types: string[]): (...args: unknown[]) => unknown;
+  as(prototype: string): (...args: unknown[]) => unknown;
 }`;
 
 /** A symbol that was left out, and why. */
