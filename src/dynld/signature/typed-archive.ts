@@ -108,6 +108,7 @@ export class TypedArchive implements TypedSource {
     this.#opened.close();
   }
 
+  /** Closes the archive. */
   [Symbol.dispose](): void {
     this.close();
   }
