@@ -72,7 +72,7 @@ export async function followLinker(
 ): Promise<void> {
   using follower = new Follower(target, listener, options);
   const children: Promise<void>[] = [];
-  follower.begin(target.origin === "spawn" ? "exec" : "attach");
+  follower.begin(target.origin === "spawn" || target.origin === "exec" ? "exec" : "attach");
   target.continue();
   for (;;) {
     const event = await target.next();

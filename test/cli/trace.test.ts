@@ -150,7 +150,7 @@ describe("bindery trace", () => {
     expect(children.size).toBe(3);
     for (const one of children) {
       const told = lines.filter((line) => line.pid === one).map(({ event }) => event);
-      expect(told).toEqual(["attach", "RD_DLACTIVITY", "RD_PREINIT", "RD_POSTINIT", "exit"]);
+      expect(told).toEqual(["exec", "RD_DLACTIVITY", "RD_PREINIT", "RD_POSTINIT", "exit"]);
     }
   });
 

@@ -97,7 +97,12 @@ async function follow(target: Target): Promise<void> {
     if (event.kind === "fork") {
       const { child } = event;
       if (child instanceof Target) void follow(child);
-      send({ pid, event: { kind: "fork", pid, child: child.pid }, registers: undefined, runs: 0 });
+      send({
+        pid,
+        event: { kind: "fork", pid, child: child.pid, origin: child.origin },
+        registers: undefined,
+        runs: 0,
+      });
     } else {
       if (event.kind === "exit" || event.kind === "detach") {
         targets.delete(pid);

@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { deserialize } from "node:v8";
 import { HostError } from "../../errors.ts";
 import { openPipe } from "../../host/pipe.ts";
+import type { Origin } from "../target/controlled.ts";
 import type { ProcessEvent } from "../target/event.ts";
 import { encode, FrameReader, HEADER, type Response } from "./protocol.ts";
 
@@ -14,7 +15,7 @@ const GONE = "the guard of the process is gone";
 /** An event of a guarded process, as the guard sends it: a child is its process id. */
 export type GuardEvent =
   | ProcessEvent
-  | { readonly kind: "fork"; readonly pid: number; readonly child: number };
+  | { readonly kind: "fork"; readonly pid: number; readonly child: number; readonly origin: Origin };
 
 /** What the guard sends: an event, and the registers of the thread that it left stopped. */
 export interface GuardMessage {

@@ -154,7 +154,7 @@ export class GuardedTarget implements ControlledProcess {
   #on(event: GuardEvent): void {
     if (this.#ended) return;
     if (event.kind === "fork") {
-      const child = this.#takeChild(event.child);
+      const child = this.#takeChild(event.child, event.origin);
       if (child !== undefined) this.#events.push({ kind: "fork", pid: event.pid, child });
       return;
     }
@@ -171,9 +171,9 @@ export class GuardedTarget implements ControlledProcess {
   }
 
   /** @returns `undefined` if it was killed meanwhile */
-  #takeChild(pid: number): GuardedTarget | undefined {
+  #takeChild(pid: number, origin: Origin): GuardedTarget | undefined {
     try {
-      return new GuardedTarget(pid, this.#link, "fork");
+      return new GuardedTarget(pid, this.#link, origin);
     } catch (error) {
       if (error instanceof HostError) return undefined;
       throw error;

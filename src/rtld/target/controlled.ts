@@ -9,8 +9,11 @@ export type TargetEvent =
   /** A child was made that is under control, too, and is stopped; after vfork(2), once it executes a program. */
   | { readonly kind: "fork"; readonly pid: number; readonly child: ControlledProcess };
 
-/** How a process came under control. */
-export type Origin = "spawn" | "attach" | "fork";
+/**
+ * How a process came under control: `spawn` and `exec` with a program of which nothing was executed, started from here, or by
+ * a process under control that shared its memory until then [vfork(2)]; `fork` as a copy of such a process.
+ */
+export type Origin = "spawn" | "attach" | "fork" | "exec";
 
 /**
  * A process under control: its threads, breakpoints, registers and memory.

@@ -72,7 +72,7 @@ export class Target implements ControlledProcess {
         this.#memory.reopen();
       },
       forked: (parent, child) => this.#expectChild(parent, child),
-      shadowExeced: (child) => this.#takeChild(this.pid, child),
+      shadowExeced: (child) => this.#takeChild(this.pid, child, "exec"),
       stopSignals: new Set(options.stopSignals),
     });
     onFarewell(this.#onExit);
@@ -268,7 +268,7 @@ export class Target implements ControlledProcess {
       threadWatch.forget(child);
       using memory = new ProcessMemory(child, "write");
       this.#breakpoints.removeFrom(memory);
-      this.#takeChild(parent, child);
+      this.#takeChild(parent, child, "fork");
     };
     this.#children.set(child, stopped);
     threadWatch.watch(child, (status) => {
@@ -281,12 +281,12 @@ export class Target implements ControlledProcess {
     });
   }
 
-  #takeChild(parent: number, child: number): void {
+  #takeChild(parent: number, child: number, origin: Origin): void {
     if (this.#options.followChildren !== true || this.#isLeaving) {
       ptraceDetach(child, 0);
       return;
     }
-    const target = new Target(child, this.#options, "fork", this.#isOurs);
+    const target = new Target(child, this.#options, origin, this.#isOurs);
     target.#control.add(child, "stopped", "stop");
     this.#emit({ kind: "fork", pid: parent, child: target });
   }
