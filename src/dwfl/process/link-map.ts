@@ -25,6 +25,7 @@ export interface MachineLayout {
 /** Longest list that is followed, and longest path in it. */
 const MOST = 100_000;
 const LONGEST = 4096;
+const PAGE = 4096;
 
 /**
  * What the loader loaded, the program first; `undefined` if the memory does not have the list.
@@ -159,8 +160,11 @@ export function readString(memory: MemoryReader, address: bigint): string | unde
   return undefined;
 }
 
-/** As many bytes as are there before the memory ends. */
+/** As many bytes as are there before the memory ends, which it does at the end of a page as a rule. */
 function readShort(memory: MemoryReader, address: bigint, most: number): Uint8Array {
+  const toEnd = PAGE - Number(address % BigInt(PAGE));
+  const page = toEnd < most ? memory.read(address, toEnd) : undefined;
+  if (page !== undefined) return page;
   for (let length = most - 1; length > 0; length--) {
     const bytes = memory.read(address, length);
     if (bytes !== undefined) return bytes;
