@@ -16,6 +16,7 @@ export { type Library, type LibraryOptions, openLibrary } from "./call/library.t
 export { addressOf, type InMemory } from "./call/memory.ts";
 export type { NativeType } from "./call/native-type.ts";
 export { RecordView, snapshot } from "./call/record-view.ts";
+export { callAsync } from "./call/thread-call.ts";
 export { type DeclarationOptions, declaration, symbolDeclaration } from "./ctype/declaration.ts";
 export { CTypeReader } from "./ctype/read.ts";
 export { SymbolTypes, type TypedSymbol } from "./ctype/symbol-types.ts";

@@ -79,6 +79,21 @@ export function functionAt(address: bigint, signature: NativeSignature): NativeF
 }
 
 /**
+ * Calls what {@link functionAt} made in another thread. What the arguments lead to has to stay until `done` is called, which
+ * this thread does; functions among the arguments are called by this thread, too, and what they throw is nobody's.
+ */
+export function callInThread(
+  native: NativeFunction,
+  args: readonly unknown[],
+  done: (error: unknown, result: unknown) => void,
+): void {
+  const { async: start } = native as unknown as { readonly async?: (...args: unknown[]) => void };
+  // What has ended says so.
+  if (start === undefined) done(undefined, native(...args));
+  else start(...args, done);
+}
+
+/**
  * A JavaScript function as a native one. What it throws is thrown by the call that led to it, and native code gets 0.
  * @throws HostError when there are too many, or for a shape that can't be passed
  */

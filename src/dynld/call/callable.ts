@@ -8,6 +8,7 @@ import { ArgumentError } from "./argument-error.ts";
 import { noteAddress } from "./function-address.ts";
 import type { ValueModel } from "./model.ts";
 import { misfit, parsePrototype } from "./prototype.ts";
+import { noteThreadCall } from "./thread-call.ts";
 import { incoming, outgoing } from "./transfer.ts";
 import { unsupported } from "./unsupported.ts";
 import { type CallScope, wrap } from "./wrapper.ts";
@@ -256,13 +257,28 @@ function build(
       result: result.shape,
       parameters: result.form === "through memory" ? ["pointer", ...shapes] : shapes,
     };
-    const wrapper = wrap({ name, parameters, result, scope }, functionAt(address, signature));
-    return { ...wrapper, signature };
+    const plan = { name, parameters, result, scope };
+    let native = functionAt(address, signature);
+    const { call, retarget } = wrap(plan, native);
+    noteThreadCall(
+      call,
+      () => plan,
+      () => native,
+    );
+    return {
+      call,
+      signature,
+      retarget: (next) => {
+        native = next;
+        retarget(next);
+      },
+    };
   } catch (error) {
     let why = error;
     const fail = (): never => {
       throw why;
     };
+    noteThreadCall(fail, fail, fail);
     return {
       call: fail,
       retarget: (native) => {

@@ -33,7 +33,7 @@ export interface Wrapper {
 
 /** The function before `native`. */
 export function wrap(plan: WrapperPlan, native: NativeFunction): Wrapper {
-  const { name, parameters, result, scope } = plan;
+  const { parameters, result, scope } = plan;
   const words = new Int32Array(2);
   const environment: Environment = {
     native,
@@ -46,7 +46,7 @@ export function wrap(plan: WrapperPlan, native: NativeFunction): Wrapper {
     places: parameters.map(({ where }) => where),
     result: result.convert,
     miscounted: (count) => {
-      throw new ArgumentError(name, `found ${count} arguments, expected ${expectedCount(parameters)}`);
+      throw miscounted(plan, count);
     },
   };
   const make = compileFunction(codeOf(parameters, result), ["environment"]) as (on: Environment) => Wrapper;
@@ -146,6 +146,11 @@ const RESULTS: Readonly<Record<Incoming["form"], (names: string) => string>> = {
       "return wide[0];",
     ].join("\n    "),
 };
+
+/** What to throw of a wrong number of arguments. */
+export function miscounted({ name, parameters }: WrapperPlan, count: number): ArgumentError {
+  return new ArgumentError(name, `found ${count} arguments, expected ${expectedCount(parameters)}`);
+}
 
 function expectedCount(parameters: WrapperPlan["parameters"]): string {
   const names = parameters.map(({ where }) => where.replace(/^.*: parameter (\d+)(, )?/, ""));
