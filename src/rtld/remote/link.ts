@@ -11,6 +11,8 @@ const PIECE = 65536;
 const TRIES = 4;
 /** Milliseconds without anything after which no copy of a repeated packet is on its way. */
 const QUIET = 20;
+/** Pieces that are taken at once of what nobody asked for. */
+const BURST = 64;
 /** Most bytes of an object that a stub has. */
 const LARGEST_OBJECT = 2 ** 24;
 
@@ -36,6 +38,8 @@ export class RemoteLink {
   #listener: PacketListener | undefined;
   /** The last packet, to be sent again where it did not arrive. */
   #sent: Uint8Array = new Uint8Array(0);
+  /** What came is being told; that nothing comes any more is told after that. */
+  #isLooking = false;
   /** Why it can't be used any more. */
   #broken: RemoteError | undefined;
 
@@ -86,7 +90,7 @@ export class RemoteLink {
 
   /** Sends without waiting for an answer; one that is on its way for something else is passed over. */
   send(payload: string): void {
-    while (this.#receive(0)) this.#reader.clear();
+    for (let count = 0; count < BURST && this.#receive(0); count++) this.#reader.clear();
     this.#reader.clear();
     this.#sent = framed(payload);
     this.#write(this.#sent);
@@ -187,7 +191,7 @@ export class RemoteLink {
     this.#broken =
       cause instanceof RemoteError ? cause : new RemoteError("RSP_CLOSED", this.name, cause.message);
     this.close();
-    this.#listener?.broken(this.#broken);
+    if (!this.#isLooking) this.#listener?.broken(this.#broken);
     return this.#broken;
   }
 
@@ -211,7 +215,9 @@ export class RemoteLink {
         if (++tries <= TRIES) this.#write(this.#sent);
       } else if (frame.kind === "packet" && this.#accept(frame, question, tries++)) {
         // Copies of what was asked for again are passed over.
-        if (tries > 2) while (this.#receive(QUIET)) this.#reader.clear();
+        if (tries > 2) {
+          for (let count = 0; count < BURST && this.#receive(QUIET); count++) this.#reader.clear();
+        }
         return frame.payload;
       }
     }
@@ -220,7 +226,7 @@ export class RemoteLink {
   /** @returns whether a packet came as it was sent; otherwise it will come again */
   #accept(frame: Packet, question: string, tries: number): boolean {
     if (frame.isWhole) {
-      if (this.#hasAcks) this.#write(Buffer.from("+"));
+      if (this.#hasAcks && !this.isClosed) this.#write(Buffer.from("+"));
       return true;
     }
     if (!this.#hasAcks || tries >= TRIES) {
@@ -234,17 +240,28 @@ export class RemoteLink {
   }
 
   #look(): void {
+    // What came before the end of the connection is told first.
+    this.#isLooking = true;
     try {
-      while (this.#receive(0));
-    } catch (cause) {
-      if (!(cause instanceof RemoteError)) throw cause;
-      // What came before the end is told first.
-    }
-    try {
+      this.#takeIn();
       for (let frame = this.#reader.next(); frame !== undefined; frame = this.#reader.next()) {
         if (frame.kind === "nak") this.#write(this.#sent);
         if (frame.kind === "packet" && this.#accept(frame, "event", 1)) this.#listener?.packet(frame.payload);
       }
+    } catch (cause) {
+      if (!(cause instanceof RemoteError)) throw cause;
+    } finally {
+      this.#isLooking = false;
+    }
+    if (this.#broken !== undefined) this.#listener?.broken(this.#broken);
+  }
+
+  #takeIn(): void {
+    try {
+      let count = 0;
+      while (count < BURST && this.#receive(0)) count++;
+      // What is left has its turn after others of this process.
+      if (count === BURST) setImmediate(() => this.isClosed || this.#look());
     } catch (cause) {
       if (!(cause instanceof RemoteError)) throw cause;
     }
