@@ -196,16 +196,6 @@ describe("through gdbserver", () => {
     expect(event).toEqual({ kind: "exit", code: undefined, signal: 6 });
   });
 
-  it("the end of a program is told, though the stub is gone when it is looked for", async () => {
-    const program = workshop.compile("seven", "int main(void) { return 7; }");
-    const gone = workshop.path("gone");
-    const command = `sh -c 'gdbserver --once - ${program} 2>/dev/null; touch ${gone}'`;
-    const target = await connect(`| ${command}`);
-    target.continue();
-    while (!existsSync(gone));
-    expect(await target.next()).toEqual({ kind: "exit", code: 7, signal: undefined });
-  });
-
   it("a busy program is interrupted where something is read, and let go of: it does what it would have done", async () => {
     const { pid, ended } = await workshop.start(files.busy, files.plugin);
     const target = await connect(await gdbserverFor(pid));
