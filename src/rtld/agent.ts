@@ -11,7 +11,6 @@ import { CheckedService } from "./proc/checked.ts";
 import type { ProcService } from "./proc/service.ts";
 import { Registers } from "./registers.ts";
 import { type Namespace, Rendezvous } from "./rendezvous.ts";
-import type { Phase } from "./startup.ts";
 
 const TEXTS: Readonly<Record<RtldErrorCode | "RD_OK", string>> = {
   RD_OK: "no error",
@@ -22,6 +21,9 @@ const TEXTS: Readonly<Record<RtldErrorCode | "RD_OK", string>> = {
   RD_NODYNAM: "the program is not linked dynamically",
   RD_NOMAPS: "link maps are not available yet",
 };
+
+/** How far a program has come: whether its objects are loaded, and whether its first instruction may come yet. */
+type Phase = "starting" | "initializing" | "running";
 
 let isLogging = false;
 
@@ -235,15 +237,15 @@ export class RtldAgent {
     return { rendezvous, maps, breakAddress: rendezvous.breakAddress };
   }
 
-  /** Who has no link maps yet has not begun. Where it is not known how far others are, the program may begin yet. */
+  /** Who has no link maps yet has not begun. Whether others have is seen once they come to their first instruction. */
   #firstPhase(): Phase {
     const { rendezvous } = this.#state;
     const [first] = rendezvous.namespaces();
     if (first === undefined || first.map === 0n) return "starting";
-    const phase = rendezvous.phase ?? "initializing";
+    if (!rendezvous.isLoading) return "initializing";
     // Before the first addition is told there are only the program, the kernel's library and the run-time linker.
-    const isLoaded = () => first.state === "RD_CONSISTENT" && this.#hasMore(first.map, 3);
-    return phase === "starting" && isLoaded() ? "initializing" : phase;
+    const isLoaded = first.state === "RD_CONSISTENT" && this.#hasMore(first.map, 3);
+    return isLoaded ? "initializing" : "starting";
   }
 
   /** Whether a link map has more objects than `count`. */

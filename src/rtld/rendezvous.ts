@@ -21,7 +21,7 @@ import { type LoaderProbe, loaderProbes } from "./probes.ts";
 import type { ProcService } from "./proc/service.ts";
 import { ReadAhead } from "./read-ahead.ts";
 import { countRelocations } from "./relocation-count.ts";
-import { type Phase, phaseOf } from "./startup.ts";
+import { isLoading } from "./startup.ts";
 
 /** Most namespaces that are followed; glibc has 16. */
 const MOST_NAMESPACES = 1024;
@@ -236,17 +236,16 @@ export class Rendezvous {
     return this.string(this.#auxv.get(AT.AT_EXECFN) ?? 0n);
   }
 
-  /** How far the start of the program has come, which has link maps already; `undefined` where that is not known. */
-  get phase(): Phase | undefined {
+  /** Whether the run-time linker still loads what the program is linked with; `false` also where that is not known. */
+  get isLoading(): boolean {
     const symbol = this.#symbol("__libc_stack_end");
     const image = this.#loader?.image;
     const [end = 0n] = (symbol === undefined ? undefined : this.#read(symbol, 1)) ?? [];
-    if (image === undefined || end === 0n) return undefined;
-    // Code of 32 bits leaves room to align the stack.
-    const [width, count] = this.#layout.is64 ? [8n, 1] : [4n, 4];
+    if (image === undefined || end === 0n) return false;
+    // Code of 32 bits aligns the stack and hands its argument over there.
+    const [width, count] = this.#layout.is64 ? [8n, 1] : [4n, 5];
     const words = this.#read(end - width * BigInt(count), count);
-    if (words === undefined) return undefined;
-    return phaseOf({ words, entry: image.elf.header.entry + image.bias });
+    return words !== undefined && isLoading({ words, entry: image.elf.header.entry + image.bias });
   }
 
   #read(address: bigint, count: number): bigint[] | undefined {

@@ -35,17 +35,33 @@ int linked(void) { return 11; }
 `;
 
 const workshop = new RtldWorkshop();
-const programs = { start: "", linked: "", busy: "", plugin: "" };
+const narrow = new RtldWorkshop();
+const programs = { busy: "", plugin: "" };
+/** The program of {@link START}, what it is linked with, and their run-time linker. */
+interface Slow {
+  start: string;
+  linked: string;
+  readonly loader: string;
+}
+const wide: Slow = { start: "", linked: "", loader: "/lib64/ld-linux-x86-64.so.2" };
+const narrowOne: Slow = { start: "", linked: "", loader: "/lib/ld-linux.so.2" };
 beforeAll(() => {
-  const shared = ["-shared", "-fPIC", `-Wl,-rpath,${workshop.directory}`];
-  workshop.compile("early.so", "int early;", ...shared);
-  workshop.compile("later.so", "int later;", ...shared);
-  programs.linked = workshop.compile("libslow.so", LINKED, ...shared);
-  programs.start = workshop.compile("start", START, "-L.", "-lslow", `-Wl,-rpath,${workshop.directory}`);
+  for (const [slow, shop, compile] of [
+    [wide, workshop, workshop.compile.bind(workshop)],
+    [narrowOne, narrow, narrow.compile32.bind(narrow)],
+  ] as const) {
+    const find = `-Wl,-rpath,${shop.directory}`;
+    for (const name of ["early", "later"]) compile(`${name}.so`, `int ${name};`, "-shared", "-fPIC");
+    slow.linked = compile("libslow.so", LINKED, "-shared", "-fPIC", find);
+    slow.start = compile("start", START, "-L.", "-lslow", find);
+  }
   programs.busy = workshop.compile("busy", BUSY, "-pthread");
   programs.plugin = workshop.compile("plugin.so", PLUGIN, "-shared", "-fPIC");
 });
-afterAll(() => workshop.remove());
+afterAll(() => {
+  workshop.remove();
+  narrow.remove();
+});
 
 /** All that happens to the program, from its first instruction on. */
 const WHOLE = [
@@ -96,9 +112,10 @@ function inProcess(pid: number, file: string, symbol: string): bigint {
   return base + BigInt(`0x${value}`);
 }
 
-const LOADER = "/lib64/ld-linux-x86-64.so.2";
-
-describe("what is still to come of a start is told as what it is, from", () => {
+describe.each([
+  ["64", wide],
+  ["32", narrowOne],
+])("what is still to come of a start of %s bits is told as what it is, from", (_bits, slow) => {
   const moments: readonly (readonly [name: string, go: (target: Target) => Promise<void>, behind: number])[] =
     [
       ["the first instruction on", async () => {}, 0],
@@ -125,7 +142,7 @@ describe("what is still to come of a start is told as what it is, from", () => {
         "within an initializer on",
         async (target) => {
           await atDebugState(target, 2);
-          await runTo(target, inProcess(target.pid, programs.linked, "begin"));
+          await runTo(target, inProcess(target.pid, slow.linked, "begin"));
         },
         2,
       ],
@@ -142,7 +159,7 @@ describe("what is still to come of a start is told as what it is, from", () => {
         "the program's own start on",
         async (target) => {
           await atDebugState(target, 2);
-          await runTo(target, inProcess(target.pid, programs.start, "_start"));
+          await runTo(target, inProcess(target.pid, slow.start, "_start"));
           await step(target, 1);
         },
         7,
@@ -151,13 +168,13 @@ describe("what is still to come of a start is told as what it is, from", () => {
         "the program's main function on",
         async (target) => {
           await atDebugState(target, 2);
-          await runTo(target, inProcess(target.pid, programs.start, "main"));
+          await runTo(target, inProcess(target.pid, slow.start, "main"));
         },
         7,
       ],
     ];
   it.each(moments)("%s", async (_name, go, behind) => {
-    const target = workshop.spawn(programs.start);
+    const target = workshop.spawn(slow.start);
     await go(target);
     const lines: string[] = [];
     await followLinker(target, (event) => lines.push(line(event)));
@@ -167,7 +184,7 @@ describe("what is still to come of a start is told as what it is, from", () => {
 
   /** Goes on to where the run-time linker tells of itself, the given time, and past that instruction. */
   async function atDebugState(target: Target, times: number): Promise<void> {
-    const address = inProcess(target.pid, LOADER, "_dl_debug_state");
+    const address = inProcess(target.pid, slow.loader, "_dl_debug_state");
     for (let i = 0; i < times; i++) {
       await runTo(target, address);
       await step(target, 1);
@@ -180,7 +197,7 @@ describe("attaching", () => {
     const tails = new Set<number>();
     for (let i = 0; i < 24; i++) {
       // Below a shell: a child of Node's own can't be attached to.
-      const shell = spawn("sh", ["-c", `${programs.start} & echo $!; wait $!`], {
+      const shell = spawn("sh", ["-c", `${wide.start} & echo $!; wait $!`], {
         stdio: ["ignore", "pipe", "ignore"],
       });
       const [number] = (await once(shell.stdout, "data")) as [Buffer];
@@ -208,7 +225,7 @@ describe("attaching", () => {
 
   it("to a busy program 200 times while it loads and unloads, and leaving it, changes nothing of what it does", async () => {
     const { pid, ended } = await workshop.start(programs.busy, programs.plugin);
-    const address = inProcess(pid, LOADER, "_dl_debug_state");
+    const address = inProcess(pid, wide.loader, "_dl_debug_state");
     const original = firstByte(pid, address);
     for (let i = 0; i < 200; i++) {
       const target = workshop.attach(pid);
