@@ -46,7 +46,7 @@ export function defineTrace(command: Command): void {
       Bindings:
         "Calls of programs that are linked lazily are bound when they are made first, others when their object is\n" +
         "relocated: these are told of when that is done, for what dlopen(3) loads when it returns. Each binding at a call\n" +
-        "stops all threads for a moment.",
+        "stops its thread for a moment.",
       Examples: [
         ["bindery trace -- ls -l", "what ls loads"],
         ["bindery trace -f --json -o log -- make", "and all that it starts"],

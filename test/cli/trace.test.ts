@@ -154,6 +154,27 @@ describe("bindery trace", () => {
     }
   });
 
+  it("follows what a program starts, and ends as that does", () => {
+    const script = "/bin/true; (exec /bin/echo child); exit 4";
+    const { status, stdout } = bindery(["trace", "-f", "--json", "--", "sh", "-c", script]);
+    expect(status).toBe(4);
+    expect(stdout).toContain("child\n");
+    const lines = jsonLines(stdout);
+    const [first] = lines;
+    const children = [...new Set(lines.map((one) => one.pid))].filter((one) => one !== first?.pid);
+    expect(children.length).toBe(2);
+    for (const pid of children) {
+      const own = lines.filter((one) => one.pid === pid);
+      expect(
+        own.some(
+          (one) =>
+            one.event === "RD_PREINIT" && one.added.some(({ name }) => /^\/bin\/(true|echo)$/.test(name)),
+        ),
+      ).toBe(true);
+      expect(own.at(-1)).toMatchObject({ event: "exit", code: 0 });
+    }
+  });
+
   it("tells of bindings as they are made", () => {
     const { status, stdout } = bindery([
       "trace",

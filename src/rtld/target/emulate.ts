@@ -17,6 +17,11 @@ const ENDBR64 = [0xf3, 0x0f, 0x1e, 0xfa];
 const ENDBR32 = [0xf3, 0x0f, 0x1e, 0xfb];
 const NOP = 0x90;
 const RET = 0xc3;
+/** `jmp *%r11`, with `bnd` or without: how glibc's binder leaves. */
+const JUMPS = [
+  [0x41, 0xff, 0xe3],
+  [0xf2, 0x41, 0xff, 0xe3],
+];
 /** The code segment in which Linux runs 32-bit programs. */
 const USER32_CS = 0x23n;
 
@@ -38,6 +43,13 @@ export function emulate(registers: Registers, first: number, host: EmulationHost
     const code = host.read(pc, marker.length);
     if (code === undefined || marker.some((byte, i) => code[i] !== byte)) return false;
     registers.pc = pc + BigInt(marker.length);
+    return true;
+  }
+  const jump = is32 ? undefined : JUMPS.find((one) => one[0] === first);
+  if (jump !== undefined) {
+    const code = host.read(pc, jump.length);
+    if (code === undefined || jump.some((byte, i) => code[i] !== byte)) return false;
+    registers.pc = registers.get("r11");
     return true;
   }
   if (first !== RET || host.hasShadowStack()) return false;
