@@ -21,11 +21,14 @@ export interface ExportedSymbol {
 
 /** How the kernel's `EXPORT_SYMBOL` marks a name. */
 const KSYMTAB = "__ksymtab_";
+/** How objtool of the kernel names the padding before a function. */
+const PADDING = "__pfx_";
 
 /**
  * The symbols that a file exports, sorted by name, each once: of a shared library those of its dynamic symbol table; of a
  * kernel module those of `EXPORT_SYMBOL`, if there are any; of other object files and of executables all that are global
- * and not hidden. Executables that were stripped have their dynamic ones.
+ * and not hidden, but for the kernel's names of the padding before functions. Executables that were stripped have their
+ * dynamic ones.
  * @throws ElfError
  */
 export function exportedSymbols(elf: ElfFile): ExportedSymbol[] {
@@ -54,6 +57,9 @@ export function exportedSymbols(elf: ElfFile): ExportedSymbol[] {
       isIndirect: type === STT.STT_GNU_IFUNC,
       aliases: () => (isLabel ? [] : places.namesOf(table, index)),
     });
+  }
+  for (const name of found.keys()) {
+    if (name.startsWith(PADDING) && found.has(name.slice(PADDING.length))) found.delete(name);
   }
   return [...found.values()].sort((a, b) => compareNames(a.name, b.name));
 }

@@ -88,4 +88,13 @@ describe("exports", () => {
       common: "int common",
     });
   });
+
+  it("of a kernel module are not the padding before its functions", () => {
+    const text = `void work(void) {} void __pfx_other(void) {}
+      __asm__(".globl __pfx_work\\n.type __pfx_work, @function\\n__pfx_work: nop\\n.size __pfx_work, 1");`;
+    expect(typesOf(workshop.compileText(text))).toEqual({
+      __pfx_other: "void __pfx_other(void)",
+      work: "void work(void)",
+    });
+  });
 });
