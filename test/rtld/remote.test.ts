@@ -14,7 +14,7 @@ import {
 } from "../../src/rtld/index.ts";
 import { CALLED, CALLER, checkLinkage, stopAt } from "./linkage.ts";
 import { BUSY, PLUGIN } from "./programs.ts";
-import { endStubs, gdbserver, gdbserverFor, proxy, sequence } from "./stubs.ts";
+import { endStubs, gdbserver, gdbserverFor, gdbserverWithout, proxy, sequence } from "./stubs.ts";
 import { RtldWorkshop } from "./workshop.ts";
 
 const PROGRAM = `
@@ -194,6 +194,24 @@ describe("through gdbserver", () => {
     // gdb has no number for SIGSTKFLT, which the stub passes on by itself.
     expect(signals).toEqual([...all.filter((one) => one !== 16), 6]);
     expect(event).toEqual({ kind: "exit", code: undefined, signal: 6 });
+  });
+
+  it("programs are started, and processes attached to, by a stub that has none", async () => {
+    await expect(connect(await gdbserverWithout())).rejects.toThrow(/expected a process that is stopped/);
+    const stub = await gdbserverWithout();
+    const here = await sequence(workshop.spawn("/bin/echo", ["a b", "c"], { stdio: [0, 2, 2] }));
+    const target = await connect(stub, { run: ["/bin/echo", "a b", "c"] });
+    expect(target.origin).toBe("spawn");
+    const arguments_ = readFileSync(`/proc/${target.pid}/cmdline`, "utf8");
+    expect(arguments_).toBe("/bin/echo\0a b\0c\0");
+    expect(await sequence(target)).toEqual(here);
+    await expect(connect(stub, { run: ["/nowhere/at/all"] })).rejects.toMatchObject({ code: "RSP_REFUSED" });
+    const { pid } = await workshop.start(files.busy, files.plugin);
+    const attached = await connect(stub, { attach: pid });
+    expect([attached.pid, attached.origin]).toEqual([pid, "attach"]);
+    expect(attached.threads).toHaveLength(4);
+    attached.detach();
+    expect(readFileSync(`/proc/${pid}/status`, "utf8")).toMatch(/^TracerPid:\t0$/m);
   });
 
   it("a busy program is interrupted where something is read, and let go of: it does what it would have done", async () => {

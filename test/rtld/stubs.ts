@@ -51,6 +51,13 @@ export async function gdbserver(...args: string[]): Promise<string> {
   return `127.0.0.1:${match}`;
 }
 
+/** Starts a gdbserver that has no process, and stays. @returns its address */
+export async function gdbserverWithout(): Promise<string> {
+  const args = ["--multi", "127.0.0.1:0"];
+  const { match } = await start("gdbserver", args, "stderr", /Listening on port (\d+)/);
+  return `127.0.0.1:${match}`;
+}
+
 /** As {@link gdbserver}, for a process that runs. */
 export async function gdbserverFor(pid: number): Promise<string> {
   const args = ["--once", "--attach", "127.0.0.1:0", String(pid)];

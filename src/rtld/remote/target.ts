@@ -19,6 +19,10 @@ import { RemoteStub, type StubOptions } from "./stub.ts";
 export interface RemoteOptions extends StubOptions, RemoteFiles {
   /** Signals before which a thread stops; it gets the signal when it goes on. By default none. */
   readonly stopSignals?: readonly number[];
+  /** A process there that a stub without one attaches to, as `gdbserver --multi` does. */
+  readonly attach?: number;
+  /** A program there, and its arguments, that a stub without a process starts. */
+  readonly run?: readonly string[];
   /** Takes what the program prints through the stub, as some without a system do; by default it is printed. */
   readonly onOutput?: (bytes: Uint8Array) => void;
 }
@@ -51,7 +55,7 @@ export class RemoteTarget implements ControlledProcess {
   private constructor(stub: RemoteStub, options: RemoteOptions) {
     this.#stub = stub;
     const { link } = stub;
-    const first = firstThread(stub);
+    const first = firstThread(stub, options);
     this.pid = first.pid || first.tid;
     this.#memory = new RemoteMemory(link, stub.packetSize);
     this.#breakpoints = new RemoteBreakpoints(link, this.#memory);
@@ -282,12 +286,20 @@ export class RemoteTarget implements ControlledProcess {
   }
 }
 
-/** The thread that the stub says has stopped, or any. */
-function firstThread(stub: RemoteStub): ThreadId {
-  const answer = stub.link.ask("?");
+/** The thread that the stub says has stopped, or any, once it has the process that was asked for. */
+function firstThread(stub: RemoteStub, { attach, run }: RemoteOptions): ThreadId {
+  const { link } = stub;
+  if (attach !== undefined || run !== undefined) link.demand("!", "processes that are asked for");
+  const hex = (text: string) => Buffer.from(text).toString("hex");
+  const answer =
+    attach !== undefined
+      ? link.demand(`vAttach;${attach.toString(16)}`, `attaching to process ${attach}`)
+      : run !== undefined
+        ? link.demand(`vRun;${run.map(hex).join(";")}`, `starting ${run[0] ?? "a program"}`)
+        : link.ask("?");
   const reply = parseStopReply(answer);
   if (reply?.kind !== "stop") {
-    throw stub.link.error("RSP_BAD_REPLY", `${found(answer)}, expected a process that is stopped`);
+    throw link.error("RSP_BAD_REPLY", `${found(answer)}, expected a process that is stopped`);
   }
   return reply.thread ?? stub.threads()[0] ?? { pid: 1, tid: 1 };
 }
