@@ -24,9 +24,12 @@ export function tellUnread(opened: TypedFile | TypedArchive): boolean {
   return unread.length === 0;
 }
 
-/** Says that a file has no debug information, if it has none. @returns whether it has some */
-export function tellIfUntyped({ path, types }: TypedFile): boolean {
-  if (types !== undefined) return true;
-  process.stderr.write(`bindery: ${path}: has no debug information, and no debug file of it was found\n`);
-  return false;
+/** Says which of some files have no debug information; of an archive of which none has, that once. @returns whether all have */
+export function tellUntyped(opened: TypedFile | TypedArchive, files: readonly TypedFile[]): boolean {
+  const untyped = files.filter(({ types }) => types === undefined);
+  const isNone = isSeveral(opened) && untyped.length === files.length && files.length > 0;
+  for (const { path } of isNone ? [opened] : untyped) {
+    process.stderr.write(`bindery: ${path}: has no debug information, and no debug file of it was found\n`);
+  }
+  return untyped.length === 0;
 }

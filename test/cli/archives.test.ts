@@ -86,6 +86,17 @@ describe("bindery sig of an archive", () => {
     }
   });
 
+  it("says once that there is no debug information when no member has some", () => {
+    const bare = join(workshop.directory, "bare.a");
+    execFileSync("objcopy", ["--strip-debug", old, bare]);
+    const told = `bindery: ${bare}: has no debug information, and no debug file of it was found\n`;
+    const { status, stdout, stderr } = bindery(["sig", bare]);
+    expect({ status, stderr }).toEqual({ status: 1, stderr: told });
+    expect(stdout.match(/^-{16} {2}\w+$/gm)).toHaveLength(byNm(old).length);
+    expect(bindery(["dts", bare])).toEqual({ status: 1, stdout: "", stderr: told });
+    expect(bindery(["sig", "--diff", bare, old])).toMatchObject({ status: 0, stderr: told });
+  });
+
   it("shows the other members of one with a member that is no object, and fails", () => {
     const path = archive("mixed.a", { add: ADD });
     execFileSync("ar", ["rc", path, workshop.write("notes.txt", "no object")]);

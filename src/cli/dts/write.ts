@@ -1,13 +1,12 @@
 /** Writes TypeScript declarations of one file. */
-import { writeFileSync } from "node:fs";
 import type { TypedSymbol } from "../../dynld/ctype/symbol-types.ts";
 import { openTyped } from "../../dynld/signature/typed-archive.ts";
 import type { TypedSource } from "../../dynld/signature/typed-file.ts";
 import { typeScriptDeclarations } from "../../dynld/typescript/declarations.ts";
-import { HostError } from "../../errors.ts";
+import { saveFile } from "../files.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../help.ts";
 import { describe, Output } from "../output.ts";
-import { filesOf, tellIfUntyped, tellUnread } from "../typed-files.ts";
+import { filesOf, tellUnread, tellUntyped } from "../typed-files.ts";
 
 /** What `bindery dts` was asked for. */
 export interface DtsOptions {
@@ -21,24 +20,35 @@ export async function writeDeclarations(
   names: readonly string[],
   { output, debugDir }: DtsOptions,
 ): Promise<number> {
+  const text = await declarationsOf(path, names, debugDir);
+  if (text === undefined) return EXIT_FAILURE;
+  if (output !== undefined) saveFile(output, text);
+  else {
+    const out = new Output();
+    out.write(text);
+    out.flush();
+  }
+  return EXIT_OK;
+}
+
+/** The text, or nothing if standard error says why there is none. */
+async function declarationsOf(
+  path: string,
+  names: readonly string[],
+  debugDir: string | undefined,
+): Promise<string | undefined> {
   try {
     using opened = await openTyped(path, debugDir === undefined ? {} : { debugDirectories: [debugDir] });
-    if (!tellUnread(opened)) return EXIT_FAILURE;
+    if (!tellUnread(opened)) return undefined;
     const files = filesOf(opened);
     if (files.every(({ types }) => types === undefined)) {
-      for (const file of files) tellIfUntyped(file);
-      return EXIT_FAILURE;
+      tellUntyped(opened, files);
+      return undefined;
     }
-    const { text } = typeScriptDeclarations(path, symbolsOf(opened, names));
-    if (output === undefined) {
-      const out = new Output();
-      out.write(text);
-      out.flush();
-    } else save(output, text);
-    return EXIT_OK;
+    return typeScriptDeclarations(path, symbolsOf(opened, names)).text;
   } catch (error) {
     process.stderr.write(`bindery: ${describe(path, error).message}\n`);
-    return EXIT_FAILURE;
+    return undefined;
   }
 }
 
@@ -47,14 +57,5 @@ function* symbolsOf(file: TypedSource, names: readonly string[]): IterableIterat
   for (const exported of wanted) {
     const typed = file.typeOf(exported);
     if (typed !== undefined) yield typed;
-  }
-}
-
-function save(path: string, text: string): void {
-  try {
-    writeFileSync(path, text);
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new HostError("HOST_SYSCALL", "write", `${path}: ${why}`);
   }
 }

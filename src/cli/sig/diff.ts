@@ -7,7 +7,7 @@ import { openTyped } from "../../dynld/signature/typed-archive.ts";
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from "../help.ts";
 import { jsonPieces } from "../json.ts";
 import { describe, Output } from "../output.ts";
-import { filesOf, tellIfUntyped, tellUnread } from "../typed-files.ts";
+import { filesOf, tellUnread, tellUntyped } from "../typed-files.ts";
 import { findOptions, type SigOptions } from "./options.ts";
 
 /** Compares two files. @returns the exit status, which is that of diff(1) */
@@ -19,7 +19,12 @@ export async function showDifferences(before: string, after: string, options: Si
     current = after;
     using now = await openTyped(after, findOptions(options));
     const isWhole = [old, now].map(tellUnread).every((whole) => whole);
-    for (const file of [old, now].flatMap(filesOf)) if (file.exports.length > 0) tellIfUntyped(file);
+    for (const opened of [old, now]) {
+      tellUntyped(
+        opened,
+        filesOf(opened).filter(({ exports }) => exports.length > 0),
+      );
+    }
     const changes = [...diffExports(old, now, { completions: options.completions === true })];
     if (options.json === true) {
       for (const piece of jsonPieces({ old: before, new: after, changes })) output.write(piece);

@@ -9,7 +9,7 @@ import type { TypedFile, TypedSource } from "../../dynld/signature/typed-file.ts
 import { EXIT_FAILURE, EXIT_OK } from "../help.ts";
 import { jsonPieces } from "../json.ts";
 import { describe, Output } from "../output.ts";
-import { filesOf, isSeveral, tellIfUntyped, tellUnread } from "../typed-files.ts";
+import { filesOf, isSeveral, tellUnread, tellUntyped } from "../typed-files.ts";
 import { findOptions, type SigOptions } from "./options.ts";
 
 /** What is shown of a symbol. */
@@ -57,7 +57,10 @@ export async function showSignatures(
     }
     output.flush();
     const isRead = tellUnread(opened);
-    const isTyped = listings.map(({ file }) => tellIfUntyped(file)).every((typed) => typed);
+    const isTyped = tellUntyped(
+      opened,
+      listings.map(({ file }) => file),
+    );
     if (!isRead || !isTyped) status = EXIT_FAILURE;
   } catch (error) {
     fail(error);
