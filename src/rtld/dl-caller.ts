@@ -43,12 +43,23 @@ interface Library {
   readonly entries: readonly CodeSpan[];
 }
 
+/** What is at an address that frames return to. */
+interface Site {
+  readonly object: LoadObject;
+  /** Of the two libraries; `undefined` of all other objects. */
+  readonly library: Library | undefined;
+  readonly isEntry: boolean;
+}
+
 /** Finds callers in one process while it executes one program. */
 export class DlCaller implements Disposable {
   readonly #host: DlCallerHost;
   readonly #loader: bigint;
   readonly #isKnownMachine: boolean;
-  readonly #libraries = new Map<LoadObject, Library | undefined>();
+  readonly #libraries = new Map<LoadObject, Library>();
+  /** Objects that are none of the two. */
+  readonly #others = new WeakSet<LoadObject>();
+  readonly #sites = new Map<bigint, Site>();
 
   constructor(host: DlCallerHost) {
     this.#host = host;
@@ -76,36 +87,41 @@ export class DlCaller implements Disposable {
     let library: LoadObject | undefined;
     let isAsked = false;
     for (let count = 0; count < MOST_FRAMES; count++) {
-      const pc = frame[DW_REG_X86_64.rip] ?? 0n;
+      const pc: bigint = frame[DW_REG_X86_64.rip] ?? 0n;
       // A call may be the last instruction of its function.
-      const at = count === 0 ? pc : pc - 1n;
-      const object = this.#objectAt(at);
-      if (object === undefined) return undefined;
+      const at: bigint = count === 0 ? pc : pc - 1n;
+      const site: Site | undefined = this.#sites.get(at) ?? this.#siteAt(at, library);
+      if (site === undefined) return undefined;
+      const { object } = site;
       if (object.bias !== this.#loader) {
         if (library !== undefined && object !== library)
           return isAsked ? { object, returns: pc } : { object: library, returns: undefined };
-        const entries = this.#read(object)?.entries ?? [];
-        if (entries.length === 0) return { object, returns: pc };
+        if (site.library === undefined) return { object, returns: pc };
         library = object;
-        isAsked ||= entries.some(({ start, end }) => at >= start && at < end);
+        isAsked ||= site.isEntry;
       }
-      if (this.#read(object)?.frames.undo(at, frame, stack) !== true) return undefined;
+      if (site.library?.frames.undo(at, frame, stack) !== true) return undefined;
     }
     return undefined;
   }
 
   /** Closes what was opened. */
   [Symbol.dispose](): void {
-    for (const library of this.#libraries.values()) library?.frames.close();
+    for (const { frames } of this.#libraries.values()) frames.close();
     this.#libraries.clear();
   }
 
-  /** The two libraries that are in all of these calls stay where they are. */
-  #objectAt(address: bigint): LoadObject | undefined {
-    for (const [object, library] of this.#libraries) {
-      if (library !== undefined && object.has(address)) return object;
-    }
-    return this.#host.objectAt(address);
+  /** The two libraries that are in all of these calls stay where they are, and so do the places in them. */
+  #siteAt(address: bigint, asked: LoadObject | undefined): Site | undefined {
+    const object = this.#host.objectAt(address);
+    if (object === undefined) return undefined;
+    // Who called the C library is not looked into.
+    const isCaller = asked !== undefined && object !== asked && object.bias !== this.#loader;
+    const library = isCaller ? undefined : this.#read(object);
+    const isEntry = library?.entries.some(({ start, end }) => address >= start && address < end) === true;
+    const site = { object, library, isEntry };
+    if (library !== undefined) this.#sites.set(address, site);
+    return site;
   }
 
   #innermost(tid: number): BigUint64Array | undefined {
@@ -117,8 +133,12 @@ export class DlCaller implements Disposable {
   }
 
   #read(object: LoadObject): Library | undefined {
-    if (!this.#libraries.has(object)) this.#libraries.set(object, this.#open(object));
-    return this.#libraries.get(object);
+    const known = this.#libraries.get(object);
+    if (known !== undefined || this.#others.has(object)) return known;
+    const library = this.#open(object);
+    if (library === undefined) this.#others.add(object);
+    else this.#libraries.set(object, library);
+    return library;
   }
 
   #open(object: LoadObject): Library | undefined {
