@@ -1,7 +1,7 @@
 /** Coming to a process that has begun already, at any moment of its start and of its work, and leaving it. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, readSync } from "node:fs";
 import { basename } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -264,14 +264,13 @@ describe("attaching", () => {
 });
 
 /** The byte that is in a process's memory, whatever its controlling process says. */
-function firstByte(pid: number, address: bigint): string {
-  return workshop.run(
-    "dd",
-    `if=/proc/${pid}/mem`,
-    "bs=1",
-    "count=1",
-    `skip=${address}`,
-    "status=none",
-    "iflag=skip_bytes",
-  );
+function firstByte(pid: number, address: bigint): number | undefined {
+  const memory = openSync(`/proc/${pid}/mem`, "r");
+  const bytes = new Uint8Array(1);
+  try {
+    readSync(memory, bytes, 0, 1, address);
+  } finally {
+    closeSync(memory);
+  }
+  return bytes[0];
 }

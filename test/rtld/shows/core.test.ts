@@ -1,5 +1,7 @@
 /** Core files that gcore(1) makes, of the very moment at which a process was looked at alive. */
 import { execFileSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CoreProcess, LiveProcess, ObservedProcess, RtldAgent, RtldError } from "../../../src/rtld/index.ts";
 import { BUSY, PLUGIN } from "../programs.ts";
@@ -110,7 +112,11 @@ describe("a core file has the link maps of its moment", () => {
         }
       }
       const live = loadObjects(RtldAgent.new(service));
+      // Stopped by a signal, all of it, it stays at this very moment when it is let go of.
       process.kill(pid, "SIGSTOP");
+      for (let event = await target.next(); event.kind !== "signal" || event.signal !== 19; )
+        event = await target.next();
+      while (/[^tT]/.test(threadStates(pid))) await sleep(1);
       target.detach();
       using core = CoreProcess.open(dump(pid), { executable: programs.busy });
       expect(loadObjects(RtldAgent.new(core))).toEqual(live);
@@ -122,3 +128,10 @@ describe("a core file has the link maps of its moment", () => {
     expect(await ended).toEqual({ output: "begins\nright\n", code: 7 });
   });
 });
+
+/** The states of all threads of a process. */
+function threadStates(pid: number): string {
+  const tasks = readdirSync(`/proc/${pid}/task`);
+  const text = (tid: string) => readFileSync(`/proc/${pid}/task/${tid}/status`, "utf8");
+  return tasks.map((tid) => /^State:\s*(\w)/m.exec(text(tid))?.[1] ?? "").join("");
+}
