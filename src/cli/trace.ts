@@ -12,10 +12,10 @@ export function defineTrace(command: Command): void {
         "is started, with its arguments; or a process is attached to that runs, or that a stub has stopped, and let go of " +
         "when the command is interrupted.",
     )
-    .usage("[OPTION]... (-p PID | --remote STUB | -- PROGRAM [ARG]...)")
+    .usage("[OPTION]... (-p PID | -- PROGRAM [ARG]... | --remote STUB)")
     .argument("[program...]", "program to start, and its arguments")
     .option("-p, --pid <pid>", "a running process", parseProcess)
-    .option("--remote <stub>", "a process behind a stub: HOST:PORT, the path of a socket, or | and a command")
+    .option("--remote <stub>", "behind a stub: HOST:PORT, the path of a socket, or | and a command")
     .option(
       "--sysroot <directory>",
       "where the files of a stub's machine are here; by default it is asked for them",
@@ -52,7 +52,8 @@ export function defineTrace(command: Command): void {
         ["bindery trace -f --json -o log -- make", "and all that it starts"],
         ["bindery trace --symbols '^(malloc|free)$' -- ./a.out", "whose malloc it is"],
         ["bindery trace -p 4711", "a running process, until Ctrl-C"],
-        ["bindery trace --remote board:2345 --sysroot ./root", "on another machine, where gdbserver listens"],
+        ["bindery trace --remote board:2345", "what gdbserver has stopped on another machine"],
+        ["bindery trace --remote board:2345 -- ls -l", "what it starts there, as gdbserver --multi"],
         ["bindery trace --wait libssl.so -p 4711", "stop it when it loads that library; then gdb -p 4711"],
       ],
       "Exit status": [
@@ -71,7 +72,8 @@ export function defineTrace(command: Command): void {
   );
   command.action(async (program: string[], options: TraceOptions) => {
     const { pid, remote } = options;
-    if ([pid, remote, program[0]].filter((one) => one !== undefined).length !== 1) {
+    const count = [pid, program[0]].filter((one) => one !== undefined).length;
+    if (count > 1 || (count === 0 && remote === undefined)) {
       command.error("error: expected one of -p, --remote and a program", { exitCode: EXIT_USAGE });
     }
     if (remote !== undefined && (options.wait !== undefined || options.follow === true)) {

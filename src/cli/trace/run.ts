@@ -30,7 +30,7 @@ export async function trace(program: readonly string[], options: TraceOptions): 
   const { follow = false, wait, symbols } = options;
   using sink = openSink(options.output);
   const start = performance.now();
-  const isStarted = program.length > 0;
+  const isStarted = program.length > 0 && options.remote === undefined;
   using target = await openTarget(program, options);
   const summary = new Summary();
   const activities = new Activities();
@@ -70,10 +70,14 @@ export async function trace(program: readonly string[], options: TraceOptions): 
     for (const signal of SIGNALS) process.off(signal, onSignal);
   }
   if (options.json !== true) for (const line of summary.lines()) sink.line(line);
-  if (wait !== undefined && found === undefined) return EXIT_FAILURE;
+  if (wait !== undefined && found === undefined) {
+    const how = last === undefined ? "was let go of" : "ended";
+    process.stderr.write(`bindery: process ${target.pid}: ${how} before ${wait} was loaded\n`);
+    return EXIT_FAILURE;
+  }
   // Without this process the group of the one that is stopped would have nobody left, and the kernel would end it.
   if (found === target.pid && isStarted) return exitStatus(await endOfChild(target.pid));
-  if (!isStarted || last === undefined) return EXIT_OK;
+  if (program.length === 0 || last === undefined) return EXIT_OK;
   return exitStatus(last);
 }
 
@@ -85,7 +89,11 @@ async function openTarget(
   const settings = { followChildren: follow };
   if (remote !== undefined) {
     const { RemoteTarget } = await import("../../rtld/remote/target.ts");
-    return RemoteTarget.connect(remote, sysroot === undefined ? {} : { sysroot });
+    return RemoteTarget.connect(remote, {
+      ...(sysroot === undefined ? {} : { sysroot }),
+      ...(pid === undefined ? {} : { attach: pid }),
+      ...(program.length === 0 ? {} : { run: program }),
+    });
   }
   if (pid !== undefined) {
     const { GuardedTarget } = await import("../../rtld/guard/target.ts");

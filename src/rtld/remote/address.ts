@@ -1,11 +1,12 @@
 /** Where stubs are, and connections to them. */
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { lookup } from "node:dns/promises";
 import { closeSync, existsSync } from "node:fs";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { HostError, RemoteError } from "../../errors.ts";
 import { connectSocket, openSocketPair, type SocketPlace } from "../../host/socket.ts";
+import { kill } from "../../host/wait.ts";
 
 /** Told apart by its fields. */
 type StubAddress =
@@ -13,8 +14,19 @@ type StubAddress =
   | { readonly path: string }
   | { readonly command: string };
 
+/** A connection to a stub. */
+export interface StubConnection {
+  /** A connected socket, which is the caller's. */
+  readonly descriptor: number;
+  /** To be called after that was closed: a command that was started for it ends. */
+  readonly closed?: () => void;
+}
+
+/** Milliseconds in which a command ends by itself once nobody talks to it. */
+const GRACE = 500;
 /** Milliseconds between two tries to connect to a stub that does not listen yet. */
 const PAUSE = 20;
+const SIGTERM = 15;
 const ECONNREFUSED = 111;
 const ENOENT = 2;
 
@@ -42,10 +54,9 @@ function parseAddress(text: string): StubAddress {
  * Connects to a stub, for which it is waited while it does not listen yet.
  *
  * @param timeout milliseconds that it may take
- * @returns a connected socket, which is the caller's
  * @throws RemoteError `RSP_ADDRESS`, or `RSP_CONNECT` if there is no stub
  */
-export async function connectStub(text: string, timeout: number): Promise<number> {
+export async function connectStub(text: string, timeout: number): Promise<StubConnection> {
   const address = parseAddress(text);
   if ("command" in address) return startCommand(address.command);
   const deadline = performance.now() + timeout;
@@ -53,7 +64,7 @@ export async function connectStub(text: string, timeout: number): Promise<number
     let error: unknown;
     for (const place of await placesOf(address, text)) {
       try {
-        return connectSocket(place, Math.max(deadline - performance.now(), 1));
+        return { descriptor: connectSocket(place, Math.max(deadline - performance.now(), 1)) };
       } catch (cause) {
         error = cause;
       }
@@ -80,8 +91,8 @@ async function placesOf(
   }
 }
 
-/** Starts a stub that talks at its standard input and output; it ends when the connection does. */
-function startCommand(command: string): number {
+/** Starts a stub that talks at its standard input and output. */
+function startCommand(command: string): StubConnection {
   const [ours, theirs] = openSocketPair();
   try {
     const child = spawn("sh", ["-c", command], {
@@ -91,8 +102,17 @@ function startCommand(command: string): number {
     });
     child.on("error", () => {});
     child.unref();
-    return ours;
+    return { descriptor: ours, closed: () => awaitEnd(child) };
   } finally {
     closeSync(theirs);
   }
+}
+
+/** Waits for a command to end, and ends it where it does not, as `gdbserver --multi`. */
+function awaitEnd(child: ChildProcess): void {
+  const { pid } = child;
+  if (pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  const timer = setTimeout(() => kill(-pid, SIGTERM), GRACE);
+  child.ref();
+  child.once("exit", () => clearTimeout(timer));
 }

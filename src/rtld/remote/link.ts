@@ -3,6 +3,7 @@ import { closeSync } from "node:fs";
 import { BinderyError, RemoteError } from "../../errors.ts";
 import { readableWatch } from "../../host/readable.ts";
 import { receive, sendAll } from "../../host/socket.ts";
+import type { StubConnection } from "./address.ts";
 import { framed, type Packet, PacketReader, unescaped } from "./packet.ts";
 
 /** Bytes that are received at once. */
@@ -34,6 +35,7 @@ export class RemoteLink {
   readonly #reader = new PacketReader();
   readonly #piece = new Uint8Array(PIECE);
   #descriptor: number | undefined;
+  readonly #closed: (() => void) | undefined;
   #hasAcks = true;
   #listener: PacketListener | undefined;
   /** The last packet, to be sent again where it did not arrive. */
@@ -45,12 +47,13 @@ export class RemoteLink {
 
   /**
    * @param name how messages call the stub
-   * @param descriptor a connected socket, which is the link's from now on
+   * @param connection which is the link's from now on
    */
-  constructor(name: string, descriptor: number, timeout: number) {
+  constructor(name: string, { descriptor, closed }: StubConnection, timeout: number) {
     this.name = name;
     this.timeout = timeout;
     this.#descriptor = descriptor;
+    this.#closed = closed;
   }
 
   /** Whether it was closed, or broke. */
@@ -154,6 +157,7 @@ export class RemoteLink {
     this.unwatch();
     this.#descriptor = undefined;
     closeSync(descriptor);
+    this.#closed?.();
   }
 
   #open(): number {
