@@ -17,6 +17,7 @@ export interface BindingEvent extends Binding {
 export interface BindingOptions {
   /** Names of functions, without versions. */
   readonly symbols: RegExp;
+  /** Told of each, in order. */
   readonly listener: (event: BindingEvent) => void;
 }
 
