@@ -310,7 +310,7 @@ describe("a connection that is bad", () => {
     const outcomes = { right: 0, error: 0 };
     const run = async (address: string, acknowledge: boolean) => {
       try {
-        const target = await connect(address, { acknowledge, timeout: 250 });
+        const target = await connect(address, { acknowledge, timeout: acknowledge ? 600 : 250 });
         const found = await sequence(target);
         if (found.some((one) => one.startsWith("error"))) outcomes.error++;
         else {
