@@ -2,6 +2,7 @@
  * Letting go of processes when this one ends: by `process.exit`, by an error, or by a signal whose default is to end it and
  * that nobody else here listens to. Of SIGKILL and its like nobody is told.
  */
+import { HostError } from "../../errors.ts";
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const;
 
@@ -24,7 +25,14 @@ export function stay(parting: () => void): void {
 }
 
 function part(): void {
-  for (const parting of [...partings]) parting();
+  for (const parting of [...partings]) {
+    try {
+      parting();
+    } catch (error) {
+      // One that can't be let go of is no reason to keep the others, and nobody is left to be told.
+      if (!(error instanceof HostError)) throw error;
+    }
+  }
 }
 
 function onSignal(signal: NodeJS.Signals): void {
