@@ -90,9 +90,7 @@ describe("a core file has the link maps of its moment", () => {
 
   it("also while a thread is loading or unloading: they are told then as consistent only where they are", async () => {
     const { pid, ended } = await workshop.start(programs.busy, programs.plugin);
-    const states = new Set<string>();
-    // Loading and unloading take two events each, so that both come up at each place.
-    for (const skip of [0, 1, 2, 3, 1]) {
+    for (const wanted of ["RD_ADD", "RD_CONSISTENT", "RD_DELETE"] as const) {
       const target = workshop.attach(pid);
       const service = new LiveProcess(target);
       const agent = RtldAgent.new(service);
@@ -100,18 +98,15 @@ describe("a core file has the link maps of its moment", () => {
       if (notify.type !== "RD_NOTIFY_BPT") throw new Error("expected a breakpoint");
       target.insertBreakpoint(notify.bptaddr);
       target.continue();
-      for (let left = skip; ; left--) {
-        let event = await target.next();
-        while (event.kind !== "breakpoint") event = await target.next();
+      for (let isThere = false; !isThere; ) {
+        const event = await target.next();
+        if (event.kind !== "breakpoint") continue;
         service.lwp = event.tid;
-        const { state } = agent.eventGetmsg();
-        if (left > 0) target.continue(event.tid);
-        else {
-          states.add(state);
-          break;
-        }
+        isThere = agent.eventGetmsg().state === wanted;
+        if (!isThere) target.continue(event.tid);
       }
       const live = loadObjects(RtldAgent.new(service));
+      expect(live === "RD_NOMAPS").toBe(wanted !== "RD_CONSISTENT");
       // Stopped by a signal, all of it, it stays at this very moment when it is let go of.
       process.kill(pid, "SIGSTOP");
       for (let event = await target.next(); event.kind !== "signal" || event.signal !== 19; )
@@ -122,8 +117,6 @@ describe("a core file has the link maps of its moment", () => {
       expect(loadObjects(RtldAgent.new(core))).toEqual(live);
       process.kill(pid, "SIGCONT");
     }
-    expect(states).toContain("RD_CONSISTENT");
-    expect(states.size).toBeGreaterThan(1);
     process.kill(pid, "SIGTERM");
     expect(await ended).toEqual({ output: "begins\nright\n", code: 7 });
   });
