@@ -9,11 +9,27 @@ import { defineMacros } from "./dwarf/commands/macros.ts";
 import { defineNames } from "./dwarf/commands/names.ts";
 import { defineRanges } from "./dwarf/commands/ranges.ts";
 import { defineTypes } from "./dwarf/commands/types.ts";
+import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, helpText } from "./help.ts";
 
 /** Describes the command. */
 export function defineDwarf(command: Command): void {
   command.description(
     "Shows the DWARF of executables, shared objects, object files, kernel modules and archives of them.",
+  );
+  command.addHelpText(
+    "after",
+    helpText({
+      Examples: [
+        ["bindery dwarf info --depth 1 a.o", "what was compiled: units, functions, types"],
+        ["bindery dwarf lines xfs.ko.debug", "line tables of a kernel module"],
+        ["bindery dwarf help types", "more of one of them"],
+      ],
+      "Exit status": [
+        [String(EXIT_OK), "all files were read"],
+        [String(EXIT_FAILURE), "one or more files could not be read, or are broken; the others are shown"],
+        [String(EXIT_USAGE), "the command line makes no sense"],
+      ],
+    }),
   );
   defineInfo(command);
   defineLines(command);

@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { BinderyError } from "../errors.ts";
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, helpText } from "./help.ts";
+import { plainMessage } from "./message.ts";
 
 /** The version in the package's own `package.json`, which lies two folders up from `dist/cli` and `src/cli`. */
 function packageVersion(): string {
@@ -114,6 +115,9 @@ async function makeProgram(wanted: string | undefined): Promise<Command> {
         ["bindery elf -hlS /bin/ls", "headers, segments and sections, as readelf shows them"],
         ["bindery elf --dyn-syms -C libstdc++.so.6", "exported C++ names, demangled"],
         ["bindery dwarf info --depth 1 a.o", "debug information, addresses relative to sections"],
+        ["bindery trace -- ls -l", "what a program loads, when, and how long that takes"],
+        ["bindery load plugin.o --call 'add(1, 2)'", "call a function of an object file"],
+        ["bindery sig --diff old.so new.so", "whether what is exported still has the same types"],
         ["bindery live", "make a library that grows while it runs, and attach gdb to it"],
         ["bindery tour", "what else there is"],
       ],
@@ -127,7 +131,9 @@ async function makeProgram(wanted: string | undefined): Promise<Command> {
   );
   for (const { name, summary, define } of COMMANDS) {
     const command = program.command(name).summary(summary);
-    if (name === wanted) (await define())(command);
+    if (name !== wanted) continue;
+    command.showHelpAfterError(`Try 'bindery ${name} --help'.`);
+    (await define())(command);
   }
   return program;
 }
@@ -140,7 +146,7 @@ function report(error: unknown): void {
     return;
   }
   const expected = error instanceof BinderyError || "syscall" in error;
-  process.stderr.write(`bindery: ${error.message}\n`);
+  process.stderr.write(`bindery: ${expected ? plainMessage(error) : error.message}\n`);
   if (debug) {
     process.stderr.write(`${error.stack}\n`);
   } else if (!expected) {
@@ -150,18 +156,17 @@ function report(error: unknown): void {
   }
 }
 
-/** A reader that has seen enough, as in `bindery elf … | head`, is no error. */
-function quietOnBrokenPipe(): void {
+/** A reader that has seen enough, as in `bindery elf … | head`, is no error; that nothing can be written is one. */
+function watchOutput(): void {
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code === "EPIPE") {
-      process.exit();
-    }
-    throw error;
+    if (error.code === "EPIPE") process.exit();
+    process.stderr.write(`bindery: standard output: ${plainMessage(error)}\n`);
+    process.exit(EXIT_FAILURE);
   });
 }
 
 async function main(): Promise<void> {
-  quietOnBrokenPipe();
+  watchOutput();
   try {
     const [first, second] = process.argv.slice(2);
     await (await makeProgram(first === "help" ? second : first)).parseAsync();

@@ -50,6 +50,9 @@ export function defineMaps(command: Command): void {
     }),
   );
   command.action(async (options: MapsOptions) => {
+    if ([options.tree, options.svg, options.json].filter((one) => one !== undefined).length > 1) {
+      command.error("error: expected one of --tree, --svg and --json", { exitCode: EXIT_USAGE });
+    }
     if ([options.pid, options.core, options.remote].filter((one) => one !== undefined).length !== 1) {
       command.error("error: expected one of -p, --core and --remote", { exitCode: EXIT_USAGE });
     }

@@ -1,6 +1,6 @@
 /** `bindery mkmod`: its options and help. */
-import { readFileSync, writeFileSync } from "node:fs";
 import type { Command } from "commander";
+import { readText, saveFile } from "./files.ts";
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, helpText } from "./help.ts";
 
 interface MkmodOptions {
@@ -54,14 +54,14 @@ export function defineMkmod(command: Command): void {
     const { makeModule, parseNameList } = await import("../dynld/mkmod/mkmod.ts");
     const { readFiles } = await import("../dynld/module.ts");
     const { telling } = await import("./output.ts");
-    const list = (path: string) => parseNameList(readFileSync(path, "utf8"));
+    const list = (path: string) => parseNameList(readText(path));
     process.exitCode = await telling(() => {
       const made = makeModule(readFiles(paths), {
         debug: options.debug,
         ...(options.imports === undefined ? {} : { imports: list(options.imports) }),
         ...(options.exports === undefined ? {} : { exports: list(options.exports) }),
       });
-      writeFileSync(options.output, made.bytes);
+      saveFile(options.output, made.bytes);
       return EXIT_OK;
     });
   });

@@ -2,15 +2,14 @@
 import { writeSync } from "node:fs";
 import { BinderyError } from "../errors.ts";
 import { EXIT_FAILURE } from "./help.ts";
+import { plainMessage } from "./message.ts";
 
 /** An expected error as data. Others are defects and go on to where those are reported. */
 export function describe(name: string, error: unknown): { code: string; message: string } {
   if (!(error instanceof BinderyError)) {
     throw error;
   }
-  // `open: ENOENT: no such file or directory, open 'a.out'` says everything twice.
-  const [, plain] = /^\w+: E[A-Z0-9]+: (.*), \w+(?: '.*')?$/.exec(error.message) ?? [];
-  const said = plain ?? error.message.replace(`open: ${name}: `, "");
+  const said = plainMessage(error);
   return { code: error.code, message: said.includes(name) ? said : `${name}: ${said}` };
 }
 
@@ -24,9 +23,7 @@ export async function telling(act: () => number | Promise<number>): Promise<numb
   } catch (error) {
     const isExpected = error instanceof BinderyError || (error instanceof Error && "syscall" in error);
     if (!isExpected || process.env.BINDERY_DEBUG !== undefined) throw error;
-    const [, why, path] = /^(?:open: )?E[A-Z0-9]+: (.*), \w+ '(.*)'$/.exec(error.message) ?? [];
-    const said = path === undefined ? error.message.replace(/^open: /, "") : `${path}: ${why}`;
-    process.stderr.write(`bindery: ${said}\n`);
+    process.stderr.write(`bindery: ${plainMessage(error)}\n`);
     return EXIT_FAILURE;
   }
 }
@@ -67,10 +64,12 @@ function writeWhole(descriptor: number, bytes: Uint8Array): void {
     try {
       at += writeSync(descriptor, bytes, at);
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
+      const { code, message } = error as NodeJS.ErrnoException;
       // A reader that has seen enough is no error.
       if (code === "EPIPE") process.exit();
-      if (code !== "EAGAIN") throw error;
+      if (code !== "EAGAIN") {
+        throw Object.assign(error as Error, { message: `standard output: ${message}` });
+      }
       Atomics.wait(clock, 0, 0, PAUSE);
     }
   }

@@ -1,5 +1,5 @@
 /** Memory of another process through `/proc/PID/mem` [proc(5)], past the protection of its pages. */
-import { closeSync, openSync, readdirSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readFileSync } from "node:fs";
 import { HostError } from "../errors.ts";
 import { type NativeInteger, nativeFunction } from "./ffi.ts";
 
@@ -56,8 +56,7 @@ export class ProcessMemory implements Disposable {
     try {
       this.#descriptor = inProcess(this.#pid, "mem", (path) => openSync(path, this.#mode));
     } catch (cause) {
-      const why = cause instanceof Error ? cause.message : String(cause);
-      throw new HostError("HOST_SYSCALL", "open", `process ${this.#pid}: ${why}`);
+      throw new HostError("HOST_SYSCALL", "open", `process ${this.#pid}: ${whyNotOpened(this.#pid, cause)}`);
     }
   }
 
@@ -70,6 +69,33 @@ export class ProcessMemory implements Disposable {
   /** As {@link close}. */
   [Symbol.dispose](): void {
     this.close();
+  }
+}
+
+/** A flag of `/proc/PID/stat`: a thread of the kernel [PF_KTHREAD]. */
+const PF_KTHREAD = 0x200000;
+
+/** What the kernel's error number leaves open: who is refused, or has no memory. */
+function whyNotOpened(pid: number, cause: unknown): string {
+  const { code, message } = cause as NodeJS.ErrnoException;
+  if (code === "EACCES" || code === "EPERM") {
+    return "permission denied: expected to be of the same user, or root, and to be let by /proc/sys/kernel/yama/ptrace_scope";
+  }
+  if (code !== "ENOENT" && code !== "ESRCH") return message;
+  const stat = statOf(pid);
+  if (stat === undefined) return "no such process";
+  // Behind the name, which may have blanks and parentheses: state, parent, group, session, terminal, its group, flags.
+  const [state, , , , , , flags] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  if (state === "Z" || state === "X") return "has ended, and its parent has not asked how (a zombie)";
+  if ((Number(flags) & PF_KTHREAD) !== 0) return "is a thread of the kernel, which has no memory of its own";
+  return message;
+}
+
+function statOf(pid: number): string | undefined {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, "latin1");
+  } catch {
+    return undefined;
   }
 }
 

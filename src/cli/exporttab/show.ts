@@ -1,8 +1,8 @@
 /** `bindery exporttab`: makes the table and prints it. */
-import { readFileSync, writeFileSync } from "node:fs";
 import { fileTable } from "../../dynld/file-table.ts";
 import { parseNameList } from "../../dynld/mkmod/mkmod.ts";
 import { formatSymbolTable } from "../../dynld/symbol-table.ts";
+import { readText, saveFile } from "../files.ts";
 import { EXIT_OK } from "../help.ts";
 import { jsonPieces } from "../json.ts";
 import { Output } from "../output.ts";
@@ -10,7 +10,7 @@ import type { ExporttabOptions } from "./options.ts";
 
 /** Prints the table of a file, or writes it. @returns the exit status @throws DynldError, HostError, ElfError */
 export function showTable(file: string, names: readonly string[], options: ExporttabOptions): number {
-  const listed = options.list === undefined ? [] : parseNameList(readFileSync(options.list, "utf8"));
+  const listed = options.list === undefined ? [] : parseNameList(readText(options.list));
   const wanted = [...names, ...listed];
   const inferno = options.inferno === true;
   const table = fileTable(file, { inferno, ...(wanted.length === 0 ? {} : { names: wanted }) });
@@ -20,7 +20,7 @@ export function showTable(file: string, names: readonly string[], options: Expor
       ? `${[...jsonPieces(table.map(({ name, sig, addr }) => ({ name, sig: hex(sig), addr: hex(addr) })))].join("")}\n`
       : formatSymbolTable(table);
   if (options.output !== undefined) {
-    writeFileSync(options.output, text);
+    saveFile(options.output, text);
     return EXIT_OK;
   }
   const out = new Output();

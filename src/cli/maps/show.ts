@@ -1,5 +1,4 @@
 /** Link maps as a table, a tree or JSON. */
-import { writeFileSync } from "node:fs";
 import { basename } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { RtldError } from "../../errors.ts";
@@ -12,6 +11,7 @@ import {
   RemoteTarget,
   RtldAgent,
 } from "../../rtld/index.ts";
+import { saveFile } from "../files.ts";
 import { jsonPieces } from "../json.ts";
 import { Output } from "../output.ts";
 import { drawing } from "./svg.ts";
@@ -38,7 +38,7 @@ export async function showMaps(options: MapsOptions): Promise<void> {
   const objects = await consistent(RtldAgent.new(source.process), source.runs);
   const output = new Output();
   if (options.svg !== undefined)
-    writeFileSync(options.svg, drawing(titleOf(source.process.name, objects), objects));
+    saveFile(options.svg, drawing(titleOf(source.process.name, objects), objects));
   else if (options.json === true) for (const piece of jsonPieces(objects.map(asJson))) output.write(piece);
   else if (options.tree === true) for (const line of treeLines(objects)) output.line(line);
   else for (const line of tableLines(objects)) output.line(line);

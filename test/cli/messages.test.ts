@@ -1,0 +1,135 @@
+/** What commands say when something is refused: one line, the file or process first, and exit statuses. */
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { bindery, MAIN } from "./run.ts";
+
+const scratch = mkdtempSync(join(tmpdir(), "bindery-messages-"));
+const object = join(scratch, "a.o");
+
+beforeAll(() => {
+  const source = "int add(int a, int b) { return a + b; }";
+  const gcc = spawnSync("gcc", ["-g", "-c", "-o", object, "-xc", "-"], { input: source, encoding: "utf8" });
+  expect(gcc.stderr).toBe("");
+});
+
+afterAll(() => rmSync(scratch, { recursive: true }));
+
+describe("output that can't be written is told with its name", () => {
+  const full = "no space left on device\n";
+
+  test.each([
+    ["mkmod", "-o", "/dev/full", object],
+    ["dts", "-o", "/dev/full", object],
+    ["exporttab", "-o", "/dev/full", object],
+    ["maps", "-p", String(process.pid), "--svg", "/dev/full"],
+  ])("%s %s %s", (...args) => {
+    expect(bindery(args)).toEqual({ status: 1, stdout: "", stderr: `bindery: /dev/full: ${full}` });
+  });
+
+  test.each([
+    ["into a directory", ["trace", "-o", scratch, "--", "true"], "illegal operation on a directory"],
+    ["beside a file", ["dts", "-o", `${object}/b`, object], "not a directory"],
+  ])("%s", (_, args, why) => {
+    const { status, stderr } = bindery(args);
+    expect({ status, stderr }).toEqual({ status: 1, stderr: `bindery: ${args[2]}: ${why}\n` });
+  });
+
+  test.each(["--help", "--version", "sig --help", `sig ${object}`, "trace true"])(
+    "%s > /dev/full",
+    (args) => {
+      const script = `"${process.execPath}" "${MAIN}" ${args} > /dev/full`;
+      const { status, stderr } = spawnSync("sh", ["-c", script], { encoding: "utf8" });
+      expect({ status, stderr }).toEqual({ status: 1, stderr: `bindery: standard output: ${full}` });
+    },
+  );
+});
+
+describe("files that options name", () => {
+  test.each([
+    ["rdb", "-f", scratch, "true"],
+    ["mkmod", "-u", scratch, "-o", "/dev/null", object],
+    ["exporttab", "-x", scratch, object],
+  ])("%s %s", (...args) => {
+    const { status, stderr } = bindery(args);
+    expect({ status, stderr }).toEqual({
+      status: 1,
+      stderr: `bindery: ${scratch}: illegal operation on a directory\n`,
+    });
+  });
+
+  test("a core file that is missing, or none", () => {
+    const missing = join(scratch, "core");
+    expect(bindery(["maps", "--core", missing]).stderr).toBe(
+      `bindery: ${missing}: no such file or directory\n`,
+    );
+    const directory = bindery(["maps", "--core", scratch]).stderr;
+    expect(directory).toBe(`bindery: ${scratch}: found no regular file, expected one\n`);
+  });
+});
+
+describe("processes that can't be looked at", () => {
+  const COMMANDS = ["maps", "trace", "rdb"];
+
+  test.each(COMMANDS)("%s: there is none", (command) => {
+    const gone = String(spawnSync("true").pid);
+    const { status, stdout, stderr } = bindery([command, "-p", gone]);
+    expect({ status, stdout, stderr }).toEqual({
+      status: 1,
+      stdout: "",
+      stderr: `bindery: process ${gone}: no such process\n`,
+    });
+  });
+
+  test("one that has ended and was not asked how", async () => {
+    // exec makes a parent that does not know that it has a child.
+    const parent = spawn("sh", ["-c", "true & echo $!; exec sleep 60"], {
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    const [printed] = await once(parent.stdout, "data");
+    const child = String(printed).trim();
+    try {
+      for (const command of COMMANDS) {
+        const { status, stderr } = bindery([command, "-p", child]);
+        expect({ status, stderr }).toEqual({
+          status: 1,
+          stderr: `bindery: process ${child}: has ended, and its parent has not asked how (a zombie)\n`,
+        });
+      }
+    } finally {
+      parent.kill();
+    }
+  });
+});
+
+test("of several ways to show link maps one is expected", () => {
+  const { status, stderr } = bindery(["maps", "-p", "1", "--tree", "--json"]);
+  expect({ status, stderr }).toEqual({
+    status: 2,
+    stderr: "bindery: expected one of --tree, --svg and --json\nTry 'bindery maps --help'.\n",
+  });
+});
+
+test("rdb that waits for commands of a pipe ends when it is asked to, and its program with it", async () => {
+  const rdb = spawn(process.execPath, [MAIN, "rdb", "sleep", "600"], { stdio: ["pipe", "pipe", "inherit"] });
+  await once(rdb.stdout, "data");
+  // Standard output is closed by whoever has it: the program, too.
+  const closed = once(rdb, "close");
+  rdb.kill("SIGTERM");
+  expect(await closed).toEqual([null, "SIGTERM"]);
+});
+
+test("what a program reads behind the commands of a pipe may come later", async () => {
+  const rdb = spawn("sh", [
+    "-c",
+    `(echo cont; sleep 1; echo later) | "${process.execPath}" "${MAIN}" rdb cat`,
+  ]);
+  const printed: string[] = [];
+  rdb.stdout.on("data", (text) => printed.push(String(text)));
+  rdb.stderr.on("data", (text) => printed.push(String(text)));
+  await once(rdb, "close");
+  expect(printed.join("")).toMatch(/\nlater\n.*exit code 0\n$/);
+});
