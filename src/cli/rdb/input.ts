@@ -1,9 +1,12 @@
 /** Where the commands of `bindery rdb` come from: a terminal, a file, or a pipe that the program shares. */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync, readSync, writeFileSync } from "node:fs";
+import { mkdirSync, read, readFileSync, readSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
+import { readText } from "../files.ts";
 
 /** One command, and where it is. */
 export interface CommandLine {
@@ -33,7 +36,7 @@ const clock = new Int32Array(new SharedArrayBuffer(4));
 
 /** Commands of a file. @throws the error of opening it */
 export function fileSource(path: string): CommandSource {
-  const lines = readFileSync(path, "utf8").split("\n");
+  const lines = readText(path).split("\n");
   if (lines.at(-1) === "") lines.pop();
   return linesSource(path, () => lines.shift());
 }
@@ -105,29 +108,46 @@ function terminalModes(wanted?: string): string {
   return stdout?.trim() ?? "";
 }
 
-function linesSource(name: string, read: () => string | undefined): CommandSource {
+function linesSource(
+  name: string,
+  nextLine: () => string | undefined | Promise<string | undefined>,
+): CommandSource {
   let number = 0;
   return {
     isTerminal: false,
     next: async () => {
-      let text = read();
+      let text = await nextLine();
       if (text === undefined) return undefined;
       const place = `${name}:${++number}`;
-      for (; text.endsWith("\\"); number++) text = text.slice(0, -1) + (read() ?? "");
+      for (; text.endsWith("\\"); number++) text = text.slice(0, -1) + ((await nextLine()) ?? "");
       return { text, place };
     },
     close: () => {},
   };
 }
 
-/** One line of standard input, byte by byte, as shells read their commands. */
-function readLine(): string | undefined {
+const readSome = promisify(read);
+
+/** One line of standard input, byte by byte, as shells read their commands. Signals are listened to until it begins. */
+async function readLine(): Promise<string | undefined> {
   const bytes: number[] = [];
-  for (;;) {
-    const byte = readByte();
+  for (let byte = await firstByte(); ; byte = readByte()) {
     if (byte === undefined) return bytes.length === 0 ? undefined : Buffer.from(bytes).toString();
     if (byte === 0x0a) return Buffer.from(bytes).toString();
     bytes.push(byte);
+  }
+}
+
+async function firstByte(): Promise<number | undefined> {
+  const byte = Buffer.alloc(1);
+  for (;;) {
+    try {
+      const { bytesRead } = await readSome(0, byte, 0, 1, null);
+      return bytesRead === 0 ? undefined : byte[0];
+    } catch (error) {
+      if (isEnd(error)) return undefined;
+      await sleep(PAUSE);
+    }
   }
 }
 
@@ -137,12 +157,17 @@ function readByte(): number | undefined {
     try {
       return readSync(0, byte) === 0 ? undefined : byte[0];
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code === "EOF") return undefined;
-      if (code !== "EAGAIN") throw error;
+      if (isEnd(error)) return undefined;
       Atomics.wait(clock, 0, 0, PAUSE);
     }
   }
+}
+
+/** Whether nothing more comes, or there is only nothing yet. @throws the error, if it is another one */
+function isEnd(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code !== "EOF" && code !== "EAGAIN") throw error;
+  return code === "EOF";
 }
 
 /** In the user's state directory [XDG Base Directory Specification]. */

@@ -1,4 +1,5 @@
 /** Runs `bindery rdb`. */
+import { isatty } from "node:tty";
 import { BinderyError } from "../../errors.ts";
 import { Debugger } from "../../rtld/index.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../help.ts";
@@ -29,8 +30,8 @@ export async function runRdb(program: readonly string[], { pid, file }: RdbOptio
   process.on("SIGINT", onInterrupt);
   try {
     introduce(session, pid);
-    const source =
-      script ?? (process.stdin.isTTY ? terminalSource((line) => complete(session, line)) : inputSource());
+    // Asking process.stdin would make what it shares with the program non-blocking, which few programs expect.
+    const source = script ?? (isatty(0) ? terminalSource((line) => complete(session, line)) : inputSource());
     const isDone = await performAll(session, source, output);
     source.close();
     return isDone ? EXIT_OK : EXIT_FAILURE;
