@@ -69,6 +69,18 @@ describe("files that options name", () => {
     const directory = bindery(["maps", "--core", scratch]).stderr;
     expect(directory).toBe(`bindery: ${scratch}: found no regular file, expected one\n`);
   });
+
+  test("a program that is missing, or none", () => {
+    const missing = join(scratch, "prog");
+    const refused = bindery(["maps", "--core", "core", "--exe", missing]);
+    expect(refused).toEqual({
+      status: 1,
+      stdout: "",
+      stderr: `bindery: ${missing}: no such file or directory\n`,
+    });
+    const text = bindery(["maps", "--core", "core", "--exe", "/etc/passwd"]).stderr;
+    expect(text).toMatch(/^bindery: \/etc\/passwd: .*not an ELF file/);
+  });
 });
 
 describe("processes that can't be looked at", () => {
@@ -132,4 +144,12 @@ test("what a program reads behind the commands of a pipe may come later", async 
   rdb.stderr.on("data", (text) => printed.push(String(text)));
   await once(rdb, "close");
   expect(printed.join("")).toMatch(/\nlater\n.*exit code 0\n$/);
+});
+
+test("a terminal of a user without a home has no history, and that is all", () => {
+  const rdb = `${process.execPath} ${MAIN} rdb /bin/true`;
+  const alone = `env -u XDG_STATE_HOME HOME= ${rdb}`;
+  const { stdout } = spawnSync("script", ["-qec", alone, "/dev/null"], { input: "kill\n", encoding: "utf8" });
+  expect(stdout).toMatch(/process terminated\. signal SIGKILL/);
+  expect(stdout).not.toMatch(/bindery: /);
 });

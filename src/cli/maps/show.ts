@@ -2,6 +2,7 @@
 import { basename } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { RtldError } from "../../errors.ts";
+import { openElf } from "../../host/file.ts";
 import {
   CoreProcess,
   LiveProcess,
@@ -53,6 +54,8 @@ interface Source extends Disposable {
 }
 
 async function openSource({ pid, core = "", remote, exe, sysroot }: MapsOptions): Promise<Source> {
+  // Files that a core file names may be gone, but not the one that is named here.
+  if (exe !== undefined) openElf(exe).close();
   const files = {
     ...(exe === undefined ? {} : { executable: exe }),
     ...(sysroot === undefined ? {} : { sysroot }),

@@ -48,8 +48,7 @@ export function inputSource(): CommandSource {
 
 /** Commands of a terminal, which is the program's while that runs: how that set it comes back each time. */
 export function terminalSource(complete: Completer): CommandSource {
-  const file = historyFile();
-  let history = readHistory(file);
+  let history = readHistory();
   const modes = terminalModes();
   const ask = (prompt: string): Promise<string | undefined> =>
     new Promise((resolve) => {
@@ -96,7 +95,7 @@ export function terminalSource(complete: Completer): CommandSource {
     },
     close: () => {
       terminalModes(modes);
-      writeHistory(file, history);
+      writeHistory(history);
     },
   };
 }
@@ -170,7 +169,7 @@ function isEnd(error: unknown): boolean {
   return code === "EOF";
 }
 
-/** In the user's state directory [XDG Base Directory Specification]. */
+/** In the user's state directory [XDG Base Directory Specification]. @throws if a user has none, as in containers */
 function historyFile(): string {
   const { XDG_STATE_HOME: state = "" } = process.env;
   const directory = state.startsWith("/") ? state : join(homedir(), ".local", "state");
@@ -178,17 +177,18 @@ function historyFile(): string {
 }
 
 /** The newest first, as readline has them. */
-function readHistory(file: string): string[] {
+function readHistory(): string[] {
   try {
-    return readFileSync(file, "utf8").split("\n").filter(Boolean).reverse();
+    return readFileSync(historyFile(), "utf8").split("\n").filter(Boolean).reverse();
   } catch {
     return [];
   }
 }
 
 /** Who may not write there has no history. */
-function writeHistory(file: string, history: readonly string[]): void {
+function writeHistory(history: readonly string[]): void {
   try {
+    const file = historyFile();
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
     writeFileSync(file, `${[...history].reverse().join("\n")}\n`, { mode: 0o600 });
   } catch {
