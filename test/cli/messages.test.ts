@@ -1,7 +1,7 @@
 /** What commands say when something is refused: one line, the file or process first, and exit statuses. */
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -149,7 +149,9 @@ test("what a program reads behind the commands of a pipe may come later", async 
 test("a terminal of a user without a home has no history, and that is all", () => {
   const rdb = `${process.execPath} ${MAIN} rdb /bin/true`;
   const alone = `env -u XDG_STATE_HOME HOME= ${rdb}`;
-  const { stdout } = spawnSync("script", ["-qec", alone, "/dev/null"], { input: "kill\n", encoding: "utf8" });
+  const options = { input: "kill\n", encoding: "utf8", cwd: scratch } as const;
+  const { stdout } = spawnSync("script", ["-qec", alone, "/dev/null"], options);
   expect(stdout).toMatch(/process terminated\. signal SIGKILL/);
   expect(stdout).not.toMatch(/bindery: /);
+  expect(existsSync(join(scratch, ".local"))).toBe(false);
 });

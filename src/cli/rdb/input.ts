@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, read, readFileSync, readSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, isAbsolute, join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
@@ -173,6 +173,8 @@ function isEnd(error: unknown): boolean {
 function historyFile(): string {
   const { XDG_STATE_HOME: state = "" } = process.env;
   const directory = state.startsWith("/") ? state : join(homedir(), ".local", "state");
+  // An empty HOME is none; the working directory is no place for it.
+  if (!isAbsolute(directory)) throw new Error("found no home");
   return join(directory, "bindery", "rdb_history");
 }
 
