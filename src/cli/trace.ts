@@ -47,6 +47,10 @@ export function defineTrace(command: Command): void {
         "Calls of programs that are linked lazily are bound when they are made first, others when their object is\n" +
         "relocated: these are told of when that is done, for what dlopen(3) loads when it returns. Each binding at a call\n" +
         "stops its thread for a moment.",
+      Signals:
+        "A process that was attached to is let go of at SIGINT, SIGTERM and SIGHUP, and where the output has no reader any\n" +
+        "more. A program that was started gets SIGTERM and SIGHUP, and what the terminal sends it; it ends where the output\n" +
+        "has no reader any more, as in trace -- PROGRAM | head. With -o FILE, nothing of that depends on a reader.",
       Examples: [
         ["bindery trace -- ls -l", "what ls loads"],
         ["bindery trace -f --json -o log -- make", "and all that it starts"],

@@ -125,6 +125,12 @@ test("of several ways to show link maps one is expected", () => {
   });
 });
 
+test("trace says that what it waited for did not come", () => {
+  const { status, stderr } = bindery(["trace", "--wait", "libnone.so", "--", "true"]);
+  expect(status).toBe(1);
+  expect(stderr).toMatch(/^bindery: process \d+: ended before libnone\.so was loaded\n$/);
+});
+
 test("rdb that waits for commands of a pipe ends when it is asked to, and its program with it", async () => {
   const rdb = spawn(process.execPath, [MAIN, "rdb", "sleep", "600"], { stdio: ["pipe", "pipe", "inherit"] });
   await once(rdb.stdout, "data");
@@ -146,12 +152,19 @@ test("what a program reads behind the commands of a pipe may come later", async 
   expect(printed.join("")).toMatch(/\nlater\n.*exit code 0\n$/);
 });
 
-test("a terminal of a user without a home has no history, and that is all", () => {
-  const rdb = `${process.execPath} ${MAIN} rdb /bin/true`;
-  const alone = `env -u XDG_STATE_HOME HOME= ${rdb}`;
-  const options = { input: "kill\n", encoding: "utf8", cwd: scratch } as const;
-  const { stdout } = spawnSync("script", ["-qec", alone, "/dev/null"], options);
-  expect(stdout).toMatch(/process terminated\. signal SIGKILL/);
-  expect(stdout).not.toMatch(/bindery: /);
+test("a terminal of a user without a home has no history, and that is all", async () => {
+  const rdb = `env -u XDG_STATE_HOME HOME= "${process.execPath}" "${MAIN}" rdb /bin/true`;
+  const terminal = spawn("script", ["-qec", rdb, "/dev/null"], { cwd: scratch });
+  let printed = "";
+  let isAsked = false;
+  terminal.stdout.on("data", (text) => {
+    printed += String(text);
+    if (isAsked || !printed.includes("<rdb> ")) return;
+    isAsked = true;
+    terminal.stdin.write("quit\r");
+  });
+  await once(terminal, "close");
+  expect(printed).toMatch(/process \d+ goes on without rdb/);
+  expect(printed).not.toMatch(/bindery: /);
   expect(existsSync(join(scratch, ".local"))).toBe(false);
 });
