@@ -14,7 +14,15 @@ import {
 } from "../../src/rtld/index.ts";
 import { CALLED, CALLER, checkLinkage, stopAt } from "./linkage.ts";
 import { BUSY, PLUGIN } from "./programs.ts";
-import { endStubs, gdbserver, gdbserverFor, gdbserverWithout, proxy, sequence } from "./stubs.ts";
+import {
+  endStubs,
+  gdbserver,
+  gdbserverFor,
+  gdbserverWithout,
+  proxy,
+  sequence,
+  withoutCrashes,
+} from "./stubs.ts";
 import { RtldWorkshop } from "./workshop.ts";
 
 const PROGRAM = `
@@ -218,40 +226,42 @@ describe("through gdbserver", () => {
   });
 
   it("a busy program is interrupted where something is read, and let go of: it does what it would have done", async () => {
-    const { pid, ended } = await workshop.start(files.busy, files.plugin);
-    const target = await connect(await gdbserverFor(pid));
-    expect(target.origin).toBe("attach");
-    const process_ = new LiveProcess(target);
-    const agent = RtldAgent.new(process_);
-    const notify = agent.eventAddr("RD_DLACTIVITY");
-    if (notify.type !== "RD_NOTIFY_BPT") throw new Error("expected a breakpoint");
-    target.insertBreakpoint(notify.bptaddr);
-    const code = target.read(notify.bptaddr, 16);
-    target.continue();
-    let ticks = 0;
-    const timer = setInterval(() => ticks++, 1);
-    const states = new Set<string>();
-    for (let count = 0; count < 60; ) {
-      const event = await target.next();
-      if (event.kind !== "breakpoint") continue;
-      process_.lwp = event.tid;
-      states.add(agent.eventGetmsg().state);
-      target.continue(event.tid);
-      count++;
-      // It runs: all is stopped for this, and runs on.
-      if (count % 10 === 0) expect(target.read(notify.bptaddr, 16)).toEqual(code);
-    }
-    clearInterval(timer);
-    expect(ticks).toBeGreaterThan(0);
-    expect(states).toEqual(new Set(["RD_ADD", "RD_DELETE", "RD_CONSISTENT"]));
-    target.stop();
-    expect(target.stoppedThreads.toSorted()).toEqual(tasksOf(pid));
-    target.detach();
-    let event = await target.next();
-    while (event.kind !== "detach") event = await target.next();
-    await sleep(20);
-    process.kill(pid, "SIGTERM");
-    expect(await ended).toEqual({ output: "begins\nright\n", code: 7 });
+    await withoutCrashes(async () => {
+      const { pid, ended } = await workshop.start(files.busy, files.plugin);
+      const target = await connect(await gdbserverFor(pid));
+      expect(target.origin).toBe("attach");
+      const process_ = new LiveProcess(target);
+      const agent = RtldAgent.new(process_);
+      const notify = agent.eventAddr("RD_DLACTIVITY");
+      if (notify.type !== "RD_NOTIFY_BPT") throw new Error("expected a breakpoint");
+      target.insertBreakpoint(notify.bptaddr);
+      const code = target.read(notify.bptaddr, 16);
+      target.continue();
+      let ticks = 0;
+      const timer = setInterval(() => ticks++, 1);
+      const states = new Set<string>();
+      for (let count = 0; count < 60; ) {
+        const event = await target.next();
+        if (event.kind !== "breakpoint") continue;
+        process_.lwp = event.tid;
+        states.add(agent.eventGetmsg().state);
+        target.continue(event.tid);
+        count++;
+        // It runs: all is stopped for this, and runs on.
+        if (count % 10 === 0) expect(target.read(notify.bptaddr, 16)).toEqual(code);
+      }
+      clearInterval(timer);
+      expect(ticks).toBeGreaterThan(0);
+      expect(states).toEqual(new Set(["RD_ADD", "RD_DELETE", "RD_CONSISTENT"]));
+      target.stop();
+      expect(target.stoppedThreads.toSorted()).toEqual(tasksOf(pid));
+      target.detach();
+      let event = await target.next();
+      while (event.kind !== "detach") event = await target.next();
+      await sleep(20);
+      process.kill(pid, "SIGTERM");
+      expect(await ended).toEqual({ output: "begins\nright\n", code: 7 });
+    });
   });
 });
 
