@@ -117,6 +117,17 @@ describe("processes that can't be looked at", () => {
   });
 });
 
+test.each(["trace", "rdb"])("%s does not stop itself", (command) => {
+  const script = `exec "${process.execPath}" "${MAIN}" ${command} -p $$`;
+  const { status, stderr } = spawnSync("sh", ["-c", script], {
+    encoding: "utf8",
+    killSignal: "SIGKILL",
+    timeout: 20_000,
+  });
+  expect(status).toBe(1);
+  expect(stderr).toMatch(/^bindery: process \d+: found this process, expected another one\n$/);
+});
+
 test("of several ways to show link maps one is expected", () => {
   const { status, stderr } = bindery(["maps", "-p", "1", "--tree", "--json"]);
   expect({ status, stderr }).toEqual({

@@ -40,9 +40,14 @@ export class GuardedTarget implements ControlledProcess {
   /**
    * Takes control of a running process, all of whose threads are stopped then.
    *
-   * @throws HostError if it is gone, may not be controlled or another process does so
+   * @throws HostError if it is gone, may not be controlled or another process does so, or is this very process
    */
   static attach(pid: number, options: TargetOptions = {}): GuardedTarget {
+    if (pid === process.pid) {
+      // Stopped, it would wait for itself for ever.
+      const what = `process ${pid}: found this process, expected another one`;
+      throw new HostError("HOST_UNSUPPORTED", "open", what);
+    }
     const link = new GuardLink();
     link.listen(pid, () => {});
     try {
