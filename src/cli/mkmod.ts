@@ -1,4 +1,5 @@
 /** `bindery mkmod`: its options and help. */
+import { statSync } from "node:fs";
 import type { Command } from "commander";
 import { readText, saveFile } from "./files.ts";
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, helpText } from "./help.ts";
@@ -55,6 +56,9 @@ export function defineMkmod(command: Command): void {
     const { readFiles } = await import("../dynld/module.ts");
     const { telling } = await import("./output.ts");
     const list = (path: string) => parseNameList(readText(path));
+    if (paths.some((path) => isSameFile(path, options.output))) {
+      command.error(`${options.output}: found it among the files to merge, expected another one to write`);
+    }
     process.exitCode = await telling(() => {
       const made = makeModule(readFiles(paths), {
         debug: options.debug,
@@ -65,4 +69,9 @@ export function defineMkmod(command: Command): void {
       return EXIT_OK;
     });
   });
+}
+
+function isSameFile(a: string, b: string): boolean {
+  const [one, other] = [a, b].map((path) => statSync(path, { throwIfNoEntry: false }));
+  return one !== undefined && other !== undefined && one.ino === other.ino && one.dev === other.dev;
 }

@@ -4,7 +4,7 @@ import type { ElfFile } from "../elf/file.ts";
 import { BinderyError } from "../errors.ts";
 import { SymbolTypes, type TypedSymbol } from "./ctype/symbol-types.ts";
 import type { CSymbol } from "./ctype.ts";
-import { parseTypeLists, TYPES_SECTION } from "./mkmod/sections.ts";
+import { EXPORTS_SECTION, parseTypeLists, TYPES_SECTION } from "./mkmod/sections.ts";
 import { Signatures, type SignedSymbol } from "./signature/signature.ts";
 import { TypeTable } from "./signature/table.ts";
 
@@ -81,8 +81,18 @@ function fromDebugInformation(elf: ElfFile): Finder | undefined {
   };
 }
 
+/** What mkmod wrote down, read when the first type is asked for; where it can't be, debug information has to do. */
 function fromTable(elf: ElfFile): Finder | undefined {
-  const lists = tolerant(() => parseTypeLists(elf));
+  if (elf.sectionsNamed(EXPORTS_SECTION).length === 0) return undefined;
+  let find: Finder | undefined;
+  return (name) => {
+    find ??= tolerant(() => inTable(elf)) ?? fromDebugInformation(elf) ?? (() => undefined);
+    return find(name);
+  };
+}
+
+function inTable(elf: ElfFile): Finder | undefined {
+  const lists = parseTypeLists(elf);
   if (lists === undefined) return undefined;
   const [section] = elf.sectionsNamed(TYPES_SECTION);
   let table: TypeTable | undefined;

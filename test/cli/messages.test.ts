@@ -1,9 +1,10 @@
 /** What commands say when something is refused: one line, the file or process first, and exit statuses. */
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { bindery, MAIN } from "./run.ts";
 
@@ -98,12 +99,13 @@ describe("processes that can't be looked at", () => {
 
   test("one that has ended and was not asked how", async () => {
     // exec makes a parent that does not know that it has a child.
-    const parent = spawn("sh", ["-c", "true & echo $!; exec sleep 60"], {
+    const parent = spawn("sh", ["-c", "sleep 0.2 & echo $!; exec sleep 60"], {
       stdio: ["ignore", "pipe", "ignore"],
     });
     const [printed] = await once(parent.stdout, "data");
     const child = String(printed).trim();
     try {
+      while (!/^State:\s*Z/m.test(readFileSync(`/proc/${child}/status`, "utf8"))) await setTimeout(10);
       for (const command of COMMANDS) {
         const { status, stderr } = bindery([command, "-p", child]);
         expect({ status, stderr }).toEqual({
@@ -126,6 +128,41 @@ test.each(["trace", "rdb"])("%s does not stop itself", (command) => {
   });
   expect(status).toBe(1);
   expect(stderr).toMatch(/^bindery: process \d+: found this process, expected another one\n$/);
+});
+
+test.each(["trace", "rdb"])(
+  "%s names who controls a process already, and what is no process",
+  async (command) => {
+    const run = ["-q", "-nx", "-batch", "-ex", "run"];
+    const gdb = spawn("gdb", [...run, "--args", "/bin/sh", "-c", "echo begins $$; exec sleep 600"]);
+    try {
+      let text = "";
+      while (!/begins \d+/.test(text)) text += String(await once(gdb.stdout, "data"));
+      const pid = /begins (\d+)/.exec(text)?.[1] ?? "";
+      const traced = bindery([command, "-p", pid]);
+      expect({ status: traced.status, stderr: traced.stderr }).toEqual({
+        status: 1,
+        stderr: `bindery: process ${pid}: found it under control of process ${gdb.pid} (gdb), expected it free\n`,
+      });
+      const [, thread = ""] = readdirSync(`/proc/${process.pid}/task`);
+      const { status, stderr } = bindery([command, "-p", thread]);
+      expect({ status, stderr }).toEqual({
+        status: 1,
+        stderr: `bindery: process ${thread}: found a thread of process ${process.pid}, expected a process\n`,
+      });
+    } finally {
+      gdb.kill();
+    }
+  },
+);
+
+test("mkmod does not write over what it reads", () => {
+  const path = join(scratch, "same.o");
+  writeFileSync(path, "something");
+  const { status, stderr } = bindery(["mkmod", "-o", path, path]);
+  expect(status).toBe(2);
+  expect(stderr).toContain("found it among the files to merge, expected another one to write");
+  expect(readFileSync(path, "utf8")).toBe("something");
 });
 
 test("of several ways to show link maps one is expected", () => {

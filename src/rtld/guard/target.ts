@@ -2,6 +2,7 @@
 import { HostError } from "../../errors.ts";
 import { ProcessMemory } from "../../host/process-memory.ts";
 import { Registers } from "../registers.ts";
+import { checkAttachable } from "../target/attachable.ts";
 import type { ControlledProcess, Origin, TargetEvent } from "../target/controlled.ts";
 import { EventQueue } from "../target/event.ts";
 import type { TargetOptions } from "../target/target.ts";
@@ -40,14 +41,10 @@ export class GuardedTarget implements ControlledProcess {
   /**
    * Takes control of a running process, all of whose threads are stopped then.
    *
-   * @throws HostError if it is gone, may not be controlled or another process does so, or is this very process
+   * @throws HostError if it is gone, a thread, or this very process, may not be controlled, or another process does so
    */
   static attach(pid: number, options: TargetOptions = {}): GuardedTarget {
-    if (pid === process.pid) {
-      // Stopped, it would wait for itself for ever.
-      const what = `process ${pid}: found this process, expected another one`;
-      throw new HostError("HOST_UNSUPPORTED", "open", what);
-    }
+    checkAttachable(pid);
     const link = new GuardLink();
     link.listen(pid, () => {});
     try {

@@ -10,6 +10,7 @@ import { PTRACE_O, ptraceDetach, ptraceSeize } from "../../host/ptrace.ts";
 import { type SpawnOptions, spawnStopped } from "../../host/spawn-stopped.ts";
 import { kill, pollThread, threadWatch } from "../../host/wait.ts";
 import { Registers } from "../registers.ts";
+import { checkAttachable } from "./attachable.ts";
 import { Breakpoints } from "./breakpoints.ts";
 import { ThreadControl } from "./control.ts";
 import type { ControlledProcess, Origin, TargetEvent } from "./controlled.ts";
@@ -101,6 +102,7 @@ export class Target implements ControlledProcess {
       const what = `process ${pid}: found a child of this process, which Node waits for, expected that of another`;
       throw new HostError("HOST_UNSUPPORTED", "ptrace", what);
     }
+    checkAttachable(pid);
     const target = new Target(pid, options, "attach");
     try {
       target.#seizeAll();
