@@ -28,7 +28,9 @@ export class Lldb {
   }
 
   static #start(): Lldb {
-    return new Lldb(new Session("lldb", "lldb", ["--no-lldbinit", "--no-use-colors"]));
+    // Complaints and answers come by one pipe: of two, either may be read first.
+    const script = 'exec lldb "$@" 2>&1';
+    return new Lldb(new Session("lldb", "sh", ["-c", script, "lldb", "--no-lldbinit", "--no-use-colors"]));
   }
 
   async attach(pid: number): Promise<void> {
