@@ -41,6 +41,8 @@ class Run<Item, Result> {
   readonly #shared: Shared<Item>;
   /** Threads by number; one that ended is replaced. */
   readonly #threads = new Map<number, Worker>();
+  /** By number: when the thread is ready, or has ended. */
+  readonly #started = new Map<number, Promise<void>>();
   readonly #outcomes = new Map<number, Outcome<Result>>();
   #defect: { readonly error: unknown } | undefined;
   #stopped = false;
@@ -77,16 +79,32 @@ class Run<Item, Result> {
     }
   }
 
+  /** Ends all threads, those that are still starting when they are done with that: V8 may crash on the way there. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    await Promise.all([...this.#threads.values()].map((thread) => thread.terminate()));
+    Atomics.store(this.#shared.next, 0, this.#jobs.items.length);
+    await Promise.all(
+      [...this.#threads].map(async ([number, thread]) => {
+        await this.#started.get(number);
+        await thread.terminate();
+      }),
+    );
   }
 
   #start(number: number): void {
     const thread = new Worker(this.#jobs.module, { workerData: { ...this.#shared, number } });
     let cause: Error | undefined;
     this.#threads.set(number, thread);
+    let ready = (): void => undefined;
+    this.#started.set(
+      number,
+      new Promise((resolve) => {
+        ready = resolve;
+      }),
+    );
     thread.on("message", (message: Message<Result>) => {
+      ready();
+      if ("ready" in message) return;
       if ("defect" in message) this.#defect ??= { error: message.defect };
       else this.#settle(message.index, { result: message.result });
       this.#wake();
@@ -95,6 +113,7 @@ class Run<Item, Result> {
       cause = error instanceof Error ? error : new Error(String(error));
     });
     thread.on("exit", (code) => {
+      ready();
       this.#threads.delete(number);
       if (!this.#stopped) this.#ended(number, cause, code);
       this.#wake();

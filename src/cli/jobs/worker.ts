@@ -13,8 +13,9 @@ export interface Shared<Item> {
   readonly owners: Int32Array;
 }
 
-/** What a thread says: the result of an item, or that its function threw. */
+/** What a thread says: that it is ready to begin, the result of an item, or that its function threw. */
 export type Message<Result> =
+  | { readonly ready: true }
   | { readonly index: number; readonly result: Result }
   | { readonly defect: unknown };
 
@@ -29,6 +30,7 @@ export async function serveJobs<Context, Item, Result>(
   const say = (message: Message<Result>): void => parentPort?.postMessage(message);
   try {
     const run = await make(context as Context);
+    say({ ready: true });
     for (;;) {
       const index = order[Atomics.add(next, 0, 1)];
       const item = index === undefined ? undefined : items[index];
