@@ -38,6 +38,7 @@ const TOOLS = [
     packages: ["musl-tools"],
     why: "programs whose run-time linker is another one",
   },
+  { commands: ["python3"], packages: ["python3"], why: "an XML parser, for drawings of address spaces" },
   { commands: ["gdbserver"], packages: ["gdbserver"], why: "controls programs for a remote debugger" },
   {
     files: ["/usr/lib32/Scrt1.o", "/usr/lib32/libc.so.6"],
