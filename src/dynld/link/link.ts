@@ -175,9 +175,10 @@ export class ModuleLink {
     const problems: DynldError[] = [];
     for (const records of this.#records) {
       const { segment, offset } = records.piece;
-      const start = at[segment] + offset;
+      const address = at[segment] + offset;
+      const place = { bytes: bytes[segment], view: views[segment], start: offset, address };
       for (const table of tablesOf(records)) {
-        const problem = applyRecords(records, table, placed, bytes[segment], views[segment], offset, start);
+        const problem = applyRecords(records, table, placed, place);
         if (problem !== undefined) {
           problems.push(problem);
           break;

@@ -40,24 +40,29 @@ const NEAR = 2 ** 31;
 /** Halves of addends beyond this make numbers that are not exact. */
 const EXACT_HALF = 2 ** 20;
 
-/**
- * Applies records of one piece to its bytes.
- * @param address of the piece
- * @returns what did not fit
- */
+/** Where a piece lies. */
+export interface PiecePlace {
+  /** Of its segment. */
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+  /** Where it begins in them. */
+  readonly start: number;
+  /** Of its first byte. */
+  readonly address: number;
+}
+
+/** Applies records of one piece to its bytes. @returns what did not fit */
 export function applyRecords(
   records: PieceRecords,
   table: RelocationTable,
   placed: Placed,
-  bytes: Uint8Array,
-  view: DataView,
-  start: number,
-  address: number,
+  place: PiecePlace,
 ): DynldError | undefined {
   const { words, length } = table;
   if (words === undefined || placed.machine.word !== 8) {
-    return applyRange(records, table, placed, bytes, view, start, address, 0, length);
+    return applyRange(records, table, placed, place, 0, length);
   }
+  const { view, start, address } = place;
   const kinds = relocationKinds(table.machine);
   const { ids } = records;
   const { targets } = placed;
@@ -81,7 +86,7 @@ export function applyRecords(
         continue;
       }
     }
-    const problem = applyRange(records, table, placed, bytes, view, start, address, i, i + 1);
+    const problem = applyRange(records, table, placed, place, i, i + 1);
     if (problem !== undefined) return problem;
   }
   return undefined;
@@ -92,10 +97,7 @@ function applyRange(
   records: PieceRecords,
   table: RelocationTable,
   placed: Placed,
-  bytes: Uint8Array,
-  view: DataView,
-  start: number,
-  address: number,
+  { bytes, view, start, address }: PiecePlace,
   from: number,
   to: number,
 ): DynldError | undefined {

@@ -1,9 +1,10 @@
-import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { samplingRefused } from "../../support/sampling.ts";
 import { Target } from "../debugger/target.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "bindery-perf-"));
@@ -15,10 +16,7 @@ afterAll(() => {
 /** Why the kernel does not let us sample; `undefined` when it does. */
 let refused: string | undefined;
 beforeAll(() => {
-  const args = ["record", "-e", "cpu-clock", "-o", join(directory, "try.data"), "--", "true"];
-  const { status, stderr, error } = spawnSync("perf", args, { encoding: "utf8", maxBuffer: 1 << 28 });
-  if (error !== undefined) throw error;
-  if (status !== 0) refused = stderr;
+  refused = samplingRefused(directory);
 });
 
 /** Runs `check`, unless the kernel refuses to be sampled, which is said aloud. */

@@ -13,6 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { samplingRefused } from "../../support/sampling.ts";
 import { compileTo } from "../support/compile.ts";
 import { Target } from "./target.ts";
 
@@ -51,10 +52,7 @@ describe("perf report names a module's functions, static ones too", () => {
   /** Why the kernel does not let us sample; `undefined` when it does. */
   let refused: string | undefined;
   beforeAll(() => {
-    const args = ["record", "-e", "cpu-clock", "-o", join(directory, "try.data"), "--", "true"];
-    const { status, stderr, error } = spawnSync("perf", args, { encoding: "utf8", maxBuffer: 1 << 28 });
-    if (error !== undefined) throw error;
-    if (status !== 0) refused = stderr;
+    refused = samplingRefused(directory);
   });
 
   it.each([
