@@ -1,9 +1,9 @@
 /** Programs of machines with another order of bytes, of 32 bits, or with two kinds of instructions, under qemu's stub. */
 import { afterAll, describe, expect, it } from "vitest";
-import { followLinker, LiveProcess, type LoadObject, RtldAgent } from "../../src/rtld/index.ts";
+import { LiveProcess, RtldAgent } from "../../src/rtld/index.ts";
 import { type CrossMachine, compileCross, startCross } from "../rtld/cross.ts";
 import { PLUGIN } from "../rtld/programs.ts";
-import { summary } from "../rtld/stubs.ts";
+import { followObjects } from "../rtld/stubs.ts";
 import { RtldWorkshop } from "../rtld/workshop.ts";
 
 const PROGRAM = `
@@ -77,19 +77,7 @@ describe.each(MACHINES)("a program of $triple", (machine) => {
     expect(() => RtldAgent.new(process).pltResolution(0x1000n)).toThrow(
       expect.objectContaining({ code: "RD_NOCAPAB" }),
     );
-    const events: string[] = [];
-    let loaded: readonly LoadObject[] = [];
-    let seen: readonly string[] = [];
-    await followLinker(target, (event) => {
-      events.push(summary(event));
-      loaded = [...loaded.filter((one) => !event.removed.includes(one)), ...event.added];
-      // Numbers of thread-local storage are read while the process has the objects.
-      if (loaded.length === 4) {
-        seen = loaded.map(
-          (one) => `${one.isProgram ? "" : one.name} ${one.bias.toString(16)} ${one.tlsModId}`,
-        );
-      }
-    });
+    const { events, objects } = await followObjects(target, 4);
     expect(events).toEqual([
       "exec",
       "RD_DLACTIVITY RD_ADD",
@@ -101,6 +89,6 @@ describe.each(MACHINES)("a program of $triple", (machine) => {
       `RD_DLACTIVITY RD_CONSISTENT -plugin-${machine.qemu}.so`,
       "exit code 3",
     ]);
-    expect(out.read().trimEnd().split("\n")).toEqual(seen);
+    expect(out.read().trimEnd().split("\n")).toEqual(objects);
   });
 });

@@ -1,11 +1,11 @@
 /** Programs of aarch64 under qemu's stub, against what they themselves say and what nm(1) has. */
 import { basename } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { followLinker, LiveProcess, type LoadObject } from "../../src/rtld/index.ts";
+import { followLinker, LiveProcess } from "../../src/rtld/index.ts";
 import { AARCH64, compileCross, startCross, sysrootOf } from "./cross.ts";
 import { CALLED, CALLER, checkLinkage } from "./linkage.ts";
 import { PLUGIN } from "./programs.ts";
-import { summary } from "./stubs.ts";
+import { followObjects, summary } from "./stubs.ts";
 import { RtldWorkshop } from "./workshop.ts";
 
 const PROGRAM = `
@@ -62,19 +62,7 @@ describe("a program of aarch64", () => {
     const program = compile("program64", PROGRAM, `-DPLUGIN="${plugin}"`);
     const { target, out } = await start(program);
     expect(new LiveProcess(target).pdmodel()).toEqual({ is64: true, little: true, machine: 183 });
-    const events: string[] = [];
-    let loaded: readonly LoadObject[] = [];
-    let seen: readonly string[] = [];
-    await followLinker(target, (event) => {
-      events.push(summary(event));
-      loaded = [...loaded.filter((one) => !event.removed.includes(one)), ...event.added];
-      // TLS numbers are read while the process has the objects.
-      if (loaded.length === 7) {
-        seen = loaded
-          .filter((one) => one.lmIdent === 0)
-          .map((one) => `open ${one.isProgram ? "" : one.name} ${one.bias.toString(16)} ${one.tlsModId}`);
-      }
-    });
+    const { events, objects } = await followObjects(target, 7);
     expect(events).toEqual([
       "exec",
       "RD_DLACTIVITY RD_ADD",
@@ -88,8 +76,8 @@ describe("a program of aarch64", () => {
       "RD_DLACTIVITY RD_CONSISTENT -plugin64.so",
       "exit code 3",
     ]);
-    expect(seen).toHaveLength(4);
-    expect(out.read().trim().split("\n")).toEqual(seen);
+    expect(objects).toHaveLength(4);
+    expect(out.read().trim().split("\n")).toEqual(objects.map((one) => `open ${one}`));
   });
 
   it("with threads that load and unload at the same time does what it would have done", async () => {

@@ -114,3 +114,26 @@ export async function sequence(target: ControlledProcess): Promise<string[]> {
   });
   return events;
 }
+
+/**
+ * Follows a program to its end.
+ * @param count as many objects are loaded when `objects` is taken: names, biases and TLS numbers of the main namespace, which
+ *   must be read while the process has them
+ */
+export async function followObjects(
+  target: ControlledProcess,
+  count: number,
+): Promise<{ events: string[]; objects: readonly string[] }> {
+  const events: string[] = [];
+  let loaded: readonly LoadObject[] = [];
+  let objects: readonly string[] = [];
+  await followLinker(target, (event) => {
+    events.push(summary(event));
+    loaded = [...loaded.filter((one) => !event.removed.includes(one)), ...event.added];
+    if (loaded.length !== count) return;
+    objects = loaded
+      .filter((one) => one.lmIdent === 0)
+      .map((one) => `${one.isProgram ? "" : one.name} ${one.bias.toString(16)} ${one.tlsModId}`);
+  });
+  return { events, objects };
+}
