@@ -1,7 +1,5 @@
 /** What the agent tells of a program that does all that one can do with libraries, event by event, against those who know. */
-import { spawnSync } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
-import { basename } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { RtldWorkshop } from "../workshop.ts";
 import { type Compile, makeLibraries, makeProgram, ROUNDS, SHOW_CODE } from "./programs.ts";
@@ -150,36 +148,6 @@ function expectCrowd(seen: readonly Seen[], unloads: boolean): void {
   }
   expect([...threads.values()].sort()).toEqual(["own0.so", "own1.so", "own2.so"]);
 }
-
-describe("gdb", () => {
-  it("sees the same come and go, in the same order", () => {
-    const program = makeProgram((...args) => workshop.compile(...args), "for-gdb", link);
-    const commands = ["set stop-on-solib-events 1", "run alone", ...new Array(60).fill("continue")];
-    const args = ["-nx", "-batch", ...commands.flatMap((one) => ["-ex", one]), program];
-    // Once the program has ended, it minds to be told to continue.
-    const { stdout: said } = spawnSync("gdb", args, {
-      cwd: workshop.directory,
-      encoding: "utf8",
-      stdio: "pipe",
-    });
-    expect(said).toMatch(/exited with code 05/);
-    const changes: string[] = [];
-    let sign = "";
-    for (const line of said.split("\n")) {
-      const [, what, path] = /^(?: {2}Inferior (loaded|unloaded)| {3}) (\/\S+)$/.exec(line) ?? [];
-      if (path === undefined) continue;
-      if (what !== undefined) sign = what === "loaded" ? "+" : "-";
-      changes.push(`${sign}${basename(path)}`);
-    }
-    const ours = [...start("for-gdb", X86_64), ...alone(X86_64)].flatMap(
-      (line) => line.match(/[-+][^ @]+\.so[^ @]*/g) ?? [],
-    );
-    // It counts neither the kernel's library nor, at the start, the loader.
-    expect(changes).toEqual(
-      ours.filter((one, i) => !(one.includes("vdso") || (i < 5 && one.startsWith("+ld-")))),
-    );
-  });
-});
 
 const NOTHING = ["RD_DLACTIVITY RD_ADD", "RD_DLACTIVITY RD_CONSISTENT"];
 
