@@ -19,7 +19,8 @@ import { debugObject } from "./link/debug-object.ts";
 import { readingModule, throwAll } from "./link/fault.ts";
 import type { ImportSource } from "./link/imports.ts";
 import type { LinkFile } from "./link/input.ts";
-import { ModuleLink, type SegmentAddresses, type SegmentBytes } from "./link/link.ts";
+import { ModuleLink } from "./link/link.ts";
+import type { SegmentAddresses, SegmentBytes } from "./link/relocator.ts";
 import { alignUp } from "./link/sections.ts";
 import { loaderSymbols, ModuleExports } from "./loader-symbols.ts";
 import { ModuleTypes } from "./module-types.ts";
@@ -160,10 +161,10 @@ export class Instance {
       distance: Number(threads?.distance ?? 0n),
     });
     const base = Number(object.base);
-    const { address, records } = link.frames(bytes);
+    const { starts, records } = link.frames(bytes);
     object.setFrames(
-      records.map(({ start }) => start - base),
-      records.map(({ record }) => address + record - base),
+      starts.map((start) => at.text - base + start),
+      records.map((record) => at.rodata - base + record),
     );
     const functions = moduleFunctions(link.sections, bytes, isCode(link, at));
     const symbols = loaderSymbols(link, at, base);
@@ -216,10 +217,10 @@ export class Instance {
 
   #start(link: ModuleLink, bytes: SegmentBytes, functions: ModuleFunctions): void {
     try {
-      if (link.hasIndirect) {
+      if (link.relocator.hasIndirect) {
         const resolve = (address: number): bigint =>
           BigInt(callableAt(BigInt(address), "uintptr_t f(void)")() as number | bigint);
-        link.storeIndirect(bytes, resolve);
+        link.relocator.storeIndirect(bytes, resolve);
       }
       for (const address of functions.initialisers) callableAt(BigInt(address), FUNCTION)(0, 0n, 0n);
     } catch (error) {
@@ -288,7 +289,7 @@ function checkTypes(request: InstanceRequest, link: ModuleLink, types: ModuleTyp
     }
     const wanted = types.symbol(name);
     const found = offered.type?.();
-    const { completions = false } = request;
+    const completions = request.completions === true || offered.isOpen === true;
     const areKnown = wanted !== undefined && found !== undefined;
     const why = areKnown ? explainMismatch(wanted, found, { completions }) : undefined;
     if (areKnown && completions && why === undefined) continue;
@@ -325,12 +326,12 @@ function createObject(request: InstanceRequest, link: ModuleLink): LiveObject {
 }
 
 function threadBlock(link: ModuleLink): ThreadBlock {
-  return { image: link.threadImage(), align: link.align.threads, isStatic: link.isStatic };
+  return { image: link.threadImage(), align: link.align.threads, isStatic: link.relocator.isStatic };
 }
 
 /** Where a module has to lie that does not run anywhere; `undefined` when it does, or when there is no room. */
 function addressFor(link: ModuleLink, size: number): bigint | undefined {
-  const { isLow, near } = link;
+  const { isLow, near } = link.relocator;
   if (!isLow && near.length === 0) return undefined;
   const reach = BigInt(REACH);
   let low = LOWEST;

@@ -3,7 +3,8 @@ import type { SymbolBatch } from "../dlbind/index.ts";
 import { STB, STT } from "../elf/constants/symbol.ts";
 import type { SymbolTable } from "../elf/symbol.ts";
 import { compareNames, type Dynsym } from "./dynsym.ts";
-import { isExported, type ModuleLink, type SegmentAddresses } from "./link/link.ts";
+import { isExported, type ModuleLink } from "./link/link.ts";
+import type { SegmentAddresses } from "./link/relocator.ts";
 import { ORIGIN } from "./link/symbols.ts";
 
 /**

@@ -2,7 +2,7 @@
 import { readSize64 } from "../../bytes/endian.ts";
 import { SHT } from "../../elf/constants/section.ts";
 import { linkError } from "./fault.ts";
-import type { SegmentAddresses, SegmentBytes } from "./link.ts";
+import type { SegmentAddresses, SegmentBytes } from "./relocator.ts";
 import type { Piece, SectionPlan } from "./sections.ts";
 
 /** Addresses of functions in the order in which they run. */

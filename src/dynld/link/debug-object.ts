@@ -7,7 +7,8 @@ import { SHF, SHN, SHT } from "../../elf/constants/section.ts";
 import { PF, PT } from "../../elf/constants/segment.ts";
 import { ElfSection } from "../../elf/section.ts";
 import type { LinkInput } from "./input.ts";
-import type { ModuleLink, SegmentAddresses, SegmentBytes } from "./link.ts";
+import type { ModuleLink } from "./link.ts";
+import type { SegmentAddresses, SegmentBytes } from "./relocator.ts";
 import { alignUp, type Piece } from "./sections.ts";
 import { ORIGIN } from "./symbols.ts";
 

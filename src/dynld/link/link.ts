@@ -4,14 +4,12 @@
  */
 import { SHF, SHT } from "../../elf/constants/section.ts";
 import { STB, STT, STV } from "../../elf/constants/symbol.ts";
-import type { DynldError } from "../../errors.ts";
-import { linkError, readingModule, throwAll } from "./fault.ts";
-import { type FrameRecord, frameRecords } from "./frames.ts";
-import { type FoundImport, type ImportSource, resolveImports } from "./imports.ts";
+import { linkError, readingModule } from "./fault.ts";
+import type { FoundImport, ImportSource } from "./imports.ts";
 import { type LinkFile, type LinkInput, openInputs } from "./input.ts";
-import { type LinkMachine, linkMachine } from "./machine.ts";
-import { type PieceRecords, relocationsOf, tablesOf } from "./records.ts";
-import { applyRecords, type Placed, stubAddress, targetOf, targetsOf } from "./relocate.ts";
+import { linkMachine } from "./machine.ts";
+import { RecordRelocator, storeAddress, viewOf } from "./record-relocator.ts";
+import type { FrameColumns, Relocator, SegmentAddresses, SegmentBytes, ThreadPlace } from "./relocator.ts";
 import {
   alignUp,
   type Piece,
@@ -20,14 +18,8 @@ import {
   type SectionPlan,
   type SegmentName,
 } from "./sections.ts";
-import { assignSlots, Needs, NO_SLOT, type Slots } from "./slots.ts";
 import { staticParts } from "./static-parts.ts";
 import { type LinkSymbols, ORIGIN, readSymbols } from "./symbols.ts";
-
-/** Segments' addresses. */
-export type SegmentAddresses = Readonly<Record<SegmentName, number>>;
-/** Segments' contents; of data, without its zeros or with them. */
-export type SegmentBytes = Readonly<Record<SegmentName, Uint8Array>>;
 
 /** A symbol that a module has, placed. */
 export interface PlacedSymbol {
@@ -38,14 +30,6 @@ export interface PlacedSymbol {
   readonly type: number;
   readonly binding: number;
   readonly visibility: number;
-}
-
-/** Where threads have their blocks. */
-export interface ThreadPlace {
-  /** Number of the blocks for `__tls_get_addr`. */
-  readonly module: bigint;
-  /** From the thread pointer to the block, where that is the same in all threads. */
-  readonly distance: number;
 }
 
 /** What a link is asked. */
@@ -65,16 +49,7 @@ export class ModuleLink {
   readonly inputs: readonly LinkInput[];
   readonly symbols: LinkSymbols;
   readonly sections: SectionPlan;
-  readonly imports: readonly FoundImport[];
-  /** The module must lie in the lowest 2 GiB. */
-  readonly isLow: boolean;
-  /** Its thread-local variables are reached from the thread pointer: their block must be at one distance in all threads. */
-  readonly isStatic: boolean;
-  /** Addresses of imported data that must be within 2 GiB of the module. */
-  readonly near: readonly bigint[];
-  readonly #machine: LinkMachine;
-  readonly #records: readonly PieceRecords[];
-  readonly #slots: Slots;
+  readonly relocator: Relocator;
   /** Offset of the stubs in text. */
   readonly #stubs: number;
   /** Offset of the handle in data. */
@@ -96,33 +71,22 @@ export class ModuleLink {
 
   private constructor(inputs: readonly LinkInput[], request: LinkRequest) {
     this.inputs = inputs;
-    this.#machine = linkMachine(inputs[0]?.elf.header.machine ?? 0);
     this.sections = planSections(inputs);
     this.symbols = readSymbols(inputs, this.sections);
-    this.#records = relocationsOf(inputs, this.sections, this.symbols.ids);
-    const needs = new Needs(this.symbols, this.#records, this.#machine);
-    const made = this.#makeSymbols();
-    this.imports = resolveImports(this.symbols, request.imports, (id) => needs.isUsed(id));
-    const functions = new Set(
-      this.imports.filter(({ symbol }) => symbol.isData === false).map(({ id }) => id),
-    );
-    this.isStatic = needs.isStatic;
-    if (needs.isStatic) this.#checkStaticBlock();
-    this.isLow = this.#machine.word === 8 && needs.isLow;
-    this.near = this.imports
-      .filter(({ id, symbol }) => symbol.isData !== false && needs.isWantedNear(id))
-      .map(({ symbol }) => symbol.address);
-    this.#slots = assignSlots(this.symbols, needs, this.#machine, (id) => functions.has(id));
+    this.#made = this.#makeSymbols();
+    this.relocator = new RecordRelocator(this.sections, this.symbols, request.imports);
     const { size } = this.sections;
-    size.rodata = this.#slots.entries * this.#machine.word;
+    const { entries, stubSize } = this.relocator;
+    size.rodata = entries * this.#word;
     placeSections(this.sections);
     this.#stubs = alignUp(size.text, 16);
-    const { stubSymbol } = this.#slots;
-    size.text =
-      stubSymbol.length === 0 ? size.text : this.#stubs + stubSymbol.length * (this.#machine.stub?.size ?? 0);
+    if (stubSize > 0) size.text = this.#stubs + stubSize;
     this.#placeCommons();
     this.#checkSize(request.maxsize ?? 0);
-    this.#made = made;
+  }
+
+  get imports(): readonly FoundImport[] {
+    return this.relocator.imports;
   }
 
   /** Bytes of each segment, and what it must be aligned to. */
@@ -163,45 +127,8 @@ export class ModuleLink {
       else section.copyRaw(target);
     }
     // What it holds stands for the module as its address does [glibc include/dso_handle.h].
-    this.#storeWord(bytes.data, this.#handle, this.handle);
-    const placed = this.#placed(at, threads.distance);
-    this.#fillSlots(placed, bytes, threads.module);
-    const views = {
-      text: viewOf(bytes.text),
-      rodata: viewOf(bytes.rodata),
-      data: viewOf(bytes.data),
-      threads: viewOf(bytes.threads),
-    };
-    const problems: DynldError[] = [];
-    for (const records of this.#records) {
-      const { segment, offset } = records.piece;
-      const address = at[segment] + offset;
-      const place = { bytes: bytes[segment], view: views[segment], start: offset, address };
-      for (const table of tablesOf(records)) {
-        const problem = applyRecords(records, table, placed, place);
-        if (problem !== undefined) {
-          problems.push(problem);
-          break;
-        }
-      }
-    }
-    throwAll(problems);
-  }
-
-  /** Stores what a resolver told in the entries that stubs jump through. Only after {@link place}. */
-  storeIndirect(bytes: SegmentBytes, resolve: (address: number) => bigint): void {
-    const view = viewOf(bytes.rodata);
-    const { stubSymbol, stubEntry } = this.#slots;
-    stubSymbol.forEach((id, stub) => {
-      if (!this.#isIndirect(id)) return;
-      const target = resolve(this.symbols.address[id] ?? 0);
-      view.setBigUint64((stubEntry[stub] ?? 0) * this.#machine.word, target, true);
-    });
-  }
-
-  /** Whether {@link storeIndirect} has something to do. */
-  get hasIndirect(): boolean {
-    return this.#slots.stubSymbol.some((id) => this.#isIndirect(id));
+    storeAddress(viewOf(bytes.data), this.#handle, this.handle, this.#word);
+    this.relocator.relocate({ bytes, at, stubs: this.#stubs, threads });
   }
 
   /** Address of `__dso_handle`. Only after {@link place}. */
@@ -209,13 +136,10 @@ export class ModuleLink {
     return (this.#at?.data ?? 0) + this.#handle;
   }
 
-  /** Records of call frames, and where they begin. Only after {@link place}. */
-  frames(bytes: SegmentBytes): { readonly address: number; readonly records: FrameRecord[] } {
-    const { frames, size } = this.sections;
-    const text = this.#at?.text ?? 0;
-    const address = (this.#at?.rodata ?? 0) + frames;
-    const covers = (start: number): boolean => start >= text && start < text + size.text;
-    return { address, records: frameRecords(bytes.rodata.subarray(frames), address, covers) };
+  /** Records of call frames. Only after {@link place}. */
+  frames(bytes: SegmentBytes): FrameColumns {
+    const at = this.#at ?? { text: 0, rodata: 0, data: 0, threads: 0 };
+    return this.relocator.frames({ bytes, at });
   }
 
   /** The address of a piece. Only after {@link place}. */
@@ -246,23 +170,6 @@ export class ModuleLink {
     }
   }
 
-  #isIndirect(id: number): boolean {
-    return this.symbols.origin[id] === ORIGIN.piece && this.symbols.type[id] === STT.STT_GNU_IFUNC;
-  }
-
-  #placed(at: SegmentAddresses, threadDistance: number): Placed {
-    const placed = {
-      symbols: this.symbols,
-      slots: this.#slots,
-      machine: this.#machine,
-      threads: at.threads,
-      threadDistance,
-      got: at.rodata,
-      stubs: at.text + this.#stubs,
-    };
-    return { ...placed, targets: targetsOf(placed) };
-  }
-
   /** What threads' blocks begin as, before anything is relocated. */
   threadImage(): Uint8Array {
     const image = new Uint8Array(this.size.threads);
@@ -270,16 +177,6 @@ export class ModuleLink {
       if (segment === "threads") image.set(section.bytes(), offset);
     }
     return image;
-  }
-
-  /** Blocks at one distance are filled when the object is opened, in all threads: no address is known then. */
-  #checkStaticBlock(): void {
-    const records = this.#records.find(({ piece }) => piece.segment === "threads");
-    if (records === undefined) return;
-    const { input, section } = records.piece;
-    const what =
-      "thread-local data with addresses in it, reached from the thread pointer; -fPIC does it another way";
-    throw linkError("DYNLD_UNSUPPORTED", input.name, section.label, undefined, what);
   }
 
   /** Symbols that linkers define where nobody else does. */
@@ -370,37 +267,9 @@ export class ModuleLink {
     symbols.address = address;
   }
 
-  /** Stores an address, as wide as the machine has them. */
-  #storeWord(bytes: Uint8Array, at: number, address: number): void {
-    const view = viewOf(bytes);
-    if (this.#machine.word === 8) view.setBigUint64(at, BigInt.asUintN(64, BigInt(address)), true);
-    else view.setUint32(at, address, true);
-  }
-
-  #fillSlots(placed: Placed, bytes: SegmentBytes, module: bigint): void {
-    const { entry, pair, distance, block, stubSymbol, stubEntry } = this.#slots;
-    const { word, stub: code } = this.#machine;
-    const store = (index: number, address: number): void =>
-      this.#storeWord(bytes.rodata, index * word, address);
-    entry.forEach((index, id) => {
-      if (index !== NO_SLOT) store(index, targetOf(placed, id));
-    });
-    const inBlock = (id: number): number => (this.symbols.address[id] ?? 0) - placed.threads;
-    pair.forEach((index, id) => {
-      if (index === NO_SLOT) return;
-      store(index, Number(module));
-      store(index + 1, inBlock(id));
-    });
-    distance.forEach((index, id) => {
-      if (index !== NO_SLOT) store(index, inBlock(id) + placed.threadDistance);
-    });
-    if (block !== NO_SLOT) store(block, Number(module));
-    const text = viewOf(bytes.text);
-    stubSymbol.forEach((_, stub) => {
-      const at = stubAddress(placed, stub);
-      const slot = placed.got + (stubEntry[stub] ?? 0) * word;
-      code?.write(text, this.#stubs + stub * code.size, at, slot);
-    });
+  /** Bytes of an address. */
+  get #word(): 4 | 8 {
+    return linkMachine(this.inputs[0]?.elf.header.machine ?? 0).word;
   }
 }
 
@@ -408,8 +277,4 @@ export class ModuleLink {
 export function isExported({ binding, visibility }: Pick<PlacedSymbol, "binding" | "visibility">): boolean {
   if (binding === STB.STB_LOCAL) return false;
   return visibility === STV.STV_DEFAULT || visibility === STV.STV_PROTECTED;
-}
-
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
