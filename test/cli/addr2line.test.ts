@@ -3,6 +3,7 @@ import { execFileSync, spawn } from "node:child_process";
 import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
@@ -274,20 +275,16 @@ describe("output", () => {
 describe("input", () => {
   it("answers each line as it comes", async () => {
     const child = spawn(process.execPath, [MAIN, "addr2line", "-e", join(scratch, "gcc5.exe"), "-f"]);
-    const answers: string[] = [];
-    const next = (): Promise<string> =>
-      new Promise((done, fail) => {
-        child.stdout.once("data", (data) => done(String(data)));
-        child.once("close", fail);
-      });
+    const closed = new Promise((done) => child.once("close", done));
+    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
     for (const name of ["main", "helper", "one"]) {
-      const answer = next();
       child.stdin.write(`${name}\n`);
-      answers.push((await answer).split("\n")[0] ?? "");
+      // The function, and its place.
+      expect(await lines.next()).toEqual({ done: false, value: name });
+      expect(await lines.next()).toMatchObject({ value: expect.stringMatching(/main\.c:\d+$/) });
     }
     child.stdin.end();
-    const status = await new Promise((done) => child.once("close", done));
-    expect([answers, status]).toEqual([["main", "helper", "one"], 0]);
+    expect(await closed).toBe(0);
   });
 
   it("tells what is no address, and answers the rest", () => {

@@ -102,8 +102,9 @@ describe("a server that fails", () => {
 
   it("breaks off", async () => {
     const { url } = await serve((_, response) => {
-      response.writeHead(200, { "content-length": file.length }).write(file.subarray(0, 200_000));
-      setTimeout(() => response.destroy(), 50);
+      response.writeHead(200, { "content-length": file.length });
+      // Not before all of it is on its way.
+      response.write(file.subarray(0, 200_000), () => response.destroy());
     });
     expect(await failure(url)).toBe(
       `truncated (other side closed): found 200000 bytes, expected ${file.length}`,

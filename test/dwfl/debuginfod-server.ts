@@ -84,17 +84,29 @@ export async function startServer(listener: RequestListener): Promise<TestServer
   };
 }
 
-/** A port of the loopback that nobody listens on. */
+/** The next port to try; each process begins elsewhere. */
+let candidate = 10_000 + ((process.pid * 16) % 20_000);
+
+/**
+ * A port of the loopback that nobody listens on. It is below those that the kernel gives to who wants any, so that nobody
+ * gets it meanwhile. [ip(7), ip_local_port_range]
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer();
-  const port = await listen(server);
-  server.close();
-  await once(server, "close");
-  return port;
+  for (;;) {
+    const server = createServer();
+    try {
+      const port = await listen(server, candidate++);
+      server.close();
+      await once(server, "close");
+      return port;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw error;
+    }
+  }
 }
 
-async function listen(server: Server): Promise<number> {
-  server.listen(0, "127.0.0.1");
+async function listen(server: Server, port = 0): Promise<number> {
+  server.listen(port, "127.0.0.1");
   await once(server, "listening");
   return (server.address() as AddressInfo).port;
 }

@@ -109,7 +109,9 @@ describe("a cache shared with debuginfod-find", () => {
     });
     // The server writes its log after it has answered.
     const asked = () => server.requests().filter((path) => path.includes(nobodys));
-    await expect.poll(asked).toEqual([`/buildid/${nobodys}/debuginfo`, `/buildid/${nobodys}/executable`]);
+    await expect
+      .poll(asked, { timeout: 40_000 })
+      .toEqual([`/buildid/${nobodys}/debuginfo`, `/buildid/${nobodys}/executable`]);
     expect(readFileSync(join(cache, "cache_miss_s"), "utf8")).toBe("600");
   });
 

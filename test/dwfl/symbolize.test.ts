@@ -1,5 +1,6 @@
 /** Addresses of sessions to functions and lines, and back: placed objects, stripped files, damaged ones, live processes. */
 import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -27,7 +28,7 @@ const SLEEPER = `
 __attribute__((noinline)) int wait_here(int n) {
   pause();
   return n; }
-int main(void) { return wait_here(3); }
+int main(void) { return write(1, "runs", 4) - 4 + wait_here(3); }
 `;
 
 beforeAll(() => {
@@ -124,7 +125,7 @@ describe("Symbolizer", () => {
   it("answers for a live process", async () => {
     const child = spawn(join(scratch, "sleeper"));
     try {
-      await new Promise((done) => setTimeout(done, 50));
+      await once(child.stdout, "data");
       const dwfl = session();
       dwfl.reportProcess(child.pid ?? 0);
       const symbolizer = new Symbolizer(dwfl);

@@ -116,12 +116,10 @@ const commands = {
     const lib = object(name);
     return native.caller(lib.symbol(outer).address, resolver(lib)(inner), a, b);
   },
-  /** Calls again and again for that long. */
+  /** Calls again and again until that much of a processor's time is used. */
   spin(name, fn, milliseconds) {
     const run = object(name).function(`int ${fn}(int)`);
-    let rounds = 0;
-    for (const end = Date.now() + milliseconds; Date.now() < end; rounds++) run(1_000_000);
-    return rounds;
+    for (const from = process.cpuUsage(); process.cpuUsage(from).user < milliseconds * 1000; ) run(1_000_000);
   },
   fileOffset(name, symbol) {
     return object(name).fileOffset(symbol);

@@ -195,7 +195,7 @@ describe.each([
 describe("attaching", () => {
   it("at any moment gives what is still to come, and nothing twice", async () => {
     const tails = new Set<number>();
-    for (let i = 0; i < 24; i++) {
+    for (let i = 0; i < 24 || tails.size === 0; i++) {
       // Below a shell: a child of Node's own can't be attached to.
       const shell = spawn("sh", ["-c", `${wide.start} & echo $!; wait $!`], {
         stdio: ["ignore", "pipe", "ignore"],
@@ -220,7 +220,6 @@ describe("attaching", () => {
       expect(rest).toEqual(whole);
       tails.add(rest.length);
     }
-    expect(tails.size).toBeGreaterThan(0);
   });
 
   it("to a busy program 200 times while it loads and unloads, and leaving it, changes nothing of what it does", async () => {

@@ -41,6 +41,17 @@ static void handler(int s, siginfo_t *info, void *context) {
   got++;
   if (s == SIGSEGV) siglongjmp(back, 1);
 }
+/* By a signal, or for who controls it. */
+static int is_stopped(int pid) {
+  char text[400];
+  sprintf(text, "/proc/%d/stat", pid);
+  FILE *file = fopen(text, "r");
+  int length = fread(text, 1, sizeof text - 1, file);
+  fclose(file);
+  text[length] = 0;
+  char *state = strrchr(text, ')');
+  return state != 0 && (state[2] == 'T' || state[2] == 't');
+}
 static void *sleeper(void *unused) { struct timespec ts = {0, 2000000}; nanosleep(&ts, 0); return 0; }
 int main(void) {
   struct sigaction action = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO};
@@ -69,8 +80,14 @@ int main(void) {
   pthread_create(&thread, 0, sleeper, 0);
   pthread_join(thread, 0);
   signal(SIGCHLD, SIG_DFL);
+  volatile int *stops = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   int pid = fork();
-  if (pid == 0) { usleep(3000); kill(getppid(), SIGCONT); _exit(0); }
+  if (pid == 0) {
+    while (!*stops || !is_stopped(getppid())) usleep(1000);
+    kill(getppid(), SIGCONT);
+    _exit(0);
+  }
+  *stops = 1;
   raise(SIGSTOP);
   waitpid(pid, 0, 0);
   printf("%d\\n", got); fflush(stdout);
