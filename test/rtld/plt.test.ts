@@ -1,4 +1,5 @@
 /** From a call straight into the function, past the linkage table: where that ends is checked with nm(1). */
+import { readFileSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { LiveProcess, RtldAgent } from "../../src/rtld/index.ts";
 import { X86_64_PLT } from "../../src/rtld/machine/x86_64.ts";
@@ -57,6 +58,39 @@ const KINDS_I386: readonly Kind[] = [
   { name: "no-plt-fixed", flags: [PLAIN, "-fno-plt", ...FIXED], lazy: false, section: undefined, nstep: 1 },
 ];
 
+const BND = 0xf2;
+/** Bytes of `endbr64`, and of each entry. */
+const ENDBR64 = 4;
+const ENTRY = 16;
+
+/**
+ * Rewrites the IBT tables of a program as GNU ld up to 2.39 made them, with `bnd` before each jump for MPX; and if they are to
+ * be without `endbr64`, as it made them for MPX alone. Linkers of today make none, but processors run what there is.
+ */
+function addBnd(file: string, keepsEndbr: boolean): void {
+  const bytes = readFileSync(file);
+  const sections = workshop.run("readelf", "-SW", file);
+  for (const name of [".plt", ".plt.sec"]) {
+    const row = sections.split("\n").find((line) => line.includes(` ${name} `)) ?? "";
+    const [, offset = "", size = ""] = / PROGBITS\s+\w+ (\w+) (\w+)/.exec(row) ?? [];
+    const start = Number.parseInt(offset, 16);
+    for (let at = start; at < start + Number.parseInt(size, 16); at += ENTRY) {
+      // push GOT+8; jmp *GOT+16 | endbr64; push $n; jmp .plt | endbr64; jmp *slot
+      const [marked, jump, end] =
+        name === ".plt.sec" ? [true, 4, 10] : at === start ? [false, 6, 12] : [true, 9, 14];
+      const old = bytes.subarray(at, at + ENTRY);
+      const begin = marked && !keepsEndbr ? ENDBR64 : 0;
+      const made = [...old.subarray(begin, jump), BND, ...old.subarray(jump, end)];
+      const entry = Buffer.alloc(ENTRY, 0x90);
+      entry.set(made);
+      // Distances count from the end of the jump, which is elsewhere now.
+      entry.writeInt32LE(entry.readInt32LE(made.length - 4) + end - made.length, made.length - 4);
+      bytes.set(entry, at);
+    }
+  }
+  writeFileSync(file, bytes);
+}
+
 const workshop = new RtldWorkshop();
 let library = "";
 let library32 = "";
@@ -82,6 +116,21 @@ describe("a linkage table of kind", () => {
     const program = workshop.compile32(`${name}32`, source, ...flags, ...link);
     if (section !== undefined) expect(workshop.run("readelf", "-SW", program)).toContain(` ${section} `);
     await checkLinkage(workshop, workshop.spawn(program), { program, library: library32, lazy, nstep });
+  });
+
+  it.each([
+    ["bnd", false, 1],
+    ["bnd-ibt", true, 2],
+  ])("%s leads into the function, at the first call and later", async (name, keepsEndbr, nstep) => {
+    const link = ["-L.", "-lcalled", `-Wl,-rpath,${workshop.directory}`];
+    const flags = [...IBT, "-Wl,-z,lazy", "-Wa,-madd-bnd-prefix"];
+    const program = workshop.compile(name, CALLER, ...flags, ...link);
+    addBnd(program, keepsEndbr);
+    const code = workshop.run("objdump", "-d", "-j", ".text", "-j", ".plt", "-j", ".plt.sec", program);
+    // The first entry; for each function one that binds it and one that jumps to it.
+    expect(code.slice(0, code.indexOf("section .text")).match(/bnd jmp/g)).toHaveLength(5);
+    expect(code.match(/bnd call .*<(plain|twice)@plt>/g)).toHaveLength(2);
+    await checkLinkage(workshop, workshop.spawn(program), { program, library, lazy: true, nstep });
   });
 
   it("with bnd, which linkers made for MPX, is told by its bytes, as the psABI had them", () => {
