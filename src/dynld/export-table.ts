@@ -2,9 +2,10 @@
 import type { LiveObject } from "../dlbind/index.ts";
 import { STT } from "../elf/constants/symbol.ts";
 import { DynldError } from "../errors.ts";
-import { type NativeCallback, nativeCallback } from "../host/callback.ts";
+import type { NativeCallback } from "../host/callback.ts";
 import type { CSymbol } from "./ctype.ts";
 import { compareNames, type Dynsym, type DynsymLike } from "./dynsym.ts";
+import { type HostFunction, hostFunction } from "./host-function.ts";
 import { LibrarySymbols } from "./library-symbols.ts";
 
 /** A module whose exports others may use: it must stay while they do. */
@@ -36,6 +37,8 @@ export interface OfferedSymbol {
   readonly isData: boolean | undefined;
   /** Its type, where it is known: what a mismatch of signatures is explained by. */
   readonly type?: () => CSymbol | undefined;
+  /** Whether its type has structures of which only the tag is known: others of that tag fit. */
+  readonly isOpen?: boolean;
   /** Takes it in use, if that means something. @returns its address, and what ends the use */
   readonly acquire?: () => SymbolUse;
 }
@@ -68,16 +71,28 @@ export class ExportTable {
   /**
    * Adds a JavaScript function by C prototype: `void note(const char *text)`. It becomes native when a module that
    * imports it is loaded, and ends with the last such module.
-   * @throws DynldError DYNLD_BAD_ARGUMENT, DYNLD_DUPLICATE
+   * @param type its type or signature, by which it is checked; by default what the prototype says: of a structure that is
+   *   named there, the tag; nothing of `int f()` and of names that are not C's. 0 checks nothing
+   * @throws DynldError DYNLD_BAD_ARGUMENT for what is no prototype, or not one of the type; DYNLD_UNSUPPORTED for types that
+   *   JavaScript has no values for; DYNLD_DUPLICATE
    */
-  addFunction(prototype: string, action: (...args: never[]) => unknown, sig: number | bigint = 0): this {
-    const name = /([A-Za-z_$][\w$]*)\s*\(/.exec(prototype)?.[1];
-    if (name === undefined) {
-      const what = `prototype "${prototype}": no name before a parenthesis`;
-      throw new DynldError("DYNLD_BAD_ARGUMENT", {}, what);
-    }
-    const shared = new SharedCallback(prototype, action);
-    return this.#put({ name, sig: BigInt(sig), address: 0n, isData: false, acquire: () => shared.acquire() });
+  addFunction(
+    prototype: string,
+    action: (...args: never[]) => unknown,
+    type?: CSymbol | number | bigint,
+  ): this {
+    const host = hostFunction(prototype, type);
+    const shared = new SharedCallback(host, action);
+    const { name, sig, symbol, isOpen } = host;
+    return this.#put({
+      name,
+      sig,
+      address: 0n,
+      isData: false,
+      type: () => symbol,
+      isOpen,
+      acquire: () => shared.acquire(),
+    });
   }
 
   /**
@@ -175,18 +190,18 @@ export class ExportTable {
 
 /** A native callback that is there while somebody uses it. */
 class SharedCallback {
-  readonly #prototype: string;
+  readonly #host: HostFunction;
   readonly #action: (...args: never[]) => unknown;
   #callback: NativeCallback | undefined;
   #users = 0;
 
-  constructor(prototype: string, action: (...args: never[]) => unknown) {
-    this.#prototype = prototype;
+  constructor(host: HostFunction, action: (...args: never[]) => unknown) {
+    this.#host = host;
     this.#action = action;
   }
 
   acquire(): SymbolUse {
-    this.#callback ??= nativeCallback(this.#prototype, this.#action);
+    this.#callback ??= this.#host.register(this.#action);
     this.#users++;
     let held = true;
     const release = (): void => {

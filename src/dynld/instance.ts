@@ -98,6 +98,7 @@ export class Instance {
     const link = ModuleLink.plan(request.files, {
       imports: importsFrom(request.table),
       maxsize: request.maxsize,
+      isLive: true,
     });
     const machine = link.inputs[0]?.elf.header.machine ?? 0;
     if (machine !== EM.EM_X86_64) {

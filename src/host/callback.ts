@@ -34,3 +34,8 @@ export function nativeCallback(prototype: string, action: (...args: never[]) => 
     },
   };
 }
+
+/** Whether a prototype is one that {@link nativeCallback} takes. @throws HostError for what is none */
+export function checkPrototype(prototype: string): void {
+  prototypeOf(prototype);
+}

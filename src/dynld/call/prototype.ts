@@ -26,6 +26,9 @@ interface Declarator {
   readonly apply: (type: CType) => CType;
 }
 
+/** What is between the parentheses of a function. */
+type ParameterList = Pick<CFunction, "parameters" | "isVariadic" | "isPrototyped">;
+
 const ADDRESS_SIZE = 8;
 /** Declarators in one another. */
 const DEEPEST = 32;
@@ -35,14 +38,24 @@ const NUMBER_WORDS: ReadonlySet<string> = new Set([
   ...["void", "bool", "_Bool", "char", "short", "int", "long", "float", "double", "signed", "unsigned"],
 ]);
 
+/** What prototypes may be. */
+export interface PrototypeRules {
+  /** Whether it declares what it is not called by: `...` may follow then, and `()` tells nothing, as in C. False by default. */
+  readonly isDeclaration?: boolean;
+}
+
 /**
  * Reads a prototype. All parameters are told: `...` is of no use to a call.
  * @param typeNamed what a name stands for: `struct point`, `unsigned long`, `size_t`
  * @throws DynldError DYNLD_BAD_ARGUMENT for what is none; what `typeNamed` throws
  */
-export function parsePrototype(text: string, typeNamed: (name: string) => CType): Prototype {
+export function parsePrototype(
+  text: string,
+  typeNamed: (name: string) => CType,
+  rules: PrototypeRules = {},
+): Prototype {
   try {
-    return new PrototypeReader(text, typeNamed).read();
+    return new PrototypeReader(text, typeNamed, rules).read();
   } catch (error) {
     if (!(error instanceof DynldError) || error.code !== "DYNLD_BAD_TYPE") throw error;
     const why = error.message.replace(/^line \d+: /, "");
@@ -55,11 +68,13 @@ export function parsePrototype(text: string, typeNamed: (name: string) => CType)
 class PrototypeReader {
   readonly #tokens: TokenReader;
   readonly #typeNamed: (name: string) => CType;
+  readonly #rules: PrototypeRules;
   #depth = 0;
 
-  constructor(text: string, typeNamed: (name: string) => CType) {
+  constructor(text: string, typeNamed: (name: string) => CType, rules: PrototypeRules) {
     this.#tokens = new TokenReader(text);
     this.#typeNamed = typeNamed;
+    this.#rules = rules;
   }
 
   read(): Prototype {
@@ -114,8 +129,8 @@ class PrototypeReader {
     const suffixes: ((type: CType) => CType)[] = [];
     for (;;) {
       if (this.#tokens.accept("(")) {
-        const parameters = this.#parameters();
-        suffixes.push((result) => functionOf(result, parameters));
+        const list = this.#parameters();
+        suffixes.push((result) => ({ kind: "function", size: undefined, result, ...list }));
       } else if (this.#tokens.accept("[")) {
         const count = this.#count();
         suffixes.push((element) => arrayOf(element, count));
@@ -145,11 +160,18 @@ class PrototypeReader {
     return { name: undefined, apply: (type) => type };
   }
 
-  #parameters(): readonly CParameter[] {
-    if (this.#tokens.accept(")")) return [];
+  #parameters(): ParameterList {
+    const { isDeclaration = false } = this.#rules;
+    if (this.#tokens.accept(")")) return { parameters: [], isVariadic: false, isPrototyped: !isDeclaration };
     const parameters: CParameter[] = [];
+    let isVariadic = false;
     do {
-      if (this.#tokens.peek().text === "...") throw this.#tokens.unexpected("the types of all arguments");
+      if (this.#tokens.peek().text === "...") {
+        if (!isDeclaration) throw this.#tokens.unexpected("the types of all arguments");
+        this.#tokens.take();
+        isVariadic = true;
+        break;
+      }
       const base = this.#specifiers();
       const { name, apply } = this.#declarator();
       parameters.push({ name, type: asParameter(apply(base)) });
@@ -157,7 +179,7 @@ class PrototypeReader {
     this.#tokens.expect(")");
     const [only] = parameters;
     const isNone = parameters.length === 1 && only?.name === undefined && only?.type.kind === "void";
-    return isNone ? [] : parameters;
+    return { parameters: isNone ? [] : parameters, isVariadic, isPrototyped: true };
   }
 
   #count(): number | undefined {
@@ -183,10 +205,6 @@ function pointerTo(target: CType): CPointer {
 function arrayOf(element: CType, count: number | undefined): CArray {
   const size = count === undefined || element.size === undefined ? undefined : count * element.size;
   return { kind: "array", element, count, size };
-}
-
-function functionOf(result: CType, parameters: readonly CParameter[]): CFunction {
-  return { kind: "function", size: undefined, result, parameters, isVariadic: false, isPrototyped: true };
 }
 
 /** Arrays and functions are passed as pointers. [C17 6.7.6.3] */

@@ -42,6 +42,15 @@ const LIBRARY_NAMES: readonly (readonly [string, string])[] = [
   ["uint32_t", "unsigned int"],
   ["int64_t", "long"],
   ["uint64_t", "unsigned long"],
+  ["intmax_t", "long"],
+  ["uintmax_t", "unsigned long"],
+  ["off_t", "long"],
+  ["time_t", "long"],
+  ["pid_t", "int"],
+  ["uid_t", "unsigned int"],
+  ["gid_t", "unsigned int"],
+  ["mode_t", "unsigned int"],
+  ["socklen_t", "unsigned int"],
 ];
 
 /** All types that some types are made of, by name. They are gone through at the first question that needs it. */

@@ -36,7 +36,7 @@ function refusal(action: () => unknown): DynldError {
 }
 
 const host = () =>
-  new ExportTable().addFunction("long host_count(void *, int)", (_: unknown, n: number) => n + 1);
+  new ExportTable().addFunction("long host_count(struct dev *, int)", (_: unknown, n: number) => n + 1);
 
 describe("mkmod", () => {
   it.each([
