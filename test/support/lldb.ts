@@ -7,32 +7,20 @@ import { Session } from "./session.ts";
 export class Lldb {
   readonly #session: Session;
   #marker = 0;
+  #said = 0;
 
-  private constructor(session: Session) {
-    this.#session = session;
-  }
-
-  /** Starts lldb with the program of this process for a target, attached to `pid`, which is stopped then. */
-  static async attach(pid: number): Promise<Lldb> {
-    const lldb = Lldb.#start();
-    await lldb.run(`target create ${process.execPath}`);
-    await lldb.attach(pid);
-    return lldb;
-  }
-
-  /** Starts lldb the way `lldb -p PID` does. */
-  static async attachPlain(pid: number): Promise<Lldb> {
-    const lldb = Lldb.#start();
-    await lldb.attach(pid);
-    return lldb;
-  }
-
-  static #start(): Lldb {
+  constructor() {
     // Complaints and answers come by one pipe: of two, either may be read first.
     const script = 'exec lldb "$@" 2>&1';
-    return new Lldb(new Session("lldb", "sh", ["-c", script, "lldb", "--no-lldbinit", "--no-use-colors"]));
+    this.#session = new Session("lldb", "sh", ["-c", script, "lldb", "--no-lldbinit", "--no-use-colors"]);
   }
 
+  /** Takes the program of this process for a target. Without one, lldb attaches as `lldb -p PID` does. */
+  async createTarget(): Promise<void> {
+    await this.run(`target create ${process.execPath}`);
+  }
+
+  /** Attaches to a process, which is stopped then. */
   async attach(pid: number): Promise<void> {
     this.#session.send(`process attach --pid ${pid}`);
     await this.stopped();
@@ -90,6 +78,13 @@ export class Lldb {
     await this.run("process detach");
   }
 
+  /** Forgets all but the symbols of the files it has read, which takes it seconds; a process that it still holds goes on. */
+  async reset(): Promise<void> {
+    for (const command of ["process detach", "breakpoint delete --force", "target delete --all"])
+      await this.run(command);
+    this.#said = this.#session.transcript.length;
+  }
+
   /** Ends lldb; a process that it still holds goes on. */
   async close(): Promise<void> {
     this.#session.send("process detach");
@@ -97,8 +92,9 @@ export class Lldb {
     await this.#session.close();
   }
 
+  /** What both sides said since the last reset. */
   get transcript(): string {
-    return this.#session.transcript;
+    return this.#session.transcript.slice(this.#said);
   }
 
   #untilMarker(what: string): Promise<string> {

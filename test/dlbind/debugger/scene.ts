@@ -15,16 +15,28 @@ beforeAll(() => {
   directory = mkdtempSync(join(tmpdir(), "bindery-test-"));
   library = compileCaller(directory);
 });
-afterAll(() => rmSync(directory, { recursive: true }));
+afterAll(async () => {
+  await idle?.close();
+  rmSync(directory, { recursive: true });
+});
+
+/** An lldb that played its part in a scene without trouble, and can play the next. */
+let idle: Lldb | undefined;
+
+interface Player {
+  readonly transcript: string;
+  close(): Promise<void>;
+}
 
 export class Scene {
-  readonly #players: { readonly transcript: string; close(): Promise<void> }[] = [];
+  #players: Player[] = [];
 
-  /** Plays a scene. All processes are gone afterwards; a failure shows what they said. */
+  /** Plays a scene. Its processes are gone afterwards, debuggers have let go of them; a failure shows what they said. */
   static async play(act: (scene: Scene) => Promise<void>): Promise<void> {
     const scene = new Scene();
     try {
       await act(scene);
+      await scene.#spare();
     } catch (error) {
       if (error instanceof Error) error.message += scene.#transcripts();
       throw error;
@@ -44,10 +56,23 @@ export class Scene {
 
   /** An lldb that has the process stopped. */
   async lldb(target: Target, how: "target" | "plain"): Promise<Lldb> {
-    return this.#enter(await (how === "target" ? Lldb.attach(target.pid) : Lldb.attachPlain(target.pid)));
+    const lldb = this.#enter(idle ?? new Lldb());
+    idle = undefined;
+    if (how === "target") await lldb.createTarget();
+    await lldb.attach(target.pid);
+    return lldb;
   }
 
-  #enter<T extends { readonly transcript: string; close(): Promise<void> }>(player: T): T {
+  /** Keeps an lldb for the next scene. */
+  async #spare(): Promise<void> {
+    const lldb = this.#players.find((player) => player instanceof Lldb);
+    if (lldb === undefined) return;
+    await lldb.reset();
+    this.#players = this.#players.filter((player) => player !== lldb);
+    idle = lldb;
+  }
+
+  #enter<T extends Player>(player: T): T {
     this.#players.push(player);
     return player;
   }

@@ -1,5 +1,5 @@
 /** lldb on a process with modules: source lines, variables, frames. */
-import { describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Lldb } from "../../support/lldb.ts";
 import { type Compiler, compileTo } from "../support/compile.ts";
 import { Target } from "./target.ts";
@@ -23,16 +23,23 @@ const OBJECTS: readonly [Compiler, ...string[]][] = [
   ["gcc", "-gdwarf-4", "-O0"],
 ];
 
+/** One for all: what it knows of the program it knows once. */
+let lldb: Lldb;
+beforeAll(() => {
+  lldb = new Lldb();
+});
+afterAll(() => lldb.close());
+
 describe("lldb shows source lines and variables of a module", () => {
   it.each(OBJECTS)(
     "of %s %s %s that was loaded before it came",
     async (...[compiler, ...flags]: [Compiler, ...string[]]) => {
       const { target, pid } = await Target.start();
-      let lldb: Lldb | undefined;
       try {
         const path = compileTo(SOURCE, compiler, flags);
         await target.ask("load", "shown", path);
-        lldb = await Lldb.attach(pid);
+        await lldb.createTarget();
+        await lldb.attach(pid);
         await lldb.run("breakpoint set --name inner");
         await lldb.continue();
         const result = target.ask("call", "shown", "int outer(int)", 5);
@@ -44,7 +51,7 @@ describe("lldb shows source lines and variables of a module", () => {
         await lldb.continue();
         expect(await result).toBe(23);
       } finally {
-        await lldb?.close();
+        await lldb.reset();
         await target.close();
       }
     },
