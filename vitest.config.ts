@@ -9,5 +9,7 @@ export default defineConfig({
     hookTimeout: 120_000,
     // The tests drive real debuggers and real processes; a forked process each keeps a crash in one file.
     pool: "forks",
+    // A file for each processor, where vitest leaves one idle: no test measures time, or needs the machine for itself.
+    maxWorkers: "100%",
   },
 });
