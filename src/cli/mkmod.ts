@@ -32,7 +32,9 @@ export function defineMkmod(command: Command): void {
       Modules:
         "A module is a relocatable object (ET_REL) with three sections more: .bindery.exports and .bindery.imports have\n" +
         "a line SIGNATURE NAME for each symbol, .bindery.types the types that the signatures stand for. Signatures come\n" +
-        "from debug information, so compile with -g; of what has none they are 0, which fits anything.",
+        "from debug information, so compile with -g; of what has none they are 0, which fits anything. A module for x86-64\n" +
+        "of code that may lie anywhere (-fPIC) has .bindery.prelink too: what of its relocations depends on the place it is\n" +
+        "loaded at. The rest is done, and loading need not go through them.",
       Examples: [
         ["bindery mkmod -o plugin.o a.o b.o", "two objects in one module"],
         [

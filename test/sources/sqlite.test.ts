@@ -1,8 +1,8 @@
 /** The SQLite amalgamation, a quarter of a million lines, compiled with `-c -g` to one object and loaded as a module. */
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { type CType, ExportTable, NativeModule, text } from "../../src/dynld/index.ts";
+import { type CType, ExportTable, makeModule, NativeModule, text } from "../../src/dynld/index.ts";
 import { FOLDERS, objectOf, scratch } from "./support.ts";
 
 type Row = Readonly<Record<string, string | null>>;
@@ -38,7 +38,9 @@ interface Sqlite {
 
 const [SQLITE_OK, SQLITE_UTF8] = [0, 1];
 const source = join(FOLDERS.sqlite, "sqlite3.c");
-const file = objectOf("gcc", [source], ["-g", "-DSQLITE_THREADSAFE=0", "-DSQLITE_OMIT_LOAD_EXTENSION"]);
+const flags = ["-g", "-fPIC", "-DSQLITE_THREADSAFE=0", "-DSQLITE_OMIT_LOAD_EXTENSION"];
+const object = objectOf("gcc", [source], flags);
+const made = { name: "sqlite.module", bytes: makeModule([object]).bytes };
 const table = new ExportTable().addLibrary("libc.so.6").addLibrary("libm.so.6");
 
 type Query = (sql: string) => Row[];
@@ -84,9 +86,12 @@ function parameterType(module: NativeModule<Sqlite>, name: string, index: number
   return found.type;
 }
 
-const load = () => NativeModule.load<Sqlite>(file, { name: "sqlite", table });
+describe.each([
+  ["an object", object],
+  ["a module that mkmod made", made],
+])("SQLite as %s", (_, file) => {
+  const load = () => NativeModule.load<Sqlite>(file, { name: "sqlite", table });
 
-describe("SQLite as a module", () => {
   test("says the version of its source", () => {
     using module = load();
     const version = /#define SQLITE_VERSION +"(.*)"/.exec(readFileSync(source, "utf8"))?.[1];
@@ -151,7 +156,7 @@ describe("SQLite as a module", () => {
   });
 
   test("leaves a database in a file that another copy of it reads", () => {
-    const path = join(scratch, "shown.db");
+    const path = join(scratch, `${basename(file.name)}.db`);
     using first = load();
     withDatabase(first, path, (query) => {
       query("begin; create table kept (word text); insert into kept values ('one'), ('two'); commit");

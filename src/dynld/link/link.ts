@@ -8,6 +8,8 @@ import { linkError, readingModule } from "./fault.ts";
 import type { FoundImport, ImportSource } from "./imports.ts";
 import { type LinkFile, type LinkInput, openInputs } from "./input.ts";
 import { linkMachine } from "./machine.ts";
+import { readPrelink } from "./prelink.ts";
+import { PrelinkRelocator } from "./prelink-relocator.ts";
 import { RecordRelocator, storeAddress, viewOf } from "./record-relocator.ts";
 import type { FrameColumns, Relocator, SegmentAddresses, SegmentBytes, ThreadPlace } from "./relocator.ts";
 import {
@@ -37,6 +39,8 @@ export interface LinkRequest {
   readonly imports: ImportSource;
   /** Text, data and zeros together must be below this many bytes; 0 is no limit but the one of 1 GiB. */
   readonly maxsize?: number;
+  /** Whether the segments will lie as live objects have them, for which mkmod settles what it can. False by default. */
+  readonly isLive?: boolean;
 }
 
 /** Larger modules are refused: all places in one must be reachable from all others. */
@@ -74,7 +78,9 @@ export class ModuleLink {
     this.sections = planSections(inputs);
     this.symbols = readSymbols(inputs, this.sections);
     this.#made = this.#makeSymbols();
-    this.relocator = new RecordRelocator(this.sections, this.symbols, request.imports);
+    this.relocator =
+      (request.isLive === true ? this.#settled(request.imports) : undefined) ??
+      new RecordRelocator(this.sections, this.symbols, request.imports);
     const { size } = this.sections;
     const { entries, stubSize } = this.relocator;
     size.rodata = entries * this.#word;
@@ -82,6 +88,7 @@ export class ModuleLink {
     this.#stubs = alignUp(size.text, 16);
     if (stubSize > 0) size.text = this.#stubs + stubSize;
     this.#placeCommons();
+    this.relocator.check(this.sections);
     this.#checkSize(request.maxsize ?? 0);
   }
 
@@ -210,6 +217,14 @@ export class ModuleLink {
       else same.push(piece);
     }
     return found;
+  }
+
+  /** What relocates a module that mkmod has settled; `undefined` of another one, and where that can't be used. */
+  #settled(imports: ImportSource): PrelinkRelocator | undefined {
+    const [input, other] = this.inputs;
+    if (input === undefined || other !== undefined) return undefined;
+    const prelink = readPrelink(input.elf);
+    return prelink === undefined ? undefined : PrelinkRelocator.of(prelink, this.symbols, imports);
   }
 
   #placeCommons(): void {

@@ -16,11 +16,14 @@ export interface LinkMachine {
   canRelax(type: number, bytes: Uint8Array, at: number): boolean;
   /** Makes it do without. @returns what is to be added to `S + A - P` of the field, and where the field is then */
   relax(bytes: Uint8Array, at: number): { readonly at: number; readonly more: number };
+  /** Relocation type of the field that is left. */
+  readonly relaxedType: number;
 }
 
 const never = {
   canRelax: () => false,
   relax: (_: Uint8Array, at: number) => ({ at, more: 0 }),
+  relaxedType: 0,
 };
 
 const MOV = 0x8b;
@@ -71,6 +74,7 @@ const X86_64_LINK: LinkMachine = {
     bytes[at + 3] = NOP;
     return { at: at - 1, more: 1 };
   },
+  relaxedType: R_X86_64.R_X86_64_PC32,
 };
 
 const AARCH64_LINK: LinkMachine = {

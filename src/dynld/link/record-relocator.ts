@@ -53,6 +53,8 @@ export class RecordRelocator implements Relocator {
     return this.slots.stubSymbol.length * (this.machine.stub?.size ?? 0);
   }
 
+  check(): void {}
+
   relocate(placement: Placement): void {
     const { bytes, at } = placement;
     const placed = this.#placed(placement);

@@ -1,6 +1,6 @@
 /** What makes a module's bytes right for where they lie: from its relocation records, or from what mkmod made of them. */
 import type { FoundImport } from "./imports.ts";
-import type { SegmentName } from "./sections.ts";
+import type { SectionPlan, SegmentName } from "./sections.ts";
 
 /** Segments' addresses. */
 export type SegmentAddresses = Readonly<Record<SegmentName, number>>;
@@ -46,6 +46,8 @@ export interface Relocator {
   readonly near: readonly bigint[];
   /** Whether {@link storeIndirect} has something to do. */
   readonly hasIndirect: boolean;
+  /** Checks that it is made for sections that are placed so. @throws DynldError DYNLD_BAD_VALUE */
+  check(sections: SectionPlan): void;
   /** @throws DynldError DYNLD_OVERFLOW, DYNLD_BAD_RELOCATION */
   relocate(placement: Placement): void;
   /** Stores what a resolver told in the entries that stubs jump through. Only after {@link relocate}. */

@@ -152,7 +152,7 @@ export class Needs {
 }
 
 /** Defined in the module, with an address that is known when it is placed. */
-function isInside(symbols: LinkSymbols, id: number): boolean {
+export function isInside(symbols: LinkSymbols, id: number): boolean {
   const origin = symbols.origin[id];
   if (origin !== ORIGIN.piece && origin !== ORIGIN.common) return false;
   return symbols.type[id] !== STT.STT_GNU_IFUNC;

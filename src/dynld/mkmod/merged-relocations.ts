@@ -5,6 +5,8 @@ import { codeRelocations } from "../../elf/machine/relocate/registry.ts";
 import { fitsField, storedAddend, storeField } from "../../elf/machine/relocate/row.ts";
 import { linkError } from "../link/fault.ts";
 import type { LinkInput } from "../link/input.ts";
+import { linkMachine } from "../link/machine.ts";
+import { isInside } from "../link/slots.ts";
 import { type LinkSymbols, ORIGIN } from "../link/symbols.ts";
 import type { Merged, MergedPart, MergedSection } from "./merge.ts";
 import type { MergedSymbols } from "./merged-symbols.ts";
@@ -75,9 +77,10 @@ function mergeTable(
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
   const { little } = input.elf.image;
   const explicit = table.kind === "RELA";
+  const machine = linkMachine(table.machine);
   for (let i = 0; i < table.length; i++) {
-    const type = table.type(i);
-    const row = rows[type];
+    let type = table.type(i);
+    let row = rows[type];
     const at = table.offset(i);
     const failure = (what: string) =>
       linkError("DYNLD_BAD_RELOCATION", input.name, part.section.label, at, what);
@@ -93,7 +96,7 @@ function mergeTable(
       fail(`${table.typeName(i)}: found symbol ${symbol}, expected less than ${ids.length}`);
     const id = ids[symbol] ?? 0;
     if (symbols.origin[id] === ORIGIN.discarded) continue;
-    const place = part.offset + at;
+    let place = part.offset + at;
     let addend = explicit ? (table.addend(i) ?? 0n) : BigInt(storedAddend(view, place, little, row));
     const home = homeOf(symbols, merged, id);
     const isSection = symbols.type[id] === STT.STT_SECTION;
@@ -102,6 +105,13 @@ function mergeTable(
       number = numbers.sectionSymbols[task.position.get(home.into) ?? 0] ?? 0;
       addend += BigInt(home.offset);
       if (!explicit && row.field !== "nothing") storeField(view, place, little, row, Number(addend));
+    }
+    if (explicit && isInside(symbols, id) && machine.canRelax(type, data, place)) {
+      const relaxed = machine.relax(data, place);
+      addend += BigInt(relaxed.more - (place - relaxed.at));
+      place = relaxed.at;
+      type = machine.relaxedType;
+      row = rows[type] ?? row;
     }
     const relative = row.formula === "S + A - P" || row.formula === "L + A - P";
     if (relative && home?.into === part.into && row.field === "bytes" && !isIndirect(symbols, id)) {

@@ -7,6 +7,7 @@ import type { DynldError } from "../../errors.ts";
 import { closestNames } from "../closest.ts";
 import { linkError, readingModule, throwAll } from "../link/fault.ts";
 import { type ModuleFile, openInputs } from "../link/input.ts";
+import { PRELINK_SECTION } from "../link/prelink.ts";
 import { planSections } from "../link/sections.ts";
 import { readSymbols } from "../link/symbols.ts";
 import { ModuleTypes } from "../module-types.ts";
@@ -15,6 +16,7 @@ import { mergedBytes, mergeSections } from "./merge.ts";
 import { mergeRelocations } from "./merged-relocations.ts";
 import { mergeSymbols } from "./merged-symbols.ts";
 import { EXPORTS_SECTION, encodeList, IMPORTS_SECTION, TYPES_SECTION } from "./sections.ts";
+import { settle } from "./settle.ts";
 
 /** How a module is made. */
 export interface MkmodOptions {
@@ -99,7 +101,18 @@ function make(files: readonly ModuleFile[], options: MkmodOptions): MadeModule {
   }
   const { machine, is64, little } = inputs[0]?.elf.image ?? { machine: 0, is64: true, little: true };
   const flags = inputs[0]?.elf.header.flags ?? 0;
-  return { bytes: writeElf({ type: ET.ET_REL, machine, is64, little, flags, sections }), exports, imports };
+  const write = (of: readonly SectionDescription[]): Uint8Array =>
+    writeElf({ type: ET.ET_REL, machine, is64, little, flags, sections: of });
+  const linked = write(sections);
+  const settled = settle({ name: inputs[0]?.name ?? "module", bytes: linked });
+  if (settled === undefined) return { bytes: linked, exports, imports };
+  const { contents, prelink } = settled;
+  const complete: SectionDescription[] = sections.map((section, i) => {
+    const bytes = contents.get(i + 1);
+    return bytes === undefined ? section : { ...section, bytes };
+  });
+  complete.push({ name: PRELINK_SECTION, type: SHT.SHT_PROGBITS, bytes: prelink, addralign: 4 });
+  return { bytes: write(complete), exports, imports };
 }
 
 /** Every import must be on its list, and all that is on the list of exports must be there. */

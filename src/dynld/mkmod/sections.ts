@@ -1,9 +1,10 @@
 /**
  * What a module of `bindery mkmod` has besides any relocatable object: two lists of names with signatures, and the texts
- * of their types.
+ * of their types; and what of its relocations is left to do.
  *
  *     .bindery.exports, .bindery.imports    a line `SIGNATURE NAME` each, the signature in 16 hexadecimal digits, by name
  *     .bindery.types                        signature/table.ts
+ *     .bindery.prelink                      link/prelink.ts, of modules that it can be made of
  */
 import { decodeUtf8, encodeUtf8 } from "../../bytes/text.ts";
 import type { ElfFile } from "../../elf/file.ts";

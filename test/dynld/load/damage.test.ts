@@ -10,6 +10,8 @@ import { ExportTable } from "../../../src/dynld/export-table.ts";
 import { readingModule } from "../../../src/dynld/link/fault.ts";
 import { linkImage } from "../../../src/dynld/link/image.ts";
 import type { ModuleFile } from "../../../src/dynld/link/input.ts";
+import { ModuleLink } from "../../../src/dynld/link/link.ts";
+import { PRELINK_SECTION } from "../../../src/dynld/link/prelink.ts";
 import { makeModule } from "../../../src/dynld/mkmod/mkmod.ts";
 import { NativeModule } from "../../../src/dynld/module.ts";
 import { ElfFile } from "../../../src/elf/file.ts";
@@ -107,6 +109,7 @@ describe("a damaged object", () => {
   ] as const)("of %s is loaded or refused, whole", async (_, make) => {
     const file = make();
     const parts = targets(file);
+    const isSettled = ElfFile.open(file.bytes).sectionsNamed(PRELINK_SECTION).length > 0;
     const outcomes = new Map<string, number>();
     const objects = readdirSync("/proc/self/fd").length;
     for (let seed = 0; seed < ROUNDS; seed++) {
@@ -133,7 +136,9 @@ describe("a damaged object", () => {
         "DYNLD_UNDEFINED_SYMBOL",
         "DYNLD_SIGNATURE_MISMATCH",
       ];
-      if (image !== "loaded" && !differ.includes(image))
+      // Records of what mkmod has settled are not read.
+      const planned = isSettled ? outcome(() => void plan(damaged)) : image;
+      if (planned !== "loaded" && !differ.includes(planned))
         expect(`${seed}: ${loaded}`).not.toBe(`${seed}: loaded`);
       await new Promise((resolve) => setImmediate(resolve));
     }
@@ -143,6 +148,11 @@ describe("a damaged object", () => {
     expect(readFileSync("/proc/self/maps", "utf8")).not.toContain("bindery:damaged");
   });
 });
+
+/** As loading begins. */
+function plan(file: ModuleFile): ModuleLink {
+  return ModuleLink.plan([file], { imports: importsOf(table), isLive: true });
+}
 
 /** The table's names; what they stand for is told once for all rounds. */
 function importsOf(from: ExportTable) {
