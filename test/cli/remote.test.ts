@@ -76,7 +76,10 @@ describe("of a process behind a stub", () => {
     ]);
     expect({ status: attached.status, stderr: attached.stderr }).toEqual({ status: 0, stderr: "" });
     expect(attached.stdout).toBe(bindery(["maps", "--json", "-p", String(pid)]).stdout);
-    expect(workshop.run("cat", `/proc/${pid}/status`)).toMatch(/^State:\tS.*\nTgid[\s\S]*TracerPid:\t0$/m);
+    // Let go of, it waits again.
+    await expect
+      .poll(() => workshop.run("cat", `/proc/${pid}/status`), { timeout: 40_000 })
+      .toMatch(/^State:\tS.*\nTgid[\s\S]*TracerPid:\t0$/m);
   });
 
   it("what can't be done is refused", () => {

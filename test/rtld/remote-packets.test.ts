@@ -15,6 +15,9 @@ function frames(...pieces: string[]) {
   return found;
 }
 
+/** The same cases at every run. */
+const CASES = { seed: 20261121, numRuns: 300 };
+
 const packet = (payload: string, isWhole = true) => ({ kind: "packet", payload, isWhole });
 
 describe("packets", () => {
@@ -51,6 +54,7 @@ describe("packets", () => {
         expect(frame).toMatchObject({ isWhole: true });
         expect(unescaped((frame as { payload: string }).payload)).toEqual(bytes);
       }),
+      CASES,
     );
   });
 
@@ -62,6 +66,7 @@ describe("packets", () => {
           for (const frame of frames(...pieces, "#00$OK#9a")) expect(frame).toBeDefined();
         },
       ),
+      CASES,
     );
   });
 });
@@ -110,6 +115,7 @@ describe("stop replies", () => {
         const text = reply.slice(0, at) + String.fromCharCode(byte) + reply.slice(at + cut);
         expect(parseStopReply(text)?.kind).not.toBe("");
       }),
+      CASES,
     );
   });
 });
@@ -154,6 +160,7 @@ describe("target descriptions", () => {
         const found = read(damage(MAIN, at), damage(CORE, at - MAIN.length));
         expect(found?.registers.length ?? 0).toBeLessThan(100);
       }),
+      CASES,
     );
     expect(read("\0<", CORE)).toEqual({ architecture: "", registers: [] });
   });
