@@ -1,10 +1,10 @@
 /** Symbols of shared libraries of the running process: what a program may offer to modules. */
 import { basename } from "node:path";
 import { SHN } from "../elf/constants/section.ts";
+import { PT } from "../elf/constants/segment.ts";
 import { STB, STT } from "../elf/constants/symbol.ts";
 import { DynldError, HostError } from "../errors.ts";
 import {
-  dladdr,
   dlclose,
   dlopen,
   dlsym,
@@ -141,11 +141,25 @@ export function copiedByProgram(name: string): bigint | undefined {
   try {
     const address = dlsym(program, name);
     if (address === undefined) return undefined;
-    const own = dladdr(linkMapOf(program).dynamic);
-    return own !== undefined && dladdr(address)?.base === own.base ? address : undefined;
+    extent ??= extentOf(linkMapOf(program).address);
+    return address >= extent.low && address < extent.high ? address : undefined;
   } finally {
     dlclose(program);
   }
+}
+
+/** Addresses of the program, found out once: dladdr(3) goes through all symbols of what it finds. */
+let extent: { readonly low: bigint; readonly high: bigint } | undefined;
+
+function extentOf(base: bigint): { readonly low: bigint; readonly high: bigint } {
+  using opened = openElf(PROGRAM);
+  let [low, high] = [-1n, 0n];
+  for (const { type, vaddr, memsz } of opened.elf.segments) {
+    if (type !== PT.PT_LOAD) continue;
+    if (low < 0n || base + vaddr < low) low = base + vaddr;
+    if (base + vaddr + memsz > high) high = base + vaddr + memsz;
+  }
+  return { low, high };
 }
 
 function isNamed(path: string, name: string): boolean {
