@@ -1,7 +1,5 @@
 /** Modules that come, go and are replaced, and what is left of them: nothing. */
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
 import { dladdr } from "../../../src/dlbind/index.ts";
 import { ExportTable } from "../../../src/dynld/export-table.ts";
@@ -20,14 +18,6 @@ function mappings(name: string): string[] {
   return readFileSync("/proc/self/maps", "utf8")
     .split("\n")
     .filter((line) => line.includes(name));
-}
-
-/** Bytes of the heap and of what it holds outside, garbage collected. */
-function usedMemory(): number {
-  setFlagsFromString("--expose-gc");
-  runInNewContext("gc")();
-  const { heapUsed, external } = process.memoryUsage();
-  return heapUsed + external;
 }
 
 function descriptors(name: string): string[] {
@@ -122,36 +112,5 @@ describe("a module", () => {
     expect(refused.message).toBe("replaced: reload: the new version does not export next");
     expect(next()).toBe(302);
     module.unload();
-  });
-
-  it("leaves the process as it was after 1,000 rounds", async () => {
-    const file = compile(COUNTER(3));
-    const table = new ExportTable().addFunction("int host(int)", (n: number) => n + 1);
-    const user = compile("int host(int); int next(void) { return host(6); }", "gcc", ["-g"]);
-    const round = (): void => {
-      using first = NativeModule.load(file, { name: "round" });
-      using second = NativeModule.load(user, { name: "around", table });
-      if (first.call("int next(void)") !== 3 || second.call("int next(void)") !== 7) throw new Error("wrong");
-    };
-    // Views that are ended are given back when the event loop turns.
-    const rounds = async (count: number): Promise<void> => {
-      for (let i = 0; i < count; i++) {
-        round();
-        if (i % 10 === 9) await new Promise((resolve) => setImmediate(resolve));
-      }
-    };
-    await rounds(50);
-    const before = {
-      maps: mappings("").length,
-      fds: readdirSync("/proc/self/fd").length,
-      objects: linkMaps().length,
-    };
-    const memory = usedMemory();
-    await rounds(500);
-    expect(mappings("bindery:")).toEqual([]);
-    expect(readdirSync("/proc/self/fd").length).toBe(before.fds);
-    expect(linkMaps().length).toBe(before.objects);
-    // Less than two pages of each module: what is there more is code that was compiled meanwhile.
-    expect(usedMemory() - memory).toBeLessThan(8 << 20);
   });
 });
