@@ -107,9 +107,11 @@ export class ModuleExports {
   }
 }
 
-/** All string tables end to end. */
+/** All string tables end to end; one that ends as it should, as it is. */
 function joinStrings(tables: readonly (SymbolTable | undefined)[]): { strings: Uint8Array; start: number[] } {
   const pieces = tables.map((table) => table?.strings.bytes ?? new Uint8Array(0));
+  const [only] = pieces;
+  if (only !== undefined && pieces.length === 1 && only.at(-1) === 0) return { strings: only, start: [0] };
   const start: number[] = [];
   let end = 0;
   for (const piece of pieces) {

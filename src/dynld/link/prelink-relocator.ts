@@ -68,11 +68,11 @@ export class PrelinkRelocator implements Relocator {
     return this.#prelink.stubs.length * 4;
   }
 
-  check({ size }: SectionPlan): void {
+  check({ size, bss }: SectionPlan): void {
     const { sizes } = this.#prelink;
-    const found = [size.text, size.rodata, size.data];
+    const found = [size.text, size.rodata, size.data, bss];
     if (found.every((bytes, index) => bytes === sizes[index])) return;
-    const what = `sizes of text, read-only data and data: found ${sizes.join(", ")}, expected ${found.join(", ")}`;
+    const what = `sizes of text, read-only data, data and what of it is not zeros: found ${sizes.join(", ")}, expected ${found.join(", ")}`;
     throw linkError("DYNLD_BAD_VALUE", this.#symbols.inputs[0]?.name, PRELINK_SECTION, 4, what);
   }
 

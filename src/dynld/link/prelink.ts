@@ -4,11 +4,11 @@
  * at; so whatever is relative is right already. The rest is in `.bindery.prelink`, in 32-bit words of little-endian order:
  *
  *     magic
- *     bytes of text, of read-only data, of data; distances from text of read-only data, of data
+ *     bytes of text, of read-only data, of data, of data before its zeros; distances from text of read-only data, of data
  *     words of the global offset table; words of the stubs' code
  *     number of odd pointers, of fixups, of frames
  *     the table itself; the code of the stubs
- *     a bit for each 8 bytes of read-only data, then of data: a pointer, to which the address of text is to be added
+ *     a bit for each 8 bytes of read-only data, then of data before its zeros: a pointer, to which the address of text is to be added
  *     odd pointers, which lie elsewhere or hold no unsigned 32 bits: segment, offset
  *     fixups, which hold addresses of imports: segment, offset, number of the symbol, addend
  *     frames, sorted: offset of the function in text, of its record in read-only data
@@ -22,7 +22,7 @@ import type { FrameColumns } from "./relocator.ts";
 export const PRELINK_SECTION = ".bindery.prelink";
 
 const MAGIC = 0x314b_4e4c;
-const HEADER = 11;
+const HEADER = 12;
 const FIXUP = 4;
 const PAIR = 2;
 
@@ -35,8 +35,8 @@ const SEGMENT_ALIGN = 0x1_0000;
 
 /** What is settled beforehand. All columns are views of one array of words. */
 export interface Prelink {
-  /** Bytes of text with its stubs, of read-only data with the table, of data with its zeros. */
-  readonly sizes: readonly [number, number, number];
+  /** Bytes of text with its stubs, of read-only data with the table, of data with its zeros, of data without. */
+  readonly sizes: readonly [number, number, number, number];
   /** Of read-only data, and of data, from text. */
   readonly distances: readonly [number, number];
   /** Words of the global offset table, which begins read-only data: 32-bit ones, two an entry. */
@@ -100,10 +100,10 @@ export function readPrelink(elf: ElfFile): Prelink | undefined {
     fail(0, `found ${bytes.length} bytes, expected words, at least ${HEADER}`);
   }
   const words = new Uint32Array(bytes.buffer);
-  const [magic = 0, text = 0, rodata = 0, data = 0, toRodata = 0, toData = 0] = words;
+  const [magic = 0, text = 0, rodata = 0, data = 0, filled = 0, toRodata = 0, toData = 0] = words;
   // Of another version.
   if (magic !== MAGIC) return undefined;
-  const sizes = [text, rodata, data] as const;
+  const sizes = [text, rodata, data, filled] as const;
   let end = HEADER;
   const take = (length: number): Uint32Array => {
     const part = words.subarray(end, end + length);
@@ -113,15 +113,17 @@ export function readPrelink(elf: ElfFile): Prelink | undefined {
     return part;
   };
   const count = (index: number, each: number): number => (words[index] ?? 0) * each;
-  const tableLength = count(6, 1);
-  const stubsLength = count(7, 1);
-  if (tableLength * 4 > rodata) fail(6, `found a table larger than read-only data of ${rodata} bytes`);
-  if (stubsLength * 4 > text) fail(7, `found stubs larger than text of ${text} bytes`);
+  const tableLength = count(7, 1);
+  const stubsLength = count(8, 1);
+  if (tableLength * 4 > rodata) fail(7, `found a table larger than read-only data of ${rodata} bytes`);
+  if (stubsLength * 4 > text) fail(8, `found stubs larger than text of ${text} bytes`);
   const table = take(tableLength);
   const stubs = take(stubsLength);
-  const maps = [take(mapLength(rodata)), take(mapLength(data))] as const;
+  if (filled > data) fail(4, `found ${filled} bytes before the zeros of data, expected at most ${data}`);
+  const mapped = [rodata, filled] as const;
+  const maps = [take(mapLength(rodata)), take(mapLength(filled))] as const;
   maps.forEach((map, index) => {
-    const last = Math.floor((sizes[index + 1] ?? 0) / POINTER) % MAP_BITS;
+    const last = Math.floor((mapped[index] ?? 0) / POINTER) % MAP_BITS;
     const beyond = last === 0 ? 0 : (map[map.length - 1] ?? 0) >>> last;
     if (beyond !== 0) fail((map.byteOffset >> 2) + map.length - 1, "found a pointer beyond the segment");
   });
@@ -132,11 +134,11 @@ export function readPrelink(elf: ElfFile): Prelink | undefined {
       fail((places.byteOffset >> 2) + i, `found offset ${offset} of segment ${segment}, which is outside`);
     }
   };
-  const odd = take(count(8, PAIR));
+  const odd = take(count(9, PAIR));
   checkPlaces(odd, PAIR);
-  const fixups = take(count(9, FIXUP));
+  const fixups = take(count(10, FIXUP));
   checkPlaces(fixups, FIXUP);
-  const pairs = take(count(10, PAIR));
+  const pairs = take(count(11, PAIR));
   if (end !== words.length) fail(end, `found ${words.length - end} words more, expected the end`);
   return {
     sizes,

@@ -59,6 +59,7 @@ function settleLink(file: ModuleFile): Settled | undefined {
   if (isLow || near.length > 0 || hasIndirect || size.threads > 0) return undefined;
   const found = findPlaces(link, relocator);
   if (found === undefined) return undefined;
+  const { bss } = link.sections;
   const distances = segmentDistances(size.text, size.rodata);
   const at: SegmentAddresses = { text: 0, rodata: distances[0], data: distances[1], threads: 0 };
   const bytes = {
@@ -68,7 +69,7 @@ function settleLink(file: ModuleFile): Settled | undefined {
     threads: new Uint8Array(0),
   };
   link.place(bytes, at);
-  const maps = [new Uint32Array(mapLength(size.rodata)), new Uint32Array(mapLength(size.data))] as const;
+  const maps = [new Uint32Array(mapLength(size.rodata)), new Uint32Array(mapLength(bss))] as const;
   const odd: number[] = [];
   for (const { segment, offset } of found.pointers) {
     const words = new DataView(bytes[SEGMENTS[segment] ?? "text"].buffer, offset, POINTER);
@@ -92,7 +93,7 @@ function settleLink(file: ModuleFile): Settled | undefined {
   }
   const stubs = bytes.text.slice(size.text - relocator.stubSize, size.text);
   const prelink = encodePrelink({
-    sizes: [size.text, size.rodata, size.data],
+    sizes: [size.text, size.rodata, size.data, bss],
     distances,
     table: new Uint32Array(bytes.rodata.buffer, 0, relocator.entries * 2),
     stubs: new Uint32Array(stubs.buffer),

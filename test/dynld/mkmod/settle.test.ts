@@ -129,7 +129,7 @@ describe("a settled module", () => {
   it("is linked by its records where it was settled for other places, or by another version", () => {
     const { bytes } = makeModule([compile(C, "gcc", ["-fPIC", "-O1"])]);
     const otherVersion = changed(bytes, (words) => words.fill(7, 0, 1));
-    const otherPlaces = changed(bytes, (words) => words.fill(0x2_0000, 4, 5));
+    const otherPlaces = changed(bytes, (words) => words.fill(0x2_0000, 5, 6));
     for (const one of [otherVersion, otherPlaces]) {
       const { link, memory } = placed(one, true, 0x10_0000);
       expect(link.relocator).toBeInstanceOf(RecordRelocator);
@@ -152,7 +152,8 @@ describe("a settled module", () => {
     expect(refusal(1, 8)).toMatch(/^DYNLD_BAD_VALUE made\.o: \.bindery\.prelink\+0x/);
     expect(refusal(2, 8)).toMatch(/^DYNLD_BAD_VALUE .*larger than read-only data of 8 bytes/);
     expect(refusal(3, 0)).toMatch(/^DYNLD_BAD_VALUE /);
-    for (const count of [6, 7, 8, 9, 10]) {
+    expect(refusal(4, 0x7fff_ffff)).toMatch(/^DYNLD_BAD_VALUE .*before the zeros of data/);
+    for (const count of [7, 8, 9, 10, 11]) {
       expect(refusal(count, 0x7fff_ffff)).toMatch(/^DYNLD_BAD_VALUE /);
       expect(refusal(count, 0)).toMatch(/^DYNLD_BAD_VALUE /);
     }
