@@ -13,9 +13,14 @@ export function defineRdb(command: Command): void {
         "debugger that came with Solaris to show its librtld_db. The program is stopped before its first instruction; its " +
         "input and output are those of this command.",
     )
-    .usage("[-f FILE] (-p PID | PROGRAM [ARG]...)")
+    .usage("[-f FILE] (-p PID | PROGRAM [ARG]... | --remote STUB)")
     .argument("[program...]", "program to start, and its arguments")
     .option("-p, --pid <pid>", "a running process, which is let go of at the end", parseProcess)
+    .option("--remote <stub>", "behind a stub: HOST:PORT, the path of a socket, or | and a command")
+    .option(
+      "--sysroot <directory>",
+      "where the files of a stub's machine are here; by default it is asked for them",
+    )
     .option("-f, --file <file>", "carry out the commands of a file, instead of those of standard input")
     .passThroughOptions();
   command.addHelpText(
@@ -50,11 +55,16 @@ export function defineRdb(command: Command): void {
       Signals:
         "A signal stops the program before it gets it; cont passes it on. Those that are ordinary, such as SIGCHLD, SIGALRM\n" +
         "and SIGWINCH, don't. Ctrl-C stops it, and is not passed on.",
+      "Behind a stub":
+        "What a stub such as gdbserver or qemu has stopped is debugged, or what it starts or attaches to (gdbserver --multi), if\n" +
+        "a program or -p is given, too. Its machine may be another one: instructions other than those of x86 are shown as\n" +
+        "numbers; stacks are known of x86_64, i386 and aarch64, and so are linkage tables.",
       Examples: [
         ["bindery rdb ls -l", "begin; then: break main, cont, where"],
         ["bindery rdb -f script ./a.out 5", "carry out a script"],
         ["printf 'event on\\ncont\\n' | bindery rdb ls", "what the run-time linker tells while ls runs"],
         ["bindery rdb -p 4711", "look at a running process"],
+        ["bindery rdb --remote board:2345", "what gdbserver has stopped on another machine"],
       ],
       "Exit status": [
         [String(EXIT_OK), "all commands were carried out, or the session was at a terminal"],
@@ -68,8 +78,13 @@ export function defineRdb(command: Command): void {
     }),
   );
   command.action(async (program: string[], options: RdbOptions) => {
-    if ((options.pid === undefined) === (program.length === 0)) {
-      command.error("error: expected one of -p and a program", { exitCode: EXIT_USAGE });
+    const { pid, remote, sysroot } = options;
+    const count = [pid, program[0]].filter((one) => one !== undefined).length;
+    if (count > 1 || (count === 0 && remote === undefined)) {
+      command.error("error: expected one of -p, --remote and a program", { exitCode: EXIT_USAGE });
+    }
+    if (sysroot !== undefined && remote === undefined) {
+      command.error("error: expected --remote with --sysroot", { exitCode: EXIT_USAGE });
     }
     const { runRdb } = await import("./rdb/run.ts");
     process.exitCode = await runRdb(program, options);

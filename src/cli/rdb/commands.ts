@@ -1,5 +1,4 @@
 /** The commands of `bindery rdb`, and the help on them. */
-import { readFileSync } from "node:fs";
 import { deleteBreakpoints, listBreakpoints, setBreakpoint } from "./breakpoints.ts";
 import { print, threads } from "./inspect.ts";
 import { type Arguments, CommandError } from "./parse.ts";
@@ -145,11 +144,17 @@ export const COMMANDS: readonly RdbCommand[] = [
     name: "maps",
     usage: "",
     summary: "show what is mapped, and whose it is",
-    details: ["Where a loaded object has it, with the number of its namespace."],
+    details: [
+      "Where a loaded object has it, with the number of its namespace. Behind a stub that does not serve files: what the",
+      "run-time linker mapped.",
+    ],
     run: (session, args) => {
       args.end();
       session.needProcess();
-      const maps = readFileSync(`/proc/${session.debugger.target.pid}/maps`, "utf8");
+      const { maps, linker } = session.debugger;
+      if (maps === undefined && linker.objects.length === 0) {
+        throw new CommandError("maps: nobody says what is mapped, and link-maps not yet available");
+      }
       for (const line of mappingLines(maps, session.debugger)) session.print(line);
     },
   },

@@ -1,7 +1,7 @@
 /** Runs `bindery rdb`. */
 import { isatty } from "node:tty";
 import { BinderyError } from "../../errors.ts";
-import { Debugger } from "../../rtld/index.ts";
+import { Debugger, type DebuggerListener } from "../../rtld/index.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../help.ts";
 import { Output } from "../output.ts";
 import { type CommandLine, type CommandSource, fileSource, inputSource, terminalSource } from "./input.ts";
@@ -13,23 +13,25 @@ import { hex } from "./text.ts";
 /** Options of `bindery rdb`. */
 export interface RdbOptions {
   readonly pid?: number;
+  /** Where a stub is. */
+  readonly remote?: string;
+  /** Where the files of the stub's machine are here. */
+  readonly sysroot?: string;
   /** A script. */
   readonly file?: string;
 }
 
 /** Debugs a program to the end of the commands. @returns the exit status of the command */
-export async function runRdb(program: readonly string[], { pid, file }: RdbOptions): Promise<number> {
+export async function runRdb(program: readonly string[], options: RdbOptions): Promise<number> {
+  const { file } = options;
   // What can't be read is found out before anything runs.
   const script = file === undefined ? undefined : fileSource(file);
   const output = new Output();
-  const [name = "", ...args] = program;
-  const session = new Session(output, (listener) =>
-    pid === undefined ? Debugger.spawn(name, args, {}, listener) : Debugger.attach(pid, listener),
-  );
+  const session = await Session.open(output, (listener) => open(program, options, listener));
   const onInterrupt = () => session.interrupt();
   process.on("SIGINT", onInterrupt);
   try {
-    introduce(session, pid);
+    introduce(session, options);
     // Asking process.stdin would make what it shares with the program non-blocking, which few programs expect.
     const source = script ?? (isatty(0) ? terminalSource((line) => complete(session, line)) : inputSource());
     const isDone = await performAll(session, source, output);
@@ -42,12 +44,29 @@ export async function runRdb(program: readonly string[], { pid, file }: RdbOptio
   }
 }
 
-function introduce(session: Session, attached: number | undefined): void {
+/** The process that is to be debugged, stopped. */
+function open(
+  program: readonly string[],
+  { pid, remote, sysroot }: RdbOptions,
+  listener: DebuggerListener,
+): Debugger | Promise<Debugger> {
+  const [name = "", ...args] = program;
+  if (remote !== undefined) {
+    const files = sysroot === undefined ? {} : { sysroot };
+    const attach = pid === undefined ? {} : { attach: pid };
+    const run = program.length === 0 ? {} : { run: program };
+    return Debugger.connect(remote, { ...files, ...attach, ...run }, listener);
+  }
+  return pid === undefined ? Debugger.spawn(name, args, {}, listener) : Debugger.attach(pid, listener);
+}
+
+function introduce(session: Session, { remote }: RdbOptions): void {
   const { target, linker } = session.debugger;
-  const how = attached === undefined ? "child" : "process";
-  session.print(`parent: ${process.pid} ${how}: ${target.pid} procname: /proc/${target.pid}`);
+  const how = target.origin === "attach" ? "process" : "child";
+  const where = remote === undefined ? `procname: /proc/${target.pid}` : `stub: ${remote}`;
+  session.print(`parent: ${process.pid} ${how}: ${target.pid} ${where}`);
   if (linker.error !== undefined) session.print(`rdb: ${linker.error.message}`);
-  if (attached !== undefined) session.print(`  ${session.names.of(session.pc)} at ${hex(session.pc)}`);
+  if (target.origin === "attach") session.print(`  ${session.names.of(session.pc)} at ${hex(session.pc)}`);
 }
 
 /** @returns whether all commands could be carried out, or somebody typed them and saw which could not */

@@ -17,11 +17,22 @@ export class Session {
   /** Source line of the instruction that was shown last. */
   #line = "";
 
-  /** @param start makes the debugger, which tells this session what happens */
-  constructor(output: Output, start: (listener: (event: DebuggerEvent) => void) => Debugger) {
+  private constructor(output: Output, target: Debugger) {
     this.#output = output;
-    this.debugger = start((event) => this.#tell(event));
-    this.names = new Names(this.debugger);
+    this.debugger = target;
+    this.names = new Names(target);
+  }
+
+  /** @param start makes the debugger, which tells the session what happens */
+  static async open(
+    output: Output,
+    start: (listener: (event: DebuggerEvent) => void) => Debugger | Promise<Debugger>,
+  ): Promise<Session> {
+    // Before it is made nothing happens that is to be told.
+    let tell = (_: DebuggerEvent) => {};
+    const session = new Session(output, await start((event) => tell(event)));
+    tell = (event) => session.#tell(event);
+    return session;
   }
 
   /** Prints a line. */
@@ -105,9 +116,11 @@ export class Session {
   /** Lets go of the process, if it is still there. */
   finish(): void {
     if (this.debugger.end !== undefined) return;
-    const { pid } = this.debugger.target;
+    const { pid, facts, hasEnded } = this.debugger.target;
     this.debugger.detach();
-    if (existsSync(`/proc/${pid}`)) this.print(`process ${pid} goes on without rdb`);
+    // One that is elsewhere can't be looked for.
+    const isThere = facts === undefined ? existsSync(`/proc/${pid}`) : !hasEnded;
+    if (isThere) this.print(`process ${pid} goes on without rdb`);
   }
 
   #tellStop(stop: Stop): void {

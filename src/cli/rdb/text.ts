@@ -1,13 +1,12 @@
 /** How `bindery rdb` shows places, memory, registers and maps. */
 import { basename } from "node:path";
-import { disassemble } from "../../asm/index.ts";
+import { PF } from "../../elf/constants/segment.ts";
 import { demangle } from "../../elf/demangle/index.ts";
 import type { CodePlace, Debugger, Frame, LoadObject, Registers } from "../../rtld/index.ts";
 import { RD_FLG_MEM_OBJECT } from "../../rtld/index.ts";
+import { decodeInstruction, type Instruction, LONGEST_INSTRUCTION } from "./instruction.ts";
 import { CommandError } from "./parse.ts";
 
-/** Longest instruction of x86_64. */
-const LONGEST_INSTRUCTION = 15;
 /** Words and bytes in a row, and bytes of a word. */
 const WORDS_A_ROW = 4;
 const BYTES_A_ROW = 8;
@@ -64,20 +63,11 @@ function lineText({ file, line }: { readonly file: string | undefined; readonly 
   return file === undefined || line === 0 ? "" : ` at ${file}:${line}`;
 }
 
-/** One instruction. */
-export interface Instruction {
-  readonly text: string;
-  /** Bytes; 0 where none can be read. */
-  readonly length: number;
-}
-
 /** The instruction at an address, and where it is. */
 export function instructionAt(target: Debugger, names: Names, address: bigint): Instruction {
   const bytes = readUpTo(target, address, LONGEST_INSTRUCTION);
-  const bits = target.model.is64 ? 64 : 32;
-  const [line] = disassemble(bytes, address, { symbolize: (at) => names.symbol(at), bits });
-  const text = line === undefined ? "no memory that can be read" : line.text;
-  return { text: `${names.of(address).padEnd(30)}: ${text}`, length: line?.bytes.length ?? 0 };
+  const { text, length } = decodeInstruction(bytes, address, target.model, (at) => names.symbol(at));
+  return { text: `${names.of(address).padEnd(30)}: ${text}`, length };
 }
 
 /** Frames as lines, those of inlined calls with the address of what they were inlined into. */
@@ -113,6 +103,7 @@ export function* memoryLines(
     yield ` ${Buffer.from(end < 0 ? bytes : bytes.subarray(0, end)).toString()}`;
     return;
   }
+  const { little } = target.model;
   const [size, row] = format === "b" ? [1, BYTES_A_ROW] : [WORD, WORDS_A_ROW];
   for (let done = 0; done < count; done += row) {
     const start = address + BigInt(done * size);
@@ -122,7 +113,7 @@ export function* memoryLines(
     const view = new DataView(bytes.buffer, bytes.byteOffset);
     let line = `  ${hex8(start)}: `;
     for (let i = 0; i < whole; i++) {
-      const value = format === "b" ? view.getUint8(i) : view.getUint32(WORD * i, true);
+      const value = format === "b" ? view.getUint8(i) : view.getUint32(WORD * i, little);
       const digits = value.toString(16).padStart(2 * size, "0");
       line += format === "b" ? `  ${digits}` : `  0x${digits}`;
     }
@@ -176,18 +167,49 @@ export function* linkMapLines(objects: readonly LoadObject[]): Generator<string>
   }
 }
 
+/** Bits of an address in its page. */
+const PAGE_OFFSET = 0xfffn;
 const MAPPING = /^([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ \S+ \d+ *(.*)$/;
 
-/** What is mapped, by the lines of `/proc/PID/maps`. */
-export function* mappingLines(maps: string, target: Debugger): Generator<string> {
+/** What is mapped. */
+interface Mapped {
+  readonly from: bigint;
+  readonly to: bigint;
+  readonly permissions: string;
+  readonly path: string;
+}
+
+function* mappedBy(maps: string): Generator<Mapped> {
+  for (const line of maps.split("\n")) {
+    const [, start, end, permissions = "", path = ""] = MAPPING.exec(line) ?? [];
+    if (start === undefined) continue;
+    yield { from: BigInt(`0x${start}`), to: BigInt(`0x${end}`), permissions, path };
+  }
+}
+
+/** What the run-time linker mapped, by the headers of what it loaded. */
+function* segmentsOf(objects: readonly LoadObject[]): Generator<Mapped> {
+  for (const { name, segments } of objects) {
+    for (const { start, end, flags } of segments) {
+      const may = (flag: number, letter: string) => ((flags & flag) === 0 ? "-" : letter);
+      const permissions = `${may(PF.PF_R, "r")}${may(PF.PF_W, "w")}${may(PF.PF_X, "x")}p`;
+      yield { from: start & ~PAGE_OFFSET, to: (end + PAGE_OFFSET) & ~PAGE_OFFSET, permissions, path: name };
+    }
+  }
+}
+
+/**
+ * What is mapped.
+ *
+ * @param maps the lines of `/proc/PID/maps`; without them, segments of what is loaded are shown
+ */
+export function* mappingLines(maps: string | undefined, target: Debugger): Generator<string> {
   yield "";
   yield "Mappings";
   yield "--------";
   yield "addr               size       prot ident name";
-  for (const line of maps.split("\n")) {
-    const [, start, end, permissions = "", path = ""] = MAPPING.exec(line) ?? [];
-    if (start === undefined) continue;
-    const [from, to] = [BigInt(`0x${start}`), BigInt(`0x${end}`)];
+  const all = maps === undefined ? segmentsOf(target.linker.objects) : mappedBy(maps);
+  for (const { from, to, permissions, path } of all) {
     const object = target.linker.objectAt(from);
     const ident = object === undefined ? "" : `0x${object.lmIdent.toString(16).padStart(2, "0")}`;
     const size = hex(to - from).padStart(10);

@@ -1,6 +1,6 @@
 /**
- * The calls that led to where a thread is: by call frame information where there is some, else by how code of x86 keeps its
- * frames [x86-64 psABI and Intel386 psABI, "The Stack Frame"].
+ * The calls that led to where a thread is: by call frame information where there is some, else by how code of the machine
+ * keeps its frames [x86-64 psABI and Intel386 psABI, "The Stack Frame"; AAPCS64, "The Frame Pointer"].
  */
 import { registerName } from "../../dwarf/constants/register.ts";
 import { evaluateValue } from "../../dwarf/read/expression/evaluate.ts";
@@ -11,7 +11,7 @@ import type { Registers } from "../registers.ts";
 import type { FrameRules } from "./code-file.ts";
 import type { CodeMap, CodePlace } from "./code-map.ts";
 import type { ReadProcess } from "./jit-list.ts";
-import { I386_STACK, type StackMachine, X86_64_STACK } from "./stack-machine.ts";
+import { type StackMachine, stackOf } from "./stack-machine.ts";
 
 /** One call that is not done yet. */
 export interface Frame {
@@ -39,8 +39,6 @@ interface Caller extends State {
   readonly cfa: bigint;
 }
 
-/** DWARF numbers of general registers end below this. */
-const REGISTERS = 17;
 /** Farthest that frames lie apart where only the frame pointer says where. */
 const LARGEST_FRAME = 1n << 24n;
 /** `push %rbp`. */
@@ -57,6 +55,8 @@ export interface BacktraceHost {
   readonly code: CodeMap;
   /** Memory without breakpoints. */
   readonly read: ReadProcess;
+  /** Machine of the process: an `EM_` value. Of those that are not known there is one frame only. */
+  readonly machine: number;
 }
 
 interface Host extends BacktraceHost {
@@ -65,7 +65,12 @@ interface Host extends BacktraceHost {
 
 /** Frames of a stopped thread, the innermost first. Ends where the callers end, or can't be found. */
 export function* backtrace(process: BacktraceHost, registers: Registers): Generator<Frame> {
-  const stack = registers.names.includes("rip") ? X86_64_STACK : I386_STACK;
+  const stack = stackOf(process.machine);
+  if (stack === undefined) {
+    const { pc } = registers;
+    yield { pc, cfa: undefined, place: process.code.at(pc), isSignalTrampoline: false };
+    return;
+  }
   const host = { ...process, stack };
   const known = dwarfRegisters(stack, registers);
   let state: State | undefined = { pc: registers.pc, isExact: true, registers: known };
@@ -78,9 +83,10 @@ export function* backtrace(process: BacktraceHost, registers: Registers): Genera
   }
 }
 
-function dwarfRegisters({ machine }: StackMachine, registers: Registers): FrameRegisters {
+function dwarfRegisters({ machine, ip }: StackMachine, registers: Registers): FrameRegisters {
   const found: FrameRegisters = new Map();
-  for (let number = 0; number < REGISTERS; number++) {
+  // That of the instruction pointer is the last.
+  for (let number = 0; number <= ip; number++) {
     const name = registerName(machine, number);
     if (registers.names.includes(name)) found.set(number, registers.get(name));
   }
@@ -99,7 +105,7 @@ function callerOf(host: Host, state: State): Caller | undefined {
   return isStuck || goesBack ? undefined : caller;
 }
 
-function byRules(host: Host, { registers }: State, { fde, row }: FrameRules): Caller | undefined {
+function byRules(host: Host, { registers, isExact }: State, { fde, row }: FrameRules): Caller | undefined {
   const { read, stack } = host;
   const evaluated = (expression: Expression, values: readonly bigint[]): bigint => {
     const value = evaluateValue(expression, {
@@ -143,8 +149,9 @@ function byRules(host: Host, { registers }: State, { fde, row }: FrameRules): Ca
     else caller.set(number, value);
   }
   const { returnAddressRegister, isSignalFrame } = fde.cie;
-  // Without a rule for it the address would be this frame's own again.
-  const pc = rules.has(returnAddressRegister) ? caller.get(returnAddressRegister) : undefined;
+  // Without a rule for it the address would be this frame's own again, unless it calls nothing and has it in a register.
+  const isThere = rules.has(returnAddressRegister) || (isExact && stack.link === returnAddressRegister);
+  const pc = isThere ? caller.get(returnAddressRegister) : undefined;
   if (pc === undefined) return undefined;
   caller.set(stack.ip, pc);
   return { pc, isExact: isSignalFrame, registers: caller, cfa };
@@ -155,6 +162,8 @@ function withoutRules(host: Host, { pc, isExact, registers }: State): Caller | u
   const { fp, sp: pointer, word: size } = host.stack;
   const sp = registers.get(pointer);
   if (sp === undefined) return undefined;
+  const linked = isExact ? byLink(host, pc, registers, sp) : undefined;
+  if (linked !== undefined) return linked;
   const depth = depthOfFrame(host, isExact ? pc : pc - 1n);
   const frameless = depth === undefined ? undefined : returning(host, registers, sp + depth);
   // A function that called another one may have put more on the stack than is known.
@@ -166,6 +175,19 @@ function withoutRules(host: Host, { pc, isExact, registers }: State): Caller | u
   if (before === undefined || caller === undefined) return undefined;
   caller.registers.set(fp, before);
   return caller;
+}
+
+/** Of a machine whose calls leave the return address in a register, at a function's first instruction, or where none is. */
+function byLink(
+  { stack, code, read }: Host,
+  pc: bigint,
+  registers: FrameRegisters,
+  sp: bigint,
+): Caller | undefined {
+  const link = stack.link === undefined ? undefined : registers.get(stack.link);
+  if (link === undefined || (code.at(pc).symbol?.offset !== 0n && read(pc, 1) !== undefined))
+    return undefined;
+  return { pc: link, isExact: false, registers: new Map(registers).set(stack.ip, link), cfa: sp };
 }
 
 /** Whether the instruction before an address is a call, so that it may be a return address [Intel SDM, vol. 2, "CALL"]. */
@@ -196,6 +218,7 @@ function returning(host: Host, registers: FrameRegisters, at: bigint): Caller | 
  * its frame pointer is set up already, or it has no name. What is not mapped was called by mistake, and has done nothing.
  */
 function depthOfFrame({ code, read, stack }: Host, pc: bigint): bigint | undefined {
+  if (stack.link !== undefined) return undefined;
   if (read(pc, 1) === undefined) return 0n;
   const offset = code.at(pc).symbol?.offset;
   if (offset === undefined) return undefined;

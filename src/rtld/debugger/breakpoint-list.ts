@@ -105,13 +105,24 @@ export class BreakpointList {
   #awaitReturn(breakpoint: Breakpoint, tid: number): void {
     const registers = this.#host.registersOf(tid);
     if (registers === undefined) return;
-    const is64 = registers.names.includes("rsp");
-    const bytes = this.#host.read(registers.sp, is64 ? 8 : 4);
-    if (bytes === undefined) return;
+    const back = this.#returnOf(registers);
+    if (back === undefined) return;
+    const { address, sp } = back;
+    const choice = new Choice(breakpoint, tid, address, sp);
+    this.#host.sites.add(address, choice);
+  }
+
+  /** Where a function returns to that was just called, and the stack pointer then. */
+  #returnOf(registers: Registers): { readonly address: bigint; readonly sp: bigint } | undefined {
+    const { sp, names } = registers;
+    // Calls of aarch64 leave it in a register.
+    if (names.includes("x30")) return { address: registers.get("x30"), sp };
+    const is64 = names.includes("rsp");
+    const bytes = this.#host.read(sp, is64 ? 8 : 4);
+    if (bytes === undefined) return undefined;
     const view = new DataView(bytes.buffer, bytes.byteOffset);
     const address = is64 ? view.getBigUint64(0, true) : BigInt(view.getUint32(0, true));
-    const choice = new Choice(breakpoint, tid, address, registers.sp + BigInt(bytes.length));
-    this.#host.sites.add(address, choice);
+    return { address, sp: sp + BigInt(bytes.length) };
   }
 
   #onReturn(choice: Choice, tid: number): void {

@@ -1,11 +1,8 @@
 /** The code of a process: its files, and the objects that it made in its memory, as they are while it is stopped. */
-import type { ModuleReport } from "../../dwfl/module/report.ts";
-import { processReports } from "../../dwfl/process/proc.ts";
-import { readTextIfAny } from "../../dwfl/process/text-file.ts";
 import type { SymbolizedFrame } from "../../dwfl/symbolize/place.ts";
 import { STB, STT } from "../../elf/constants/symbol.ts";
-import { HostError } from "../../errors.ts";
 import { CodeFile, type FrameRules, moduleOf } from "./code-file.ts";
+import type { CodeSource } from "./code-source.ts";
 import { JIT_DESCRIPTOR, JIT_REGISTER, jitFiles, type ReadProcess } from "./jit-list.ts";
 
 /** What is known of an address. */
@@ -32,25 +29,22 @@ export interface SymbolDefinition {
 /** Files without a name on disk, which change while they are mapped. */
 const IN_MEMORY = /^\/memfd:/;
 
-/** Mappings whose changes are the process's own, in `/proc/PID/maps`. */
-const PRIVATE = /^([0-9a-f]+)-\S+ ...p /gm;
-
 /**
  * Files that are the same at the next stop are kept with what was read of them. Whoever lets the process run calls
  * {@link forget} afterwards.
  */
 export class CodeMap implements Disposable {
-  readonly #pid: number;
+  readonly #source: CodeSource;
   readonly #read: ReadProcess;
   readonly #files = new Map<string, CodeFile>();
   #made: readonly CodeFile[] | undefined;
   #isCurrent = false;
   /** What was mapped when the files were found. */
-  #maps = "";
+  #state = "";
 
   /** @param read memory without breakpoints */
-  constructor(pid: number, read: ReadProcess) {
-    this.#pid = pid;
+  constructor(source: CodeSource, read: ReadProcess) {
+    this.#source = source;
     this.#read = read;
   }
 
@@ -155,7 +149,7 @@ export class CodeMap implements Disposable {
   [Symbol.dispose](): void {
     for (const { module } of this.#files.values()) module.close();
     this.#files.clear();
-    this.#maps = "";
+    this.#state = "";
     this.forget();
   }
 
@@ -191,15 +185,15 @@ export class CodeMap implements Disposable {
 
   #update(): void {
     this.#isCurrent = true;
-    const maps = readTextIfAny(`/proc/${this.#pid}/maps`) ?? "";
-    if (maps === this.#maps) {
+    const state = this.#source.state();
+    if (state === this.#state) {
       for (const file of this.#files.values()) if (IN_MEMORY.test(file.module.path ?? "")) file.forget();
       return;
     }
-    this.#maps = maps;
+    this.#state = state;
     const before = new Map(this.#files);
     const found: [string, CodeFile][] = [];
-    for (const report of this.#reports(maps)) {
+    for (const report of this.#source.reports(state)) {
       const { path = "", span, buildId } = report;
       const key = `${path} ${span?.start} ${span?.end} ${buildId}`;
       const known = before.get(key);
@@ -212,19 +206,5 @@ export class CodeMap implements Disposable {
     const first = found.findIndex(([, file]) => file.module.isProgram);
     if (first > 0) found.unshift(...found.splice(first, 1));
     for (const [key, file] of found) this.#files.set(key, file);
-  }
-
-  /** What is mapped by the loader; what a program shares with itself besides, to write to it, is no file of code. */
-  #reports(maps: string): readonly ModuleReport[] {
-    try {
-      const own = [...maps.matchAll(PRIVATE)].map(([, start]) => BigInt(`0x${start}`));
-      return processReports(this.#pid, {}).filter(
-        ({ span }) => span === undefined || own.some((at) => at >= span.start && at < span.end),
-      );
-    } catch (error) {
-      // It ended.
-      if (error instanceof HostError) return [];
-      throw error;
-    }
   }
 }

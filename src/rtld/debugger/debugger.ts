@@ -5,12 +5,14 @@ import { GuardedTarget } from "../guard/target.ts";
 import { LiveProcess } from "../proc/live.ts";
 import type { DataModel } from "../proc/service.ts";
 import { Registers } from "../registers.ts";
+import { type RemoteOptions, RemoteTarget } from "../remote/target.ts";
 import type { ControlledProcess, TargetEvent } from "../target/controlled.ts";
 import { Target, type TargetSpawnOptions } from "../target/target.ts";
 import { backtrace, type Frame } from "./backtrace.ts";
 import { type Breakpoint, type BreakpointPlace, BreakpointSites } from "./breakpoint.ts";
 import { BreakpointList, type SiteOwner } from "./breakpoint-list.ts";
 import { CodeMap } from "./code-map.ts";
+import { LocalCode, RemoteCode } from "./code-source.ts";
 import { LinkerWatch } from "./linker-watch.ts";
 import { RunControl } from "./run-control.ts";
 import { type DebuggerListener, STOP_SIGNALS, type Stop } from "./stop.ts";
@@ -64,12 +66,16 @@ export class Debugger implements Disposable {
     this.#listener = listener;
     this.#control = new RunControl(target);
     const read = (address: bigint, length: number) => target.read(address, length);
-    this.code = new CodeMap(target.pid, read);
+    this.#process = new LiveProcess(target);
+    const isHere = target.facts === undefined;
+    this.code = new CodeMap(
+      isHere ? new LocalCode(target.pid) : new RemoteCode(this.#process, () => this.#watch.objects),
+      read,
+    );
     this.#sites = new BreakpointSites(
       (address) => target.insertBreakpoint(address),
       (address) => target.removeBreakpoint(address),
     );
-    this.#process = new LiveProcess(target);
     this.#breakpoints = new BreakpointList({
       code: this.code,
       read,
@@ -104,6 +110,25 @@ export class Debugger implements Disposable {
     return new Debugger(GuardedTarget.attach(pid, { stopSignals: STOP_SIGNALS }), listener);
   }
 
+  /**
+   * Takes the process of a stub, as {@link RemoteTarget.connect} does; which is stopped.
+   *
+   * @throws RemoteError if there is no stub, it does not answer, or it has no process
+   */
+  static async connect(
+    address: string,
+    options: RemoteOptions = {},
+    listener: DebuggerListener = () => {},
+  ): Promise<Debugger> {
+    const target = await RemoteTarget.connect(address, { stopSignals: STOP_SIGNALS, ...options });
+    try {
+      return new Debugger(target, listener);
+    } catch (error) {
+      target.detach();
+      throw error;
+    }
+  }
+
   /** How the process ended, or that it was let go of; `undefined` while it is here. */
   get end(): Extract<Stop, { kind: "exit" }> | undefined {
     return this.#end;
@@ -129,6 +154,11 @@ export class Debugger implements Disposable {
     return this.#process.pdmodel();
   }
 
+  /** What is mapped, as `/proc/PID/maps` has it where the process is; `undefined` if that can't be had. */
+  get maps(): string | undefined {
+    return this.#process.maps();
+  }
+
   /** Registers of the thread, as its program has them; `undefined` if the process ended. */
   get registers(): Registers | undefined {
     return this.registersOf(this.thread);
@@ -150,7 +180,8 @@ export class Debugger implements Disposable {
   *backtrace(): Generator<Frame> {
     const { registers, code, target } = this;
     if (registers === undefined) return;
-    yield* backtrace({ code, read: (address, length) => target.read(address, length) }, registers);
+    const read = (address: bigint, length: number) => target.read(address, length);
+    yield* backtrace({ code, read, machine: this.model.machine }, registers);
   }
 
   /**
@@ -276,7 +307,8 @@ export class Debugger implements Disposable {
   #takeInterrupt(): void {
     const taken = this.#control.withdraw(isTerminalInterrupt);
     for (const event of taken) if (event.kind === "signal") this.target.dropSignal(event.tid);
-    this.#expectsInterrupt = taken.length === 0 && isPending(this.target.pid, SIGINT);
+    const isHere = this.target.facts === undefined;
+    this.#expectsInterrupt = isHere && taken.length === 0 && isPending(this.target.pid, SIGINT);
   }
 
   /** @returns why to stop; `undefined` to go on */

@@ -1,4 +1,5 @@
 /** The run-time linker of a process under a debugger: its events, and what is loaded. */
+import { EM } from "../../elf/constants/machine.ts";
 import { HostError, RtldError } from "../../errors.ts";
 import { RtldAgent } from "../agent.ts";
 import type { RdEventMsg, RdPltInfo } from "../constants.ts";
@@ -13,6 +14,8 @@ export interface WatchSites {
 
 /** `call` with a 32-bit distance. */
 const CALL = 0xe8;
+/** `bl`, by its upper six bits. */
+const BL = 0x25;
 
 /** Follows the agent through the life of one process, and the programs that it executes. */
 export class LinkerWatch {
@@ -105,10 +108,7 @@ export class LinkerWatch {
     const object = this.objectAt(pc);
     if (this.#agent === undefined || object === undefined) return undefined;
     const { pltBase, pltSize } = object;
-    const isIn =
-      pltSize === 0
-        ? this.#process.pread(from, 1)?.[0] === CALL
-        : pc >= pltBase && pc < pltBase + BigInt(pltSize);
+    const isIn = pltSize === 0 ? this.#isCall(from) : pc >= pltBase && pc < pltBase + BigInt(pltSize);
     if (!isIn) return undefined;
     try {
       const info = this.#agent.pltResolution(pc, tid, pltBase);
@@ -117,6 +117,12 @@ export class LinkerWatch {
       if (error instanceof RtldError) return undefined;
       throw error;
     }
+  }
+
+  #isCall(address: bigint): boolean {
+    const bytes = this.#process.pread(address, 4);
+    if (this.#process.pdmodel().machine === EM.EM_AARCH64) return (bytes?.[3] ?? 0) >>> 2 === BL;
+    return bytes?.[0] === CALL;
   }
 
   #readIfConsistent(): void {

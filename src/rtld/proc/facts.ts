@@ -1,5 +1,6 @@
 /** What is known of a process beside its memory, registers and threads, whichever machine it runs on. */
 import type { AuxVector } from "../../dwfl/process/auxv.ts";
+import { readTextIfAny } from "../../dwfl/process/text-file.ts";
 import { auxvOfProcess, fileOfProcess, lookupInProcess, modelOfProcess } from "./observed.ts";
 import type { DataModel } from "./service.ts";
 
@@ -13,6 +14,8 @@ export interface ProcessFacts {
   file(path: string): string | undefined;
   /** See `ProcService.pglobalLookup`. */
   lookup(object: string | undefined, symbol: string): bigint | undefined;
+  /** What is mapped, as `/proc/PID/maps` has it; `undefined` if that can't be had. */
+  maps(): string | undefined;
 }
 
 /** Of a process on this machine: what `/proc` says of it. */
@@ -37,5 +40,9 @@ export class LocalFacts implements ProcessFacts {
 
   lookup(object: string | undefined, symbol: string): bigint | undefined {
     return lookupInProcess(this.#pid, object, symbol);
+  }
+
+  maps(): string | undefined {
+    return readTextIfAny(`/proc/${this.#pid}/maps`);
   }
 }

@@ -74,6 +74,11 @@ export class LiveProcess implements ProcService {
     return this.#facts.file(path);
   }
 
+  /** What is mapped, as `/proc/PID/maps` has it; `undefined` if that can't be had. */
+  maps(): string | undefined {
+    return this.#facts.maps();
+  }
+
   plog(message: string): void {
     this.#log(message);
   }

@@ -35,6 +35,8 @@ export interface FactsHost {
   object(name: string, annex: string): Uint8Array;
   /** Path here of a file that the stub serves; `undefined` if it serves none. */
   served(path: string): { readonly path: string | undefined } | undefined;
+  /** `/proc/PID/maps` of the machine; `undefined` if it can't be had. */
+  maps(): string | undefined;
 }
 
 /** What is read once for each program that the process executes. */
@@ -86,6 +88,10 @@ export class RemoteFacts implements ProcessFacts {
   lookup(object: string | undefined, symbol: string): bigint | undefined {
     const fileAt = (path: string) => this.file(path);
     return lookupInLinkMap(this.#host.memory, this.#read(), fileAt, object, symbol);
+  }
+
+  maps(): string | undefined {
+    return this.#host.maps();
   }
 
   #read(): Program {

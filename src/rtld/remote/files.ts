@@ -61,6 +61,13 @@ export class RemoteFileStore {
     return this.#paths.get(path);
   }
 
+  /** What is in a file at the moment; `undefined` if it can't be had. @throws RemoteError if the stub does not answer */
+  text(path: string): string | undefined {
+    const pieces: Uint8Array[] = [];
+    const isWhole = this.#opened(path, (file) => this.#pieces(file, (piece) => pieces.push(piece)));
+    return isWhole === true ? Buffer.concat(pieces).toString() : undefined;
+  }
+
   /** Removes the copies. Twice is harmless. */
   close(): void {
     if (this.#directory !== undefined) rmSync(this.#directory, { recursive: true, force: true });
@@ -70,12 +77,19 @@ export class RemoteFileStore {
   }
 
   #find(path: string): string | undefined {
+    return this.#opened(path, (file) => {
+      const there = identityIn(this.#ask(`vFile:fstat:${file}`)?.data);
+      return there !== undefined && isSame(there, path) ? path : this.#fetch(file);
+    });
+  }
+
+  /** Does something with the stub's number of an open file; `undefined` if it can't be opened. */
+  #opened<T>(path: string, action: (file: string) => T): T | undefined {
     const opened = this.#ask(`vFile:open:${Buffer.from(path).toString("hex")},0,0`);
     if (opened === undefined || opened.result < 0) return undefined;
     const file = opened.result.toString(16);
     try {
-      const there = identityIn(this.#ask(`vFile:fstat:${file}`)?.data);
-      return there !== undefined && isSame(there, path) ? path : this.#fetch(file);
+      return action(file);
     } finally {
       this.#ask(`vFile:close:${file}`);
     }
@@ -88,19 +102,24 @@ export class RemoteFileStore {
     }
     const path = join(this.#directory, String(this.#paths.size));
     const copy = openSync(path, "wx");
-    const count = (this.#host.packetSize - HEAD).toString(16);
     try {
-      for (let offset = 0; offset < LARGEST; ) {
-        const piece = this.#ask(`vFile:pread:${file},${count},${offset.toString(16)}`);
-        if (piece === undefined || piece.result < 0 || piece.result !== piece.data.length) return undefined;
-        if (piece.result === 0) return path;
-        writeSync(copy, piece.data);
-        offset += piece.result;
-      }
-      return undefined;
+      return this.#pieces(file, (piece) => writeSync(copy, piece)) ? path : undefined;
     } finally {
       closeSync(copy);
     }
+  }
+
+  /** Reads a file to its end. @returns whether that came */
+  #pieces(file: string, take: (piece: Uint8Array) => void): boolean {
+    const count = (this.#host.packetSize - HEAD).toString(16);
+    for (let offset = 0; offset < LARGEST; ) {
+      const piece = this.#ask(`vFile:pread:${file},${count},${offset.toString(16)}`);
+      if (piece === undefined || piece.result < 0 || piece.result !== piece.data.length) return false;
+      if (piece.result === 0) return true;
+      take(piece.data);
+      offset += piece.result;
+    }
+    return false;
   }
 
   /** @returns `undefined` where the stub does not know the request */

@@ -86,6 +86,7 @@ export class RemoteTarget implements ControlledProcess {
         machine: machineOfArchitecture(architecture),
         object: (name, annex) => this.#control.atRest(() => stub.object(name, annex)),
         served: (path) => this.#served(path),
+        maps: () => this.#maps(),
       },
       options,
     );
@@ -182,7 +183,12 @@ export class RemoteTarget implements ControlledProcess {
 
   continue(tid?: number): void {
     if (this.hasEnded) return;
-    this.#control.threads.free(tid, () => this.threads);
+    const { threads } = this.#control;
+    const free = () => threads.free(tid, () => this.threads);
+    const isHeld = tid === undefined ? !threads.areAllFree : threads.isHeld(tid);
+    // One that is held while others run is let run with them, after all were stopped.
+    if (isHeld) this.#control.atRest(free);
+    else free();
     this.#control.go();
   }
 
@@ -244,6 +250,13 @@ export class RemoteTarget implements ControlledProcess {
   #served(path: string): { readonly path: string | undefined } | undefined {
     if (this.hasEnded) return { path: undefined };
     return this.#control.atRest(() => (this.#files.isServed ? { path: this.#files.path(path) } : undefined));
+  }
+
+  #maps(): string | undefined {
+    if (this.hasEnded) return undefined;
+    return this.#control.atRest(() =>
+      this.#files.isServed ? this.#files.text(`/proc/${this.pid}/maps`) : undefined,
+    );
   }
 
   #forget(): void {
