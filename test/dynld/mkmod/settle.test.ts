@@ -113,6 +113,16 @@ describe("a settled module", () => {
     expect(isSettled(makeModule([compile(source, "gcc", flags)]).bytes)).toBe(false);
   });
 
+  it("can be made into a module again", () => {
+    const { bytes } = makeModule([compile(CXX, "g++", ["-fPIC", "-O1"])]);
+    const again = makeModule([{ name: "made.o", bytes }]).bytes;
+    expect(isSettled(again)).toBe(true);
+    const table = new ExportTable().addLibrary("libstdc++.so.6").addLibrary("libgcc_s.so.1");
+    using module = NativeModule.load({ name: "again.o", bytes: again }, { table });
+    expect(module.call("int guarded(int)", 5)).toBe(6);
+    expect(module.call("int guarded(int)", -5)).toBe(-1);
+  });
+
   it("runs, with what it imports and without what is weak and not there", () => {
     const provider = `int variable = 7; int outside(const char *text, int n) { return text[0] * 1000 + n; }`;
     using other = NativeModule.load(compile(provider, "gcc", ["-fPIC"]));
