@@ -117,7 +117,8 @@ describe("a settled module", () => {
     const { bytes } = makeModule([compile(CXX, "g++", ["-fPIC", "-O1"])]);
     const again = makeModule([{ name: "made.o", bytes }]).bytes;
     expect(isSettled(again)).toBe(true);
-    const table = new ExportTable().addLibrary("libstdc++.so.6").addLibrary("libgcc_s.so.1");
+    const libraries = ["libstdc++.so.6", "libgcc_s.so.1", "libc.so.6"];
+    const table = libraries.reduce((all, name) => all.addLibrary(name), new ExportTable());
     using module = NativeModule.load({ name: "again.o", bytes: again }, { table });
     expect(module.call("int guarded(int)", 5)).toBe(6);
     expect(module.call("int guarded(int)", -5)).toBe(-1);
