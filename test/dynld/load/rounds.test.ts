@@ -72,4 +72,4 @@ it("1,000 rounds of loading, calling and unloading leave the process as it was",
     const growth = of(...sizes.slice(half)) - of(...sizes.slice(2, half));
     expect([kind, growth]).toEqual([kind, expect.toSatisfy((kib: number) => kib < (most * ROUNDS) / 2)]);
   }
-});
+}, 240_000);
