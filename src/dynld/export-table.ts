@@ -16,8 +16,19 @@ export interface ExportOwner {
   readonly object: Pick<LiveObject, "symbol">;
   /** The type of an export, where it is known. */
   typeOf(name: string): CSymbol | undefined;
+  /** Where its `STB_GNU_UNIQUE` symbols are, those of others that it shares among them. */
+  readonly uniques: ReadonlyMap<string, UniqueSymbol>;
   /** Notes a user. @returns what ends the use */
   use(): () => void;
+}
+
+/** A symbol of which there is to be one in a process. */
+export interface UniqueSymbol {
+  readonly address: bigint;
+  /** Signature of its type; 0 when that is not known. */
+  readonly sig: bigint;
+  /** Bytes. */
+  readonly size: number;
 }
 
 /** A symbol in use. */
@@ -37,6 +48,8 @@ export interface OfferedSymbol {
   readonly isData: boolean | undefined;
   /** Its type, where it is known: what a mismatch of signatures is explained by. */
   readonly type?: () => CSymbol | undefined;
+  /** Bytes of one of `STB_GNU_UNIQUE`: modules that have a definition of that size use it instead. */
+  readonly uniqueSize?: number | undefined;
   /** Whether its type has structures of which only the tag is known: others of that tag fit. */
   readonly isOpen?: boolean;
   /** Takes it in use, if that means something. @returns its address, and what ends the use */
@@ -125,6 +138,7 @@ export class ExportTable {
       // Not before it is asked for: it is made of debug information.
       const sig = (): bigint => exported.sig;
       if (chosen !== undefined && !chosen.has(name)) continue;
+      if (this.#isShared(name, module)) continue;
       this.#put({
         name,
         get sig() {
@@ -132,11 +146,12 @@ export class ExportTable {
         },
         address: addr,
         isData: module.object.symbol(name)?.type === STT.STT_OBJECT,
+        uniqueSize: module.uniques.get(name)?.size,
         type: () => module.typeOf(name),
         acquire: () => ({ address: addr, release: module.use() }),
       });
     }
-    return this;
+    return this.#addShared(module, chosen);
   }
 
   /** The symbol of that name. */
@@ -176,6 +191,24 @@ export class ExportTable {
   /** As {@link close}, for `using`. */
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  /** What a module shares with those that it uses is there for whom the module is offered to. */
+  #addShared(module: ExportOwner, chosen: ReadonlySet<string> | undefined): this {
+    const own = new Set(module.export.map(({ name }) => name));
+    for (const [name, { address, sig, size }] of module.uniques) {
+      if (own.has(name) || chosen?.has(name) === false || this.#isShared(name, module)) continue;
+      const acquire = (): SymbolUse => ({ address, release: module.use() });
+      const type = (): CSymbol | undefined => module.typeOf(name);
+      this.#put({ name, sig, address, isData: true, uniqueSize: size, type, acquire });
+    }
+    return this;
+  }
+
+  /** Whether a unique symbol of a module is in the table, by way of another module. */
+  #isShared(name: string, module: ExportOwner): boolean {
+    const unique = module.uniques.get(name);
+    return unique !== undefined && this.#symbols.get(name)?.address === unique.address;
   }
 
   #put(symbol: OfferedSymbol): this {

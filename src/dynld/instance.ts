@@ -8,18 +8,19 @@ import { readFileSync } from "node:fs";
 import { type Backing, LiveObject, type PerfOutput, type ThreadBlock } from "../dlbind/index.ts";
 import { EM, machineName } from "../elf/constants/machine.ts";
 import { SHF } from "../elf/constants/section.ts";
+import { STB } from "../elf/constants/symbol.ts";
 import { DlbindError, DynldError, HostError } from "../errors.ts";
 import { callableAt } from "../host/call.ts";
 import { dlsym, RTLD_DEFAULT } from "../host/dl.ts";
 import { freeRange } from "../host/free-range.ts";
 import type { Dynsym } from "./dynsym.ts";
-import type { ExportTable, OfferedSymbol } from "./export-table.ts";
+import type { ExportTable, OfferedSymbol, UniqueSymbol } from "./export-table.ts";
 import { isInText, type ModuleFunctions, moduleFunctions } from "./link/arrays.ts";
 import { debugObject } from "./link/debug-object.ts";
 import { readingModule, throwAll } from "./link/fault.ts";
 import type { ImportSource } from "./link/imports.ts";
 import type { LinkFile } from "./link/input.ts";
-import { ModuleLink } from "./link/link.ts";
+import { isExported, ModuleLink } from "./link/link.ts";
 import type { SegmentAddresses, SegmentBytes } from "./link/relocator.ts";
 import { alignUp } from "./link/sections.ts";
 import { loaderSymbols, ModuleExports } from "./loader-symbols.ts";
@@ -76,6 +77,7 @@ export class Instance {
   readonly object: LiveObject;
   readonly types: ModuleTypes;
   readonly imports: readonly OfferedSymbol[];
+  readonly uniques: ReadonlyMap<string, UniqueSymbol>;
   /** Bytes: code and what is only read, data, and zeros. */
   readonly text: number;
   readonly data: number;
@@ -169,6 +171,7 @@ export class Instance {
     );
     const functions = moduleFunctions(link.sections, bytes, isCode(link, at));
     const symbols = loaderSymbols(link, at, base);
+    this.uniques = uniquesOf(link, uses, types);
     this.#exports = new ModuleExports(symbols, base, (name) => types.signature(name));
     object.bindAll(symbols);
     object.describe(link.inputs.map((input) => debugObject(link, input, bytes, at)));
@@ -229,6 +232,28 @@ export class Instance {
       throw error;
     }
   }
+}
+
+/** Its own unique symbols, and those that it shares. */
+function uniquesOf(link: ModuleLink, uses: readonly Use[], types: ModuleTypes): Map<string, UniqueSymbol> {
+  const uniques = new Map<string, UniqueSymbol>();
+  for (const { symbol, address } of uses) {
+    const { name, sig, uniqueSize: size } = symbol;
+    if (size !== undefined) uniques.set(name, { address, sig, size });
+  }
+  if (!link.symbols.binding.includes(STB.STB_GNU_UNIQUE)) return uniques;
+  for (const one of link.placedSymbols()) {
+    if (one.binding !== STB.STB_GNU_UNIQUE || !isExported(one)) continue;
+    const { name, size } = one;
+    uniques.set(name, {
+      address: BigInt(one.address),
+      size,
+      get sig() {
+        return types.signature(name);
+      },
+    });
+  }
+  return uniques;
 }
 
 /** Where an initialiser may be: in the module's text, or in what it imports. */

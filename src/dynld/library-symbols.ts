@@ -28,6 +28,8 @@ const PROGRAM = "/proc/self/exe";
 export interface LibrarySymbol {
   readonly address: bigint;
   readonly isData: boolean;
+  /** Bytes of one of `STB_GNU_UNIQUE`. */
+  readonly uniqueSize: number | undefined;
   /** Signature of its type; 0 when that is not known. */
   readonly sig: bigint;
   /** Its type, where it is known. */
@@ -78,6 +80,7 @@ export class LibrarySymbols {
     return {
       address: isData ? (copiedByProgram(name) ?? address) : address,
       isData,
+      uniqueSize: this.#symbols().uniques.get(name),
       sig: signed?.signature ?? 0n,
       type: () => signed?.symbol,
     };
@@ -114,6 +117,8 @@ export class LibrarySymbols {
 interface SymbolKinds {
   /** `STT_` of defined symbols by name. */
   readonly types: ReadonlyMap<string, number>;
+  /** Bytes of those that there is to be one of in a process. */
+  readonly uniques: ReadonlyMap<string, number>;
   /** Whether it has debug information of its own. */
   readonly isTyped: boolean;
 }
@@ -123,13 +128,15 @@ function readKinds(path: string): SymbolKinds {
   const types = new Map<string, number>();
   const isTyped = hasDebugInformation(opened.elf);
   const table = opened.elf.dynsym();
-  if (table === undefined) return { types, isTyped };
+  const uniques = new Map<string, number>();
+  if (table === undefined) return { types, uniques, isTyped };
   for (let i = 1; i < table.length; i++) {
     const type = table.type(i);
     if (table.sectionIndex(i) === SHN.SHN_UNDEF || type === STT.STT_TLS || type === STT.STT_SECTION) continue;
     if (table.binding(i) !== STB.STB_LOCAL) types.set(table.name(i), type);
+    if (table.binding(i) === STB.STB_GNU_UNIQUE) uniques.set(table.name(i), Number(table.size(i)));
   }
-  return { types, isTyped };
+  return { types, uniques, isTyped };
 }
 
 /**

@@ -12,7 +12,7 @@ import type { NativeType } from "./call/native-type.ts";
 import type { CSymbol, CType } from "./ctype.ts";
 import { type Dynobj, dynimport } from "./dynobj.ts";
 import { type Dynsym, type DynsymLike, dynfindsym } from "./dynsym.ts";
-import { ExportTable } from "./export-table.ts";
+import { ExportTable, type UniqueSymbol } from "./export-table.ts";
 import { Instance, type InstanceRequest } from "./instance.ts";
 import type { LinkFile, ModuleFile } from "./link/input.ts";
 import type { SignatureRules } from "./policy.ts";
@@ -211,6 +211,12 @@ export class NativeModule<E extends ExportsShape = AnyExports> implements Dynobj
   typeOf(name: string): CSymbol | undefined {
     this.#checkLoaded();
     return this.#instance.types.symbol(name);
+  }
+
+  /** Where its `STB_GNU_UNIQUE` symbols are, those of others that it shares among them. */
+  get uniques(): ReadonlyMap<string, UniqueSymbol> {
+    this.#checkLoaded();
+    return this.#instance.uniques;
   }
 
   /** Notes that another module uses what this one exports. @returns what ends the use */

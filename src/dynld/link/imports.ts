@@ -1,5 +1,5 @@
 /** What a module needs from outside: looked up, or told what is missing, all at once. */
-import { STB } from "../../elf/constants/symbol.ts";
+import { STB, STV } from "../../elf/constants/symbol.ts";
 import type { DynldError } from "../../errors.ts";
 import { closestNames } from "../closest.ts";
 import { linkError, throwAll } from "./fault.ts";
@@ -10,6 +10,8 @@ export interface ImportedSymbol {
   readonly address: bigint;
   /** Functions may be reached by way of a stub; data may not. Where it is not known, only calls go through a stub. */
   readonly isData?: boolean | undefined;
+  /** Bytes of one of `STB_GNU_UNIQUE`: it stands for definitions of that name and size in the module. */
+  readonly uniqueSize?: number | undefined;
 }
 
 /** Where a module's undefined symbols are looked up. */
@@ -51,6 +53,25 @@ export function resolveImports(
   if (missing.length > 0) throwAll(undefinedSymbols(symbols, missing, source));
   for (const { id } of found) symbols.origin[id] = ORIGIN.imported;
   return found;
+}
+
+/**
+ * Lets `STB_GNU_UNIQUE` definitions, as C++ has of what is inline or a template, give way to those of the same name outside:
+ * there is to be one in a process.
+ * @returns whether there are any
+ */
+export function shareUnique(symbols: LinkSymbols, source: ImportSource): boolean {
+  let isShared = false;
+  for (let id = 0; id < symbols.length; id++) {
+    if (symbols.binding[id] !== STB.STB_GNU_UNIQUE || symbols.origin[id] !== ORIGIN.piece) continue;
+    if (symbols.isThreadLocal(id) || symbols.visibility[id] !== STV.STV_DEFAULT) continue;
+    const name = symbols.nameOf(id);
+    if (source.find(name)?.uniqueSize !== symbols.size[id]) continue;
+    symbols.origin[id] = ORIGIN.undefined;
+    symbols.undefined.set(name, id);
+    isShared = true;
+  }
+  return isShared;
 }
 
 function undefinedSymbols(

@@ -5,7 +5,7 @@
 import { SHF, SHT } from "../../elf/constants/section.ts";
 import { STB, STT, STV } from "../../elf/constants/symbol.ts";
 import { linkError, readingModule } from "./fault.ts";
-import type { FoundImport, ImportSource } from "./imports.ts";
+import { type FoundImport, type ImportSource, shareUnique } from "./imports.ts";
 import { type LinkFile, type LinkInput, openInputs } from "./input.ts";
 import { linkMachine } from "./machine.ts";
 import { readPrelink } from "./prelink.ts";
@@ -78,8 +78,9 @@ export class ModuleLink {
     this.sections = planSections(inputs);
     this.symbols = readSymbols(inputs, this.sections);
     this.#made = this.#makeSymbols();
+    const isAsMade = !shareUnique(this.symbols, request.imports) && request.isLive === true;
     this.relocator =
-      (request.isLive === true ? this.#settled(request.imports) : undefined) ??
+      (isAsMade ? this.#settled(request.imports) : undefined) ??
       new RecordRelocator(this.sections, this.symbols, request.imports);
     const { size } = this.sections;
     const { entries, stubSize } = this.relocator;

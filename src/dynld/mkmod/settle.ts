@@ -1,6 +1,7 @@
 /** Settles what can be settled before a module is loaded: see link/prelink.ts for what comes of it. */
 import { EM } from "../../elf/constants/machine.ts";
 import { SHT } from "../../elf/constants/section.ts";
+import { STB } from "../../elf/constants/symbol.ts";
 import { codeRelocations } from "../../elf/machine/relocate/registry.ts";
 import type { CodeFormula } from "../../elf/machine/relocate/row.ts";
 import { DynldError } from "../../errors.ts";
@@ -51,7 +52,9 @@ function settleLink(file: ModuleFile): Settled | undefined {
   const link = ModuleLink.plan([file], {
     imports: { find: () => ({ address: FAR }), names: () => [] },
   });
-  const { relocator, size } = link;
+  const { relocator, size, symbols } = link;
+  // What may give way to others is not settled.
+  if (symbols.binding.includes(STB.STB_GNU_UNIQUE)) return undefined;
   if (link.inputs[0]?.elf.header.machine !== EM.EM_X86_64 || !(relocator instanceof RecordRelocator)) {
     return undefined;
   }
