@@ -142,20 +142,28 @@ export function readWords(
   return words;
 }
 
+/** Bytes of a string that are read at once: most have no more. */
+const PIECE = 64;
+
 /** A string in memory; `undefined` if it can't be read, or is too long for a path. */
 export function readString(memory: MemoryReader, address: bigint): string | undefined {
-  const piece = 64;
+  const first = memory.read(address, PIECE);
+  const end = first === undefined ? -1 : findNul(first, 0);
+  return first === undefined || end < 0 ? readPieces(memory, address) : decodeUtf8(first, 0, end);
+}
+
+function readPieces(memory: MemoryReader, address: bigint): string | undefined {
   const parts: Uint8Array[] = [];
-  for (let done = 0; done < LONGEST; done += piece) {
-    const bytes =
-      memory.read(address + BigInt(done), piece) ?? readShort(memory, address + BigInt(done), piece);
+  for (let done = 0; done < LONGEST; done += PIECE) {
+    const at = address + BigInt(done);
+    const bytes = memory.read(at, PIECE) ?? readShort(memory, at, PIECE);
     const end = findNul(bytes, 0);
     parts.push(end < 0 ? bytes : bytes.subarray(0, end));
     if (end >= 0) {
       const all = Buffer.concat(parts);
       return decodeUtf8(all, 0, all.length);
     }
-    if (bytes.length < piece) return undefined;
+    if (bytes.length < PIECE) return undefined;
   }
   return undefined;
 }
