@@ -1,5 +1,6 @@
 // Loads and unloads a module of all that modules have, round after round, and says what of it is left in the process.
 import { readdirSync, readFileSync, writeSync } from "node:fs";
+import { setTimeout } from "node:timers/promises";
 import { ExportTable, NativeModule } from "bindery/dynld";
 import koffi from "koffi";
 import { dlsym, linkMaps, RTLD_DEFAULT } from "../../../dist/host/dl.js";
@@ -33,10 +34,12 @@ const ofProcess = (name) => readFileSync(`/proc/self/${name}`, "utf8");
 /** Mappings of files and of code, whole: the others are the heaps of JavaScript and of the C library. */
 const isLasting = (line) => /^\S+ ..x/.test(line) || (line.includes("/") && !line.includes("[heap]"));
 
+const threads = () => readdirSync("/proc/self/task").length;
+
 const state = () => ({
   mappings: ofProcess("maps").split("\n").filter(isLasting),
   objects: linkMaps().map(({ name }) => name),
-  threads: readdirSync("/proc/self/task").length,
+  threads: threads(),
   descriptors: readdirSync("/proc/self/fd").length,
 });
 
@@ -64,4 +67,6 @@ for (let i = 1; i <= Number(count); i++) {
   before ??= state();
   samples.push(memory());
 }
+// A thread that was joined may be on its way out yet.
+for (let i = 0; i < 1000 && threads() > before.threads; i++) await setTimeout(10);
 writeSync(1, JSON.stringify({ before, after: state(), samples }));
