@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { BinderyError } from "../errors.ts";
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, helpText } from "./help.ts";
-import { plainMessage } from "./message.ts";
+import { complain, messageLines, plainMessage, printable } from "./message.ts";
 
 /** The version in the package's own `package.json`, which lies two folders up from `dist/cli` and `src/cli`. */
 function packageVersion(): string {
@@ -105,7 +105,7 @@ async function makeProgram(wanted: string | undefined): Promise<Command> {
     .helpOption("-h, --help", "print this help and exit")
     .helpCommand("help [command]", "print the help of a command")
     .showHelpAfterError("Try 'bindery --help' for the commands, or 'bindery COMMAND --help' for one of them.")
-    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "bindery: ")) })
+    .configureOutput({ outputError: (text, write) => write(`bindery: ${argumentError(text)}\n`) })
     .enablePositionalOptions()
     .exitOverride();
   program.addHelpText(
@@ -138,21 +138,25 @@ async function makeProgram(wanted: string | undefined): Promise<Command> {
   return program;
 }
 
+/** What is wrong with the command line, and in a line of its own what may have been meant. */
+function argumentError(text: string): string {
+  const [, what = "", hint = ""] = /^(?:error: )?(.*?)(\n\(Did you mean [^\n]*)?\n?$/s.exec(text) ?? [];
+  return printable(what) + hint;
+}
+
 /** Prints an error the way it deserves: known ones as one line, unknown ones as the defect they are. */
 function report(error: unknown): void {
   const debug = process.env.BINDERY_DEBUG !== undefined;
   if (!(error instanceof Error)) {
-    process.stderr.write(`bindery: ${String(error)}\n`);
+    complain(String(error));
     return;
   }
   const expected = error instanceof BinderyError || "syscall" in error;
-  process.stderr.write(`bindery: ${expected ? plainMessage(error) : error.message}\n`);
+  complain(...(expected ? messageLines(error) : error.message.split("\n")));
   if (debug) {
     process.stderr.write(`${error.stack}\n`);
   } else if (!expected) {
-    process.stderr.write(
-      "bindery: this is a defect; run again with BINDERY_DEBUG=1 and report what it prints\n",
-    );
+    complain("this is a defect; run again with BINDERY_DEBUG=1 and report what it prints");
   }
 }
 
@@ -160,7 +164,7 @@ function report(error: unknown): void {
 function watchOutput(): void {
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code === "EPIPE") process.exit();
-    process.stderr.write(`bindery: standard output: ${plainMessage(error)}\n`);
+    complain(`standard output: ${plainMessage(error)}`);
     process.exit(EXIT_FAILURE);
   });
 }

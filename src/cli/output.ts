@@ -2,7 +2,7 @@
 import { writeSync } from "node:fs";
 import { BinderyError } from "../errors.ts";
 import { EXIT_FAILURE } from "./help.ts";
-import { plainMessage } from "./message.ts";
+import { complain, messageLines, plainMessage } from "./message.ts";
 
 /** An expected error as data. Others are defects and go on to where those are reported. */
 export function describe(name: string, error: unknown): { code: string; message: string } {
@@ -23,7 +23,7 @@ export async function telling(act: () => number | Promise<number>): Promise<numb
   } catch (error) {
     const isExpected = error instanceof BinderyError || (error instanceof Error && "syscall" in error);
     if (!isExpected || process.env.BINDERY_DEBUG !== undefined) throw error;
-    process.stderr.write(`bindery: ${plainMessage(error)}\n`);
+    complain(...messageLines(error));
     return EXIT_FAILURE;
   }
 }

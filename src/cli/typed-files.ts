@@ -1,6 +1,7 @@
 /** The files that an argument names, and what they lack for their exports to have types. */
 import { TypedArchive } from "../dynld/signature/typed-archive.ts";
 import type { TypedFile } from "../dynld/signature/typed-file.ts";
+import { complain } from "./message.ts";
 import { describe } from "./output.ts";
 
 function isArchive(opened: TypedFile | TypedArchive): opened is TypedArchive {
@@ -20,7 +21,7 @@ export function filesOf(opened: TypedFile | TypedArchive): readonly TypedFile[] 
 /** Says on standard error which members of an archive can't be read. @returns whether all can */
 export function tellUnread(opened: TypedFile | TypedArchive): boolean {
   const unread = isArchive(opened) ? opened.unread : [];
-  for (const { name, error } of unread) process.stderr.write(`bindery: ${describe(name, error).message}\n`);
+  for (const { name, error } of unread) complain(describe(name, error).message);
   return unread.length === 0;
 }
 
@@ -29,7 +30,7 @@ export function tellUntyped(opened: TypedFile | TypedArchive, files: readonly Ty
   const untyped = files.filter(({ types }) => types === undefined);
   const isNone = isSeveral(opened) && untyped.length === files.length && files.length > 0;
   for (const { path } of isNone ? [opened] : untyped) {
-    process.stderr.write(`bindery: ${path}: has no debug information, and no debug file of it was found\n`);
+    complain(`${path}: has no debug information, and no debug file of it was found`);
   }
   return untyped.length === 0;
 }

@@ -106,16 +106,60 @@ describe("processes that can't be looked at", () => {
     const child = String(printed).trim();
     try {
       while (!/^State:\s*Z/m.test(readFileSync(`/proc/${child}/status`, "utf8"))) await setTimeout(10);
-      for (const command of COMMANDS) {
-        const { status, stderr } = bindery([command, "-p", child]);
-        expect({ status, stderr }).toEqual({
+      for (const args of [...COMMANDS.map((one) => [one, "-p"]), ["addr2line", "1000", "--pid"]]) {
+        const { status, stdout, stderr } = bindery([...args, child]);
+        expect({ status, stdout, stderr }).toEqual({
           status: 1,
+          stdout: "",
           stderr: `bindery: process ${child}: has ended, and its parent has not asked how (a zombie)\n`,
         });
       }
     } finally {
       parent.kill();
     }
+  });
+});
+
+describe("a name that would do things to a terminal is told in one line, as C writes it", () => {
+  const name = "a\nb\x1b[31m\t\u202ec";
+  const text = "a\\nb\\x1b[31m\\t\\u202ec";
+
+  test.each([
+    ["elf", name],
+    ["dwarf", "info", name],
+    ["addr2line", "-e", name, "1000"],
+    ["modinfo", name],
+    ["sig", name],
+    ["dts", name],
+    ["mkmod", "-o", "/dev/null", name],
+    ["load", name],
+    ["exporttab", name],
+    ["maps", "--core", name],
+    ["maps", "-p", String(process.pid), "--svg", `/nowhere/${name}`],
+    ["trace", name],
+    ["rdb", name],
+    ["rdb", "-f", name, "true"],
+    ["trace", "--remote", name],
+    [name],
+    ["elf", `--${name}`, object],
+  ])("%j", (...args) => {
+    const { status, stderr } = bindery(args);
+    expect(status).toBeGreaterThan(0);
+    const [first = "", ...others] = stderr.split("\n");
+    expect(first).toContain(text);
+    expect(first).toMatch(/^bindery: \P{Cc}+$/u);
+    for (const one of others) expect(one).toMatch(/^$|^Try /);
+    // What a shell makes of it is the name again.
+    const again = spawnSync("bash", ["-c", 'printf %b "$1"', "bash", text], { encoding: "utf8" });
+    expect(again.stdout).toBe(name);
+  });
+
+  test("and hints are in lines of their own", () => {
+    const { stderr } = bindery(["elf", "--heade", object]);
+    expect(stderr.split("\n").slice(0, 2)).toEqual([
+      "bindery: unknown option '--heade'",
+      expect.stringMatching(/^\(Did you mean .*--\w+/),
+    ]);
   });
 });
 

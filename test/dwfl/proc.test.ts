@@ -1,6 +1,9 @@
 /** Live processes: what is mapped where, whatever became of the files since. */
-import { mkdirSync, renameSync, symlinkSync, unlinkSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, readFileSync, renameSync, symlinkSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Dwfl } from "../../src/dwfl/session.ts";
 import { HostError } from "../../src/errors.ts";
@@ -48,6 +51,25 @@ describe("reportProcess", () => {
     expect(session.moduleAt(at("text"))).toBeUndefined();
     expect(session.modules.filter((one) => one.isProgram).map((one) => one.name)).toEqual(["host"]);
     expect(session.moduleNamed("host")?.path).toBe(workshop.path("host"));
+  });
+
+  it("knows what a process has whose first thread has ended, as others of it go on", async () => {
+    const source = `#include <pthread.h>
+#include <stdio.h>
+#include <unistd.h>
+void *work(void *at) { printf("%p\\n", (void *)work); fflush(stdout); for (;;) pause(); }
+int main(void) { pthread_t t; pthread_create(&t, 0, work, 0); pthread_exit(0); }`;
+    workshop.run("gcc", "-o", workshop.path("orphan"), workshop.write("orphan.c", source), "-pthread");
+    const child = spawn(workshop.path("orphan"), { stdio: ["ignore", "pipe", "ignore"] });
+    try {
+      const [printed] = await once(child.stdout, "data");
+      while (readFileSync(`/proc/${child.pid}/maps`, "utf8") !== "") await setTimeout(5);
+      using session = new Dwfl();
+      session.reportProcess(child.pid ?? 0);
+      expect(session.symbolAt(BigInt(String(printed).trim()))?.symbol.name).toBe("work");
+    } finally {
+      child.kill("SIGKILL");
+    }
   });
 
   it("finds the symbols where the program itself says they are", () => {

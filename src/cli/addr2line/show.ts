@@ -2,6 +2,7 @@
 import type { SymbolizedFrame } from "../../dwfl/symbolize/place.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../help.ts";
 import { mapLarge } from "../mapped.ts";
+import { complain } from "../message.ts";
 import { Output } from "../output.ts";
 import { inputLines } from "../stdin.ts";
 import { type Asked, parseAsked } from "./input.ts";
@@ -31,7 +32,7 @@ export async function showAddresses(
     if (told.has(note)) return;
     told.add(note);
     out.flush();
-    process.stderr.write(`bindery: ${note}\n`);
+    complain(note);
   };
   const show = (text: string): void => {
     const asked = parseAsked(text);

@@ -8,6 +8,7 @@ import { type DecodedReference, TraceDecoder } from "../../dwfl/symbolize/decode
 import type { SymbolizedFrame } from "../../dwfl/symbolize/place.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../help.ts";
 import { mapLarge } from "../mapped.ts";
+import { complain } from "../message.ts";
 import { Output } from "../output.ts";
 import { inputLines } from "../stdin.ts";
 import type { DecodeCommandOptions } from "./options.ts";
@@ -56,7 +57,7 @@ export async function showDecoded(options: DecodeCommandOptions): Promise<number
   out.flush();
   for (const cut of cutFiles()) {
     status = EXIT_FAILURE;
-    process.stderr.write(`bindery: ${cut}\n`);
+    complain(cut);
   }
   return status;
 }

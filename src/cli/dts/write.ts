@@ -5,6 +5,7 @@ import type { TypedSource } from "../../dynld/signature/typed-file.ts";
 import { typeScriptDeclarations } from "../../dynld/typescript/declarations.ts";
 import { saveFile } from "../files.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../help.ts";
+import { complain } from "../message.ts";
 import { describe, Output } from "../output.ts";
 import { filesOf, tellUnread, tellUntyped } from "../typed-files.ts";
 
@@ -47,7 +48,7 @@ async function declarationsOf(
     }
     return typeScriptDeclarations(path, symbolsOf(opened, names)).text;
   } catch (error) {
-    process.stderr.write(`bindery: ${describe(path, error).message}\n`);
+    complain(describe(path, error).message);
     return undefined;
   }
 }

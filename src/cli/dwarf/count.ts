@@ -6,6 +6,7 @@ import { ReadBuffers } from "../../host/read-buffers.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../help.ts";
 import { filesNamed } from "../inputs.ts";
 import { runJobs } from "../jobs/pool.ts";
+import { complain } from "../message.ts";
 import { describe } from "../output.ts";
 import { Progress } from "../progress.ts";
 import { add, type Counts, type Dump } from "./dump.ts";
@@ -52,7 +53,7 @@ export async function showCounts(
     for (const { message } of errors) {
       status = EXIT_FAILURE;
       progress.clear();
-      process.stderr.write(`bindery: ${message}\n`);
+      complain(message);
     }
   }
   progress.clear();

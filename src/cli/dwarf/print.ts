@@ -1,6 +1,7 @@
 /** Shows one part of the debug information of files: as text, as JSON, or as numbers of what there is. */
 import { filesNamed } from "../inputs.ts";
 import { jsonPieces } from "../json.ts";
+import { complain } from "../message.ts";
 import { describe, Output } from "../output.ts";
 import { showCounts } from "./count.ts";
 import type { Dump } from "./dump.ts";
@@ -89,5 +90,5 @@ function showJson<Item>(files: readonly string[], options: DumpOptions, dump: Du
 function tell(out: Output, name: string, error: unknown): void {
   const { message } = describe(name, error);
   out.flush();
-  process.stderr.write(`bindery: ${message}\n`);
+  complain(message);
 }

@@ -2,6 +2,7 @@
 import { EXIT_FAILURE, EXIT_OK } from "../help.ts";
 import { allInputs, type Input } from "../inputs.ts";
 import { jsonPieces } from "../json.ts";
+import { complain } from "../message.ts";
 import { describe, Output } from "../output.ts";
 import { dynamicJson, dynamicText } from "./dynamic.ts";
 import { hashJson, hashText } from "./hash.ts";
@@ -93,7 +94,7 @@ function showText(files: readonly string[], parts: readonly Part[], options: Elf
     told.add(message);
     // What was printed before belongs before the message, also when both go to a terminal.
     out.flush();
-    process.stderr.write(`bindery: ${message}\n`);
+    complain(message);
   };
   let titled = files.length > 1;
   for (const input of allInputs(files)) {

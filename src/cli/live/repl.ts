@@ -4,6 +4,7 @@ import { createInterface } from "node:readline";
 import { LiveObject } from "../../dlbind/index.ts";
 import { BinderyError } from "../../errors.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../help.ts";
+import { complain, messageLines } from "../message.ts";
 import type { LiveOptions } from "./options.ts";
 import { InputError, Session } from "./session.ts";
 
@@ -68,7 +69,7 @@ function told(action: () => void): boolean {
   } catch (error) {
     // koffi refuses arguments of the wrong type with a TypeError.
     if (error instanceof BinderyError || error instanceof InputError || error instanceof TypeError) {
-      process.stderr.write(`bindery: ${error.message}\n`);
+      complain(...messageLines(error));
       return false;
     }
     throw error;

@@ -8,6 +8,7 @@ import { NativeModule } from "../../dynld/module.ts";
 import { signatureText } from "../../dynld/signature/signature.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../help.ts";
 import { jsonPieces } from "../json.ts";
+import { complain } from "../message.ts";
 import { Output } from "../output.ts";
 import { callByName } from "./call.ts";
 import type { CallText } from "./literal.ts";
@@ -37,12 +38,12 @@ export async function showLoaded(paths: readonly string[], options: LoadOptions)
     else showText(out, module);
   } catch (error) {
     if (!(error instanceof ArgumentError)) throw error;
-    process.stderr.write(`bindery: ${error.message}\n`);
+    complain(error.message);
     return EXIT_FAILURE;
   }
   out.flush();
   if (options.wait !== true) return EXIT_OK;
-  process.stderr.write(`bindery: process ${process.pid} has it until standard input ends\n`);
+  complain(`process ${process.pid} has it until standard input ends`);
   process.stdin.resume();
   await once(process.stdin, "end");
   return EXIT_OK;

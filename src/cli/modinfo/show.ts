@@ -8,6 +8,7 @@ import { DynldError, ElfError, formatPlace } from "../../errors.ts";
 import { openArchive, openSource } from "../../host/file.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../help.ts";
 import { jsonPieces } from "../json.ts";
+import { complain } from "../message.ts";
 import { describe, Output } from "../output.ts";
 import { ELF_VIEWS } from "./elf.ts";
 import type { ModinfoFormat, ModuleView } from "./format.ts";
@@ -68,7 +69,7 @@ class Show {
       act();
     } catch (error) {
       this.#out.flush();
-      process.stderr.write(`bindery: ${describe(file, error).message}\n`);
+      complain(describe(file, error).message);
       this.#status = EXIT_FAILURE;
     }
   }
@@ -94,7 +95,7 @@ class Show {
     if (json === true) this.#documents.push(view.json());
     else for (const line of view.text()) this.#out.line(line);
     this.#out.flush();
-    for (const warning of view.warnings) process.stderr.write(`bindery: ${name}: warning: ${warning}\n`);
+    for (const warning of view.warnings) complain(`${name}: warning: ${warning}`);
   }
 }
 
@@ -135,6 +136,6 @@ function refuse(file: string, error: DynldError): void {
     const { file: _, ...inside } = place;
     const more = [formatPlace(inside), what].filter((part) => part !== "").join(": ");
     const said = errstr.replace(`${file}: `, "");
-    process.stderr.write(`bindery: ${file}: ${said}\n${more === "" ? "" : `  ${more}\n`}`);
+    complain(`${file}: ${said}`, ...(more === "" ? [] : [`  ${more}`]));
   }
 }

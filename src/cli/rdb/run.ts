@@ -3,6 +3,7 @@ import { isatty } from "node:tty";
 import { BinderyError } from "../../errors.ts";
 import { Debugger, type DebuggerListener } from "../../rtld/index.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../help.ts";
+import { complain } from "../message.ts";
 import { Output } from "../output.ts";
 import { type CommandLine, type CommandSource, fileSource, inputSource, terminalSource } from "./input.ts";
 import { CommandError } from "./parse.ts";
@@ -94,7 +95,7 @@ async function performOne(session: Session, { text, place }: CommandLine, output
   } catch (error) {
     if (!isExpected(error)) throw error;
     output.flush();
-    process.stderr.write(`bindery: ${place === "" ? "" : `${place}: `}${error.message}\n`);
+    complain(`${place === "" ? "" : `${place}: `}${error.message}`);
     return false;
   }
 }

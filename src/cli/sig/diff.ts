@@ -6,6 +6,7 @@ import { sentence } from "../../dynld/signature/explain.ts";
 import { openTyped } from "../../dynld/signature/typed-archive.ts";
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from "../help.ts";
 import { jsonPieces } from "../json.ts";
+import { complain } from "../message.ts";
 import { describe, Output } from "../output.ts";
 import { filesOf, tellUnread, tellUntyped } from "../typed-files.ts";
 import { findOptions, type SigOptions } from "./options.ts";
@@ -35,7 +36,7 @@ export async function showDifferences(before: string, after: string, options: Si
     return changes.some(({ change }) => change !== "unchecked") ? EXIT_FAILURE : EXIT_OK;
   } catch (error) {
     output.flush();
-    process.stderr.write(`bindery: ${describe(current, error).message}\n`);
+    complain(describe(current, error).message);
     return EXIT_USAGE;
   }
 }

@@ -8,6 +8,7 @@ import { openTyped } from "../../dynld/signature/typed-archive.ts";
 import type { TypedFile, TypedSource } from "../../dynld/signature/typed-file.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../help.ts";
 import { jsonPieces } from "../json.ts";
+import { complain } from "../message.ts";
 import { describe, Output } from "../output.ts";
 import { filesOf, isSeveral, tellUnread, tellUntyped } from "../typed-files.ts";
 import { findOptions, type SigOptions } from "./options.ts";
@@ -30,7 +31,7 @@ export async function showSignatures(
 ): Promise<number> {
   let status = EXIT_OK;
   const fail = (error: unknown): void => {
-    process.stderr.write(`bindery: ${describe(path, error).message}\n`);
+    complain(describe(path, error).message);
     status = EXIT_FAILURE;
   };
   const output = new Output();

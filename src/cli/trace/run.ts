@@ -6,6 +6,7 @@ import { followLinker } from "../../rtld/follow.ts";
 import type { BindingEvent, ControlledProcess, LinkerEvent } from "../../rtld/index.ts";
 import { Target } from "../../rtld/target/target.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../help.ts";
+import { complain } from "../message.ts";
 import { Output } from "../output.ts";
 import { Activities } from "./activity.ts";
 import { bindingJson, bindingLine, eventLines, jsonLine, stoppedJson, stoppedLine } from "./lines.ts";
@@ -72,7 +73,7 @@ export async function trace(program: readonly string[], options: TraceOptions): 
   if (options.json !== true) for (const line of summary.lines()) sink.line(line);
   if (wait !== undefined && found === undefined) {
     const how = last === undefined ? "was let go of" : "ended";
-    process.stderr.write(`bindery: process ${target.pid}: ${how} before ${wait} was loaded\n`);
+    complain(`process ${target.pid}: ${how} before ${wait} was loaded`);
     return EXIT_FAILURE;
   }
   // Without this process the group of the one that is stopped would have nobody left, and the kernel would end it.

@@ -1,8 +1,10 @@
 /** A live process: what is mapped into it [proc(5)]. */
-import { closeSync, openSync, readFileSync, readSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readFileSync, readSync } from "node:fs";
 import { join } from "node:path";
 import { HOST_LITTLE } from "../../bytes/endian.ts";
 import { AT } from "../../elf/constants/note.ts";
+import { HostError } from "../../errors.ts";
+import { whyEmpty } from "../../host/process-memory.ts";
 import type { ModuleReport } from "../module/report.ts";
 import { readAuxVector } from "./auxv.ts";
 import { type Mapping, mappedModules } from "./mapped-file.ts";
@@ -21,7 +23,7 @@ const LINE = /^([0-9a-f]+)-([0-9a-f]+) (\S{4}) ([0-9a-f]+) [0-9a-f:]+ \d+ +(.*)$
 
 /** The modules of a live process, in order of address. @throws HostError if it can't be looked at */
 export function processReports(pid: number, { proc = "/proc" }: ProcessOptions): ModuleReport[] {
-  const directory = join(proc, String(pid));
+  const directory = directoryOf(join(proc, String(pid)), pid);
   const lines = readMaps(readText(join(directory, "maps")));
   using memory = new ProcessMemory(directory, pid);
   const files = lines.filter((one) => one.path.startsWith("/"));
@@ -35,6 +37,29 @@ export function processReports(pid: number, { proc = "/proc" }: ProcessOptions):
   const own = lines.find((one) => one.path === "[vdso]");
   const vdso = own === undefined ? undefined : vdsoReport(own, memory);
   return vdso === undefined ? modules : [...modules, vdso];
+}
+
+/**
+ * The directory of a process, or of another thread of it where the first has ended, which has nothing then.
+ *
+ * @throws HostError if it has no memory at all
+ */
+function directoryOf(directory: string, pid: number): string {
+  if (readText(join(directory, "maps")) !== "") return directory;
+  for (const tid of threadsIn(directory)) {
+    const other = join(directory, "task", tid);
+    if ((readTextIfAny(join(other, "maps")) ?? "") !== "") return other;
+  }
+  const why = whyEmpty(readTextIfAny(join(directory, "stat")) ?? "") ?? "found nothing mapped";
+  throw new HostError("HOST_SYSCALL", "open", `process ${pid}: ${why}`);
+}
+
+function threadsIn(directory: string): string[] {
+  try {
+    return readdirSync(join(directory, "task"));
+  } catch {
+    return [];
+  }
 }
 
 /** Where the program's headers are; `undefined` if the process may not be looked at so closely. */
