@@ -43,7 +43,7 @@ export function defineMaps(command: Command): void {
         [String(EXIT_OK), "the link maps were read"],
         [
           String(EXIT_FAILURE),
-          "there are none, as in a program that is linked statically, or they are damaged",
+          "there are none, as in a program that is linked statically, they are damaged, or --exe is not what was dumped",
         ],
         [String(EXIT_USAGE), "the command line makes no sense"],
       ],

@@ -120,6 +120,33 @@ describe("processes that can't be looked at", () => {
   });
 });
 
+test("maps: a core file of another program than --exe is told with both build ids", () => {
+  const compile = (name: string, code: number) => {
+    const program = join(scratch, name);
+    const source = `#include <unistd.h>\nint main(void) { write(1, "x", 1); pause(); return ${code}; }`;
+    spawnSync("gcc", ["-Wl,--build-id", "-o", program, "-xc", "-"], { input: source });
+    const { stdout } = spawnSync("readelf", ["-n", program], { encoding: "utf8" });
+    return { program, id: /Build ID: (\w+)/.exec(stdout)?.[1] ?? "" };
+  };
+  const [own, other] = [compile("own", 1), compile("other", 2)];
+  const script =
+    '"$1" > "$2.out" & until [ -s "$2.out" ]; do sleep 0.05; done; rm "$2.out"; gcore -o "$2" $! > /dev/null 2>&1; kill $!; mv "$2".* "$2"';
+  const core = join(scratch, "core");
+  spawnSync("sh", ["-c", script, "sh", own.program, core]);
+  const said = bindery(["maps", "--core", core, "--exe", own.program]);
+  expect(said).toMatchObject({ status: 0, stderr: "" });
+  expect(said.stdout).toContain(own.program);
+  expect(other.id).not.toBe(own.id);
+  expect(bindery(["maps", "--core", core, "--exe", other.program])).toEqual({
+    status: 1,
+    stdout: "",
+    stderr: `bindery: ${other.program}: build id: found ${other.id}, expected ${own.id} as in ${core}\n`,
+  });
+  // Without symbols it is the same program.
+  spawnSync("strip", ["-o", other.program, own.program]);
+  expect(bindery(["maps", "--core", core, "--exe", other.program])).toEqual(said);
+});
+
 describe("a name that would do things to a terminal is told in one line, as C writes it", () => {
   const name = "a\nb\x1b[31m\t\u202ec";
   const text = "a\\nb\\x1b[31m\\t\\u202ec";

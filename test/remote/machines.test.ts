@@ -1,7 +1,11 @@
-/** Programs of machines with another order of bytes, of 32 bits, or with two kinds of instructions, under qemu's stub. */
+/**
+ * Programs of machines with another order of bytes, of 32 bits, or with two kinds of instructions, under qemu's stub, and the
+ * core files that qemu writes of them.
+ */
+import { readdirSync } from "node:fs";
 import { afterAll, describe, expect, it } from "vitest";
-import { LiveProcess, RtldAgent } from "../../src/rtld/index.ts";
-import { type CrossMachine, compileCross, startCross } from "../rtld/cross.ts";
+import { CoreProcess, LiveProcess, RtldAgent } from "../../src/rtld/index.ts";
+import { type CrossMachine, compileCross, startCross, sysrootOf } from "../rtld/cross.ts";
 import { PLUGIN } from "../rtld/programs.ts";
 import { followObjects } from "../rtld/stubs.ts";
 import { RtldWorkshop } from "../rtld/workshop.ts";
@@ -11,6 +15,7 @@ const PROGRAM = `
 #include <dlfcn.h>
 #include <link.h>
 #include <stdio.h>
+#include <stdlib.h>
 __thread int local = 3;
 static int show(struct dl_phdr_info *info, size_t size, void *at) {
   printf("%s %lx %ld\\n", info->dlpi_name, (long)info->dlpi_addr, (long)info->dlpi_tls_modid);
@@ -20,6 +25,9 @@ int main(void) {
   void *plugin = dlopen(PLUGIN, RTLD_NOW);
   dl_iterate_phdr(show, 0);
   fflush(stdout);
+#ifdef ABORTS
+  abort();
+#endif
   dlclose(plugin);
   return local;
 }
@@ -27,6 +35,8 @@ int main(void) {
 
 interface Machine extends CrossMachine {
   readonly loader: string;
+  /** Whether qemu writes core files of its programs. */
+  readonly hasCores: boolean;
   readonly model: { readonly is64: boolean; readonly little: boolean; readonly machine: number };
 }
 
@@ -37,6 +47,7 @@ const MACHINES: readonly Machine[] = [
     qemu: "s390x",
     linker: gnu("s390x-linux-gnu"),
     loader: "ld64.so.1",
+    hasCores: true,
     model: { is64: true, little: false, machine: 22 },
   },
   {
@@ -44,6 +55,7 @@ const MACHINES: readonly Machine[] = [
     qemu: "ppc",
     linker: gnu("powerpc-linux-gnu"),
     loader: "ld.so.1",
+    hasCores: true,
     model: { is64: false, little: false, machine: 20 },
   },
   {
@@ -51,6 +63,7 @@ const MACHINES: readonly Machine[] = [
     qemu: "arm",
     linker: "lld",
     loader: "ld-linux-armhf.so.3",
+    hasCores: true,
     model: { is64: false, little: true, machine: 40 },
   },
   {
@@ -59,6 +72,7 @@ const MACHINES: readonly Machine[] = [
     linker: gnu("riscv64-linux-gnu"),
     flags: ["-march=rv64gc", "-mabi=lp64d"],
     loader: "ld-linux-riscv64-lp64d.so.1",
+    hasCores: false,
     model: { is64: true, little: true, machine: 243 },
   },
 ];
@@ -90,5 +104,26 @@ describe.each(MACHINES)("a program of $triple", (machine) => {
       "exit code 3",
     ]);
     expect(out.read().trimEnd().split("\n")).toEqual(objects);
+  });
+});
+
+describe.each(MACHINES.filter((one) => one.hasCores))("a core file of $triple", (machine) => {
+  it("has what was loaded, and where, as the program printed before it ended", () => {
+    const { qemu } = machine;
+    const plugin = compileCross(workshop, machine, `dumped-${qemu}.so`, PLUGIN, "-shared", "-fPIC");
+    const defined = ["-DABORTS", `-DPLUGIN="${plugin}"`];
+    const program = compileCross(workshop, machine, `dumped-${qemu}`, PROGRAM, ...defined);
+    const script = 'ulimit -c unlimited; qemu-$0 -L "$1" "$2" 2> /dev/null; true';
+    const printed = workshop.run("sh", "-c", script, qemu, sysrootOf(machine), program);
+    const [name = ""] = readdirSync(workshop.directory).filter((one) =>
+      one.startsWith(`qemu_dumped-${qemu}_`),
+    );
+    using core = CoreProcess.open(workshop.path(name), { executable: program, sysroot: sysrootOf(machine) });
+    expect(core.pdmodel()).toEqual(machine.model);
+    const objects = RtldAgent.new(core).objects.map(
+      (one) => `${one.isProgram ? "" : one.name} ${one.bias.toString(16)} ${one.tlsModId}`,
+    );
+    expect(objects).toHaveLength(4);
+    expect(printed.trimEnd().split("\n")).toEqual(objects);
   });
 });

@@ -2,8 +2,10 @@
 import type { AuxVector } from "../../dwfl/process/auxv.ts";
 import type { CoreOptions } from "../../dwfl/process/core.ts";
 import { CoreMemory } from "../../dwfl/process/core-memory.ts";
+import { imageAt } from "../../dwfl/process/memory-image.ts";
 import { Dwfl } from "../../dwfl/session.ts";
 import { ET } from "../../elf/constants/header.ts";
+import { AT } from "../../elf/constants/note.ts";
 import type { FileMapping } from "../../elf/core-note.ts";
 import { RtldError } from "../../errors.ts";
 import { type OpenedElf, openElf } from "../../host/file.ts";
@@ -40,14 +42,17 @@ export class CoreProcess implements ProcService, Disposable {
       if (content.kind === "prstatus") this.#registers.set(content.pid, content.registers);
     }
     this.#hasMappings = mappings.length > 0;
-    const facts = { memory: new CoreMemory(elf), auxv: this.#auxv, model: this.pdmodel(), mappings };
+    const memory = new CoreMemory(elf);
+    const facts = { memory, auxv: this.#auxv, model: this.pdmodel(), mappings };
     this.#files = new CoreFiles(facts, options);
+    if (options.executable !== undefined) checkProgram(options.executable, memory, this.#auxv);
   }
 
   /**
    * Opens a core file; the caller closes it.
    *
-   * @throws HostError if it can't be read, ElfError if it is malformed, RtldError if it is no core file
+   * @throws HostError if it can't be read, ElfError if it is malformed, RtldError if it is no core file, or that of another
+   * program than the one that is named
    */
   static open(path: string, options: CoreOptions = {}, log: LogListener = () => {}): CoreProcess {
     const opened = openElf(path);
@@ -132,4 +137,21 @@ export class CoreProcess implements ProcService, Disposable {
   [Symbol.dispose](): void {
     this.close();
   }
+}
+
+/**
+ * Compares the build id of a program with that in what was dumped of it. What was left out can't be compared.
+ *
+ * @throws RtldError if they are not the same
+ */
+function checkProgram(path: string, memory: CoreMemory, auxv: AuxVector): void {
+  // Its header, and as a rule its build id, are in the page of the program headers.
+  const headers = auxv.get(AT.AT_PHDR) ?? 0n;
+  const image = imageAt(memory, headers - (headers % (auxv.get(AT.AT_PAGESZ) ?? 4096n)), path);
+  if (image?.buildId === undefined) return;
+  using file = openElf(path);
+  const found = file.elf.buildId();
+  if (found === image.buildId) return;
+  const what = `build id: found ${found ?? "none"}, expected ${image.buildId} as in ${memory.name}`;
+  throw new RtldError("RD_ERR", path, what);
 }
