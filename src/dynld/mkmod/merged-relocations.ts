@@ -1,6 +1,6 @@
 /** Relocations of several objects as those of one module: what is settled by merging is applied, the rest is kept. */
 import { SHT } from "../../elf/constants/section.ts";
-import { STT } from "../../elf/constants/symbol.ts";
+import { STB, STT } from "../../elf/constants/symbol.ts";
 import { codeRelocations } from "../../elf/machine/relocate/registry.ts";
 import { fitsField, storedAddend, storeField } from "../../elf/machine/relocate/row.ts";
 import { linkError } from "../link/fault.ts";
@@ -106,7 +106,9 @@ function mergeTable(
       addend += BigInt(home.offset);
       if (!explicit && row.field !== "nothing") storeField(view, place, little, row, Number(addend));
     }
-    if (explicit && isInside(symbols, id) && machine.canRelax(type, data, place)) {
+    // What may give way to another definition is reached by way of the table.
+    const isFinal = isInside(symbols, id) && symbols.binding[id] !== STB.STB_GNU_UNIQUE;
+    if (explicit && isFinal && machine.canRelax(type, data, place)) {
       const relaxed = machine.relax(data, place);
       addend += BigInt(relaxed.more - (place - relaxed.at));
       place = relaxed.at;

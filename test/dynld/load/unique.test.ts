@@ -1,4 +1,5 @@
 /** What C++ has one of in a process, `STB_GNU_UNIQUE`: modules that are offered to one another share it, as libraries do. */
+import { writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { openLibrary } from "../../../src/dynld/call/library.ts";
 import { ExportTable } from "../../../src/dynld/export-table.ts";
@@ -105,6 +106,9 @@ describe("what is inline or a template of C++", () => {
     expect(core.call("int core_next(void)")).toBe(214);
     const user = NativeModule.load(made("user.o", PLUGIN("user")), { table: system().addModule(core) });
     expect(user.call("int user_next(void)")).toBe(218);
+    // It is reached by way of the table: it may be anywhere.
+    writeFileSync(pathOf("made.o"), made("user.o", PLUGIN("user")).bytes);
+    expect(tool("readelf", "-rW", "made.o")).toMatch(/GOTPCRELX? .* _ZN5Plain5countE - 4/);
     user.reload(made("user.o", PLUGIN("user")));
     // What the old version made is gone with it: it had made none, the core had.
     expect(user.call("int user_next(void)")).toBe(222);
