@@ -190,11 +190,12 @@ export class ModuleLink {
   /** Symbols that linkers define where nobody else does. */
   #makeSymbols(): { id: number; place: (at: SegmentAddresses) => number }[] {
     const made: { id: number; place: (at: SegmentAddresses) => number }[] = [];
-    const make = (name: string, place: (at: SegmentAddresses) => number): void => {
-      const id = this.symbols.make(name);
+    const make = (name: string, place: (at: SegmentAddresses) => number, type?: number): void => {
+      const id = this.symbols.make(name, type);
       if (id !== undefined) made.push({ id, place });
     };
     make("_GLOBAL_OFFSET_TABLE_", (at) => at.rodata);
+    make("_TLS_MODULE_BASE_", (at) => at.threads, STT.STT_TLS);
     make("__dso_handle", (at) => at.data + this.#handle);
     // Sections whose names are C identifiers have their bounds as symbols [ld(1), "Orphan Sections"].
     for (const [name, pieces] of this.#namedSections()) {

@@ -18,12 +18,18 @@ export interface LinkMachine {
   relax(bytes: Uint8Array, at: number): { readonly at: number; readonly more: number };
   /** Relocation type of the field that is left. */
   readonly relaxedType: number;
+  /**
+   * Has instructions that call a function by a descriptor load from the table what it tells, a variable's distance from the
+   * thread pointer. Others stay. @returns false for a type of such instructions where none are
+   */
+  loadDistance(type: number, bytes: Uint8Array, at: number): boolean;
 }
 
 const never = {
   canRelax: () => false,
   relax: (_: Uint8Array, at: number) => ({ at, more: 0 }),
   relaxedType: 0,
+  loadDistance: () => true,
 };
 
 const MOV = 0x8b;
@@ -31,6 +37,8 @@ const LEA = 0x8d;
 const GROUP5 = 0xff;
 const CALL_INDIRECT = 0x15;
 const JMP_INDIRECT = 0x25;
+const CALL_RAX = 0x10;
+const OPERAND16 = 0x66;
 const ADDR32 = 0x67;
 const CALL = 0xe8;
 const JMP = 0xe9;
@@ -75,6 +83,18 @@ const X86_64_LINK: LinkMachine = {
     return { at: at - 1, more: 1 };
   },
   relaxedType: R_X86_64.R_X86_64_PC32,
+  // lea x@tlsdesc(%rip), %reg; call *x@tlscall(%rax): the call leaves all else as it was, so that nothing takes its place.
+  loadDistance(type, bytes, at) {
+    if (type === R_X86_64.R_X86_64_GOTPC32_TLSDESC) {
+      if (bytes[at - 2] !== LEA || ((bytes[at - 1] ?? 0) & 0xc7) !== 0x05) return false;
+      bytes[at - 2] = MOV;
+    } else if (type === R_X86_64.R_X86_64_TLSDESC_CALL) {
+      if (bytes[at] !== GROUP5 || bytes[at + 1] !== CALL_RAX) return false;
+      bytes[at] = OPERAND16;
+      bytes[at + 1] = NOP;
+    }
+    return true;
+  },
 };
 
 const AARCH64_LINK: LinkMachine = {

@@ -129,7 +129,7 @@ export class RecordRelocator implements Relocator {
     if (records === undefined) return;
     const { input, section } = records.piece;
     const what =
-      "thread-local data with addresses in it, reached from the thread pointer; -fPIC does it another way";
+      "thread-local data with addresses in it, reached from the thread pointer; -fPIC -mtls-dialect=gnu does it another way";
     throw linkError("DYNLD_UNSUPPORTED", input.name, section.label, undefined, what);
   }
 

@@ -132,6 +132,8 @@ function applyRange(
       : storedAddend(view, at, little, row);
     const kind = kinds[type] ?? 0;
     const thread = (kind & KIND.thread) !== 0;
+    if (thread && !machine.loadDistance(type, bytes, at)) return otherCode(records, table, i);
+    if (row.formula === "IE call") continue;
     const s = thread ? distanceOf(placed, id, row) : targetOf(placed, id);
     const entry = (thread ? threadEntry(slots, id, row) : slots.entry[id]) ?? NO_SLOT;
     const p = address + offset;
@@ -219,6 +221,11 @@ function applyWide(
   }
   view.setBigUint64(at, BigInt.asUintN(64, BigInt(symbol) + addend), records.piece.input.elf.image.little);
   return undefined;
+}
+
+function otherCode({ piece }: PieceRecords, table: RelocationTable, index: number): DynldError {
+  const what = `${table.typeName(index)}: found other instructions than a call by a descriptor is made of`;
+  return linkError("DYNLD_UNSUPPORTED", piece.input.name, piece.section.label, table.offset(index), what);
 }
 
 function unreachable(

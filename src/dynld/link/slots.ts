@@ -100,8 +100,9 @@ export class Needs {
     row: CodeRelocation,
   ): void {
     const symbols = this.#symbols;
+    const isMade = symbols.origin[id] === ORIGIN.made && symbols.type[id] === STT.STT_TLS;
     const own = symbols.origin[id] === ORIGIN.piece && symbols.isThreadLocal(id);
-    if (own || row.formula === "LD + A - P") return;
+    if (own || isMade || row.formula === "LD + A - P") return;
     const name = symbols.nameOf(id);
     const what = `${table.typeName(index)}: found ${name}, expected a thread-local variable of the module itself`;
     throw linkError("DYNLD_UNSUPPORTED", piece.input.name, piece.section.label, table.offset(index), what, {

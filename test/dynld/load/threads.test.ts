@@ -1,6 +1,7 @@
 /** Thread-local variables: one of each for every thread, whatever way the compiler takes to them. */
 import { describe, expect, it } from "vitest";
 import { ExportTable } from "../../../src/dynld/export-table.ts";
+import { makeModule } from "../../../src/dynld/mkmod/mkmod.ts";
 import { NativeModule } from "../../../src/dynld/module.ts";
 import { type Compiler, compile } from "../support/compile.ts";
 
@@ -20,6 +21,8 @@ const CASES: readonly [Compiler, ...string[]][] = [
   ["gcc", "-fPIC", "-O2", "-ftls-model=initial-exec"],
   ["gcc", "-fPIC", "-O2", "-fno-plt"],
   ["gcc", "-fPIC", "-mcmodel=large"],
+  ["gcc", "-fPIC", "-mtls-dialect=gnu2"],
+  ["gcc", "-fPIC", "-O2", "-mtls-dialect=gnu2"],
   ["clang", "-fPIC", "-O1"],
   ["clang", "-fPIE"],
 ];
@@ -39,6 +42,21 @@ describe("thread-local variables", () => {
       }
     },
   );
+
+  it("are loaded from the table where code would call a function for them, by a module of mkmod too", () => {
+    const flags = ["-fPIC", "-O2", "-mtls-dialect=gnu2"];
+    const made = { name: "made.o", bytes: makeModule([compile(SOURCE, "gcc", flags)]).bytes };
+    using module = NativeModule.load(made, { table: new ExportTable().addLibrary("libc.so.6") });
+    expect(module.call("int bump(int)", 1)).toBe(23);
+    expect(module.call("int in_thread(void)")).toBe(320);
+    // The same call by another register is nothing that compilers write.
+    const file = compile(SOURCE, "gcc", flags);
+    const call = Buffer.from(file.bytes).indexOf(Buffer.from([0xff, 0x10]));
+    file.bytes[call + 1] = 0x11;
+    expect(() => NativeModule.load(file, { table: new ExportTable().addLibrary("libc.so.6") })).toThrow(
+      /R_X86_64_TLSDESC_CALL: found other instructions than a call by a descriptor is made of/,
+    );
+  });
 
   it("begin with the addresses that they are initialised with", () => {
     const source = `

@@ -36,6 +36,8 @@ export type CodeFormula =
   | "GD + A - P"
   | "LD + A - P"
   | "IE + A - P"
+  /** Marks the call of a function that tells `D + T`. */
+  | "IE call"
   /** Other ways to thread-local storage. */
   | "TLS";
 
@@ -95,7 +97,7 @@ export function bytes(formula: CodeFormula, size: 1 | 2 | 4 | 8, check: RangeChe
 /** Low bits of an address that `Page` clears. */
 const PAGE = 0x1000;
 
-/** Value of a formula; `D`, `D + T` go in as `s`, entries of any kind as `g`. `TLS` and `none` have none: 0. */
+/** Value of a formula; `D`, `D + T` go in as `s`, entries of any kind as `g`. `TLS`, calls and `none` have none: 0. */
 export function relocationValue(
   formula: CodeFormula,
   s: number,
@@ -141,6 +143,7 @@ export function relocationValue(
     case "G - Page(GOT)":
       return g - page(got);
     case "none":
+    case "IE call":
     case "TLS":
       return 0;
   }

@@ -39,7 +39,8 @@ export const X86_64_CODE: CodeRelocations = new Map<number, CodeRelocation>([
   [R_X86_64.R_X86_64_TPOFF64, bytes("D + T + A", 8, "none")],
   [R_X86_64.R_X86_64_TPOFF32, bytes("D + T + A", 4, "signed")],
   [R_X86_64.R_X86_64_DTPMOD64, TLS],
-  [R_X86_64.R_X86_64_GOTPC32_TLSDESC, TLS],
-  [R_X86_64.R_X86_64_TLSDESC_CALL, TLS],
+  // Linkers have the distance loaded, where descriptors are not made [ELF Handling For TLS, 5.5; RFC TLSDESC].
+  [R_X86_64.R_X86_64_GOTPC32_TLSDESC, bytes("IE + A - P", 4, "signed")],
+  [R_X86_64.R_X86_64_TLSDESC_CALL, { ...NOTHING, size: 2, formula: "IE call" }],
   [R_X86_64.R_X86_64_TLSDESC, TLS],
 ]);
