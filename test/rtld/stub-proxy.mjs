@@ -20,34 +20,60 @@ function numbers(seed) {
 }
 
 const WAYS = {
-  flip: (piece, at, value) => {
-    piece[at] = value;
-    return piece;
+  flip: (unit, at, value) => {
+    unit[at] = value;
+    return unit;
   },
-  drop: (piece, at) => Buffer.concat([piece.subarray(0, at), piece.subarray(at + 1)]),
-  twice: (piece, at) => Buffer.concat([piece, piece.subarray(at)]),
-  packet: (piece, at) => Buffer.concat([piece.subarray(0, at), Buffer.from("$OK#9a"), piece.subarray(at)]),
+  drop: (unit, at) => Buffer.concat([unit.subarray(0, at), unit.subarray(at + 1)]),
+  twice: (unit, at) => Buffer.concat([unit, unit.subarray(at)]),
+  packet: (unit, at) => Buffer.concat([unit.subarray(0, at), Buffer.from("$OK#9a"), unit.subarray(at)]),
   lose: () => Buffer.alloc(0),
   /** The stub falls silent. */
   silence: () => undefined,
   /** The connection ends in the middle. */
-  cut: (piece, at, _, socket) => {
-    socket.end(piece.subarray(0, at));
+  cut: (unit, at, _, socket) => {
+    socket.end(unit.subarray(0, at));
     return undefined;
   },
 };
 
+/** That the program has stopped or ended. Nobody can tell one that is lost from a program that runs. */
+const isStop = (unit) => /^\$[STWX]/.test(unit.toString("latin1"));
+
+/** What makes stops that are lost of a packet. Behind an acknowledgement there may be one. */
+const losesStop = (name, unit) =>
+  isStop(unit) ? ["packet", "lose", "silence"].includes(name) : name === "silence" && unit.length === 1;
+
 function damager(seed, socket) {
   const next = numbers(seed);
-  const way = Object.values(WAYS)[next(Object.keys(WAYS).length)];
+  const name = Object.keys(WAYS)[next(Object.keys(WAYS).length)];
   let left = next(60);
   let isSilent = false;
-  return (piece) => {
+  return (unit) => {
     if (isSilent) return undefined;
-    if (left-- !== 0) return piece;
-    const changed = way(piece, next(piece.length), next(256), socket);
+    if (left-- !== 0) return unit;
+    const [place, value] = [next(unit.length), next(256)];
+    // What is said is changed of a stop, not that something is said.
+    const isLost = losesStop(name, unit);
+    const at = isStop(unit) && !isLost && name !== "cut" ? 1 + (place % (unit.length - 4)) : place;
+    const changed = WAYS[isLost ? "cut" : name](unit, at, value, socket);
     isSilent = changed === undefined;
     return changed;
+  };
+}
+
+/** Takes what comes in pieces of any size for packets, and bytes between them. */
+function units(each) {
+  let rest = Buffer.alloc(0);
+  return (piece) => {
+    rest = Buffer.concat([rest, piece]);
+    while (rest.length > 0) {
+      const isPacket = rest[0] === "$".charCodeAt(0);
+      const length = isPacket ? rest.indexOf("#") + "#00".length : 1;
+      if (length < (isPacket ? "$#00".length : 1) || rest.length < length) return;
+      each(rest.subarray(0, length));
+      rest = rest.subarray(length);
+    }
   };
 }
 
@@ -59,18 +85,20 @@ const UNKNOWN = { poor: RARE, blind: /\$vFile:fstat[^#]*#../, damage: /^$/ }[how
 let count = 0;
 const server = createServer({ noDelay: true }, (socket) => {
   const stub = spawn("gdbserver", ["--once", "-", program], { stdio: ["pipe", "pipe", "ignore"] });
-  const change = how === "damage" ? damager(count++, socket) : (piece) => piece;
-  stub.stdout.on("data", (piece) => {
-    const changed = change(piece);
-    if (changed !== undefined && !socket.destroyed) socket.write(changed);
+  const change = how === "damage" ? damager(count++, socket) : (unit) => unit;
+  const tell = units((unit) => {
+    const changed = change(unit);
+    if (changed !== undefined && socket.writable) socket.write(changed);
   });
+  stub.stdout.on("data", tell);
   socket.on("data", (piece) => {
     const text = piece.toString("latin1");
     if (UNKNOWN.test(text)) socket.write("+$#00");
     else stub.stdin.write(piece);
   });
   stub.stdin.on("error", () => {});
-  stub.on("exit", () => socket.destroy());
+  // Not before all that it said is on its way.
+  stub.on("close", () => socket.end());
   socket.on("error", () => {});
   socket.on("close", () => stub.kill("SIGKILL"));
 });
