@@ -39,7 +39,8 @@ export class GuardedTarget implements ControlledProcess {
   }
 
   /**
-   * Takes control of a running process, all of whose threads are stopped then.
+   * Takes control of a running process, all of whose threads are stopped then. Whatever becomes of this process, that one is
+   * let go of without a breakpoint in it.
    *
    * @throws HostError if it is gone, a thread, or this very process, may not be controlled, or another process does so
    */
