@@ -2,6 +2,7 @@
 import { closeSync, openSync, readdirSync, readFileSync } from "node:fs";
 import { HostError } from "../errors.ts";
 import { type NativeInteger, nativeFunction } from "./ffi.ts";
+import { whyEmpty } from "./process-state.ts";
 
 // Called as they are: Node's readSync and writeSync take several times as long for a few bytes.
 const c = {
@@ -72,9 +73,6 @@ export class ProcessMemory implements Disposable {
   }
 }
 
-/** A flag of `/proc/PID/stat`: a thread of the kernel [PF_KTHREAD]. */
-const PF_KTHREAD = 0x200000;
-
 /** What the kernel's error number leaves open: who is refused, or has no memory. */
 function whyNotOpened(pid: number, cause: unknown): string {
   const { code, message } = cause as NodeJS.ErrnoException;
@@ -84,15 +82,6 @@ function whyNotOpened(pid: number, cause: unknown): string {
   if (code !== "ENOENT" && code !== "ESRCH") return message;
   const stat = statOf(pid);
   return stat === undefined ? "no such process" : (whyEmpty(stat) ?? message);
-}
-
-/** Why a process has no memory, by its `stat` of proc(5); `undefined` if that does not say. */
-export function whyEmpty(stat: string): string | undefined {
-  // Behind the name, which may have blanks and parentheses: state, parent, group, session, terminal, its group, flags.
-  const [state, , , , , , flags] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  if (state === "Z" || state === "X") return "has ended, and its parent has not asked how (a zombie)";
-  if ((Number(flags) & PF_KTHREAD) !== 0) return "is a thread of the kernel, which has no memory of its own";
-  return undefined;
 }
 
 function statOf(pid: number): string | undefined {

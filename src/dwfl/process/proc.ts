@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { HOST_LITTLE } from "../../bytes/endian.ts";
 import { AT } from "../../elf/constants/note.ts";
 import { HostError } from "../../errors.ts";
-import { whyEmpty } from "../../host/process-memory.ts";
+import { whyEmpty } from "../../host/process-state.ts";
 import type { ModuleReport } from "../module/report.ts";
 import { readAuxVector } from "./auxv.ts";
 import { type Mapping, mappedModules } from "./mapped-file.ts";
