@@ -7,6 +7,7 @@ import type { CSymbol } from "./ctype.ts";
 import { compareNames, type Dynsym, type DynsymLike } from "./dynsym.ts";
 import { type HostFunction, hostFunction } from "./host-function.ts";
 import { LibrarySymbols } from "./library-symbols.ts";
+import type { ThreadVariable } from "./link/imports.ts";
 
 /** A module whose exports others may use: it must stay while they do. */
 export interface ExportOwner {
@@ -50,6 +51,8 @@ export interface OfferedSymbol {
   readonly type?: () => CSymbol | undefined;
   /** Bytes of one of `STB_GNU_UNIQUE`: modules that have a definition of that size use it instead. */
   readonly uniqueSize?: number | undefined;
+  /** Of a thread-local variable, which has no address. */
+  readonly thread?: ThreadVariable | undefined;
   /** Whether its type has structures of which only the tag is known: others of that tag fit. */
   readonly isOpen?: boolean;
   /** Takes it in use, if that means something. @returns its address, and what ends the use */
@@ -172,7 +175,7 @@ export class ExportTable {
     for (const { library, names } of this.#libraries) yield* names ?? library.names();
   }
 
-  /** The table as dynld(10.2) has it: sorted by name. JavaScript functions have address 0. */
+  /** The table as dynld(10.2) has it: sorted by name. JavaScript functions and thread-local variables have address 0. */
   entries(): Dynsym[] {
     const entries: Dynsym[] = [];
     for (const name of new Set(this.names())) {

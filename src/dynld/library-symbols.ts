@@ -14,9 +14,11 @@ import {
   RTLD_LAZY,
   RTLD_LOCAL,
   RTLD_NOW,
+  threadModule,
 } from "../host/dl.ts";
 import { openElf } from "../host/file.ts";
 import type { CSymbol } from "./ctype.ts";
+import type { ThreadVariable } from "./link/imports.ts";
 import type { ExportedSymbol } from "./signature/exported.ts";
 import type { SignedSymbol } from "./signature/signature.ts";
 import { hasDebugInformation, TypedFile } from "./signature/typed-file.ts";
@@ -28,6 +30,8 @@ const PROGRAM = "/proc/self/exe";
 export interface LibrarySymbol {
   readonly address: bigint;
   readonly isData: boolean;
+  /** Of a thread-local variable, whose address is 0. */
+  readonly thread: ThreadVariable | undefined;
   /** Bytes of one of `STB_GNU_UNIQUE`. */
   readonly uniqueSize: number | undefined;
   /** Signature of its type; 0 when that is not known. */
@@ -68,21 +72,28 @@ export class LibrarySymbols {
     this.path = name === "" ? PROGRAM : linkMapOf(this.#handle).name;
   }
 
-  /** A symbol that the library defines; `undefined` if it does not, or if it is thread-local. */
+  /** A symbol that the library defines; `undefined` if it does not. */
   find(name: string): LibrarySymbol | undefined {
-    const type = this.#symbols().types.get(name);
+    const { types, uniques, threads } = this.#symbols();
+    const type = types.get(name);
     if (type === undefined) return undefined;
+    const signed = (this.#typed ?? this.#symbols().isTyped) ? this.#signed(name) : undefined;
+    const common = { sig: signed?.signature ?? 0n, type: () => signed?.symbol };
+    const offset = threads.get(name);
+    if (offset !== undefined) {
+      const thread = { module: threadModule(this.#handle), offset };
+      return { ...common, address: 0n, isData: true, thread, uniqueSize: undefined };
+    }
     // The loader runs the resolvers of indirect functions, and knows versions.
     const address = dlsym(this.#handle, name);
     if (address === undefined) return undefined;
     const isData = type === STT.STT_OBJECT || type === STT.STT_COMMON;
-    const signed = (this.#typed ?? this.#symbols().isTyped) ? this.#signed(name) : undefined;
     return {
+      ...common,
       address: isData ? (copiedByProgram(name) ?? address) : address,
       isData,
-      uniqueSize: this.#symbols().uniques.get(name),
-      sig: signed?.signature ?? 0n,
-      type: () => signed?.symbol,
+      thread: undefined,
+      uniqueSize: uniques.get(name),
     };
   }
 
@@ -119,6 +130,8 @@ interface SymbolKinds {
   readonly types: ReadonlyMap<string, number>;
   /** Bytes of those that there is to be one of in a process. */
   readonly uniques: ReadonlyMap<string, number>;
+  /** Where thread-local variables are in their block. */
+  readonly threads: ReadonlyMap<string, number>;
   /** Whether it has debug information of its own. */
   readonly isTyped: boolean;
 }
@@ -129,14 +142,17 @@ function readKinds(path: string): SymbolKinds {
   const isTyped = hasDebugInformation(opened.elf);
   const table = opened.elf.dynsym();
   const uniques = new Map<string, number>();
-  if (table === undefined) return { types, uniques, isTyped };
+  const threads = new Map<string, number>();
+  if (table === undefined) return { types, uniques, threads, isTyped };
   for (let i = 1; i < table.length; i++) {
     const type = table.type(i);
-    if (table.sectionIndex(i) === SHN.SHN_UNDEF || type === STT.STT_TLS || type === STT.STT_SECTION) continue;
-    if (table.binding(i) !== STB.STB_LOCAL) types.set(table.name(i), type);
-    if (table.binding(i) === STB.STB_GNU_UNIQUE) uniques.set(table.name(i), Number(table.size(i)));
+    if (table.sectionIndex(i) === SHN.SHN_UNDEF || type === STT.STT_SECTION) continue;
+    if (table.binding(i) === STB.STB_LOCAL) continue;
+    types.set(table.name(i), type);
+    if (type === STT.STT_TLS) threads.set(table.name(i), Number(table.value(i)));
+    else if (table.binding(i) === STB.STB_GNU_UNIQUE) uniques.set(table.name(i), Number(table.size(i)));
   }
-  return { types, uniques, isTyped };
+  return { types, uniques, threads, isTyped };
 }
 
 /**

@@ -10,6 +10,7 @@ export const RTLD_NOW = 2;
 const RTLD_NOLOAD = 4;
 export const RTLD_LOCAL = 0;
 export const RTLD_GLOBAL = 0x100;
+const RTLD_DI_TLS_MODID = 9;
 /** Handle for the default search order. */
 export const RTLD_DEFAULT = 0n;
 
@@ -29,6 +30,9 @@ const c = {
   ),
   dladdr: nativeFunction<(address: bigint, info: Uint8Array) => number>(
     "int dladdr(uintptr_t address, _Out_ uint8_t *info)",
+  ),
+  dlinfo: nativeFunction<(handle: Handle, request: number, info: Uint8Array) => number>(
+    "int dlinfo(uintptr_t handle, int request, _Out_ uint8_t *info)",
   ),
   dlerror: nativeFunction<() => string | null>("const char *dlerror(void)"),
   strlen: nativeFunction<(text: bigint) => number>("size_t strlen(uintptr_t text)"),
@@ -68,6 +72,13 @@ export function dlsym(handle: Handle, name: string): bigint | undefined {
 export function dlvsym(handle: Handle, name: string, version: string): bigint | undefined {
   const address = toAddress(c.dlvsym(handle, name, version));
   return address === 0n ? undefined : address;
+}
+
+/** The number that `__tls_get_addr` knows an object's thread-local variables by; 0 of one that has none. @throws HostError */
+export function threadModule(handle: Handle): bigint {
+  const info = new BigUint64Array(1);
+  if (c.dlinfo(handle, RTLD_DI_TLS_MODID, new Uint8Array(info.buffer)) === 0) return info[0] ?? 0n;
+  throw new HostError("HOST_LOADER", "dlinfo", c.dlerror() ?? "no reason given");
 }
 
 /** `Dl_info` of dladdr(3): the object that holds an address, and the nearest symbol at or below it. */

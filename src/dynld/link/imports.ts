@@ -1,5 +1,5 @@
 /** What a module needs from outside: looked up, or told what is missing, all at once. */
-import { STB, STV } from "../../elf/constants/symbol.ts";
+import { STB, STT, STV } from "../../elf/constants/symbol.ts";
 import type { DynldError } from "../../errors.ts";
 import { closestNames } from "../closest.ts";
 import { linkError, throwAll } from "./fault.ts";
@@ -12,6 +12,15 @@ export interface ImportedSymbol {
   readonly isData?: boolean | undefined;
   /** Bytes of one of `STB_GNU_UNIQUE`: it stands for definitions of that name and size in the module. */
   readonly uniqueSize?: number | undefined;
+  /** Of a thread-local variable, which has no address. */
+  readonly thread?: ThreadVariable | undefined;
+}
+
+/** Where a thread-local variable of another object is: what `__tls_get_addr` takes. */
+export interface ThreadVariable {
+  readonly module: bigint;
+  /** From the start of that object's block. */
+  readonly offset: number;
 }
 
 /** Where a module's undefined symbols are looked up. */
@@ -47,12 +56,19 @@ export function resolveImports(
   for (const [name, id] of symbols.undefined) {
     if (symbols.origin[id] !== ORIGIN.undefined || !isUsed(id)) continue;
     const symbol = source.find(name);
+    if (symbol?.thread !== undefined && symbols.type[id] !== STT.STT_TLS)
+      throwAll([notPlain(symbols, id, name)]);
     if (symbol !== undefined) found.push({ id, name, symbol });
     else if (symbols.binding[id] !== STB.STB_WEAK) missing.push(id);
   }
   if (missing.length > 0) throwAll(undefinedSymbols(symbols, missing, source));
   for (const { id } of found) symbols.origin[id] = ORIGIN.imported;
   return found;
+}
+
+function notPlain(symbols: LinkSymbols, id: number, symbol: string): DynldError {
+  const what = `${symbol}: found a thread-local variable of the program, expected one of all threads`;
+  return linkError("DYNLD_UNSUPPORTED", symbols.inputOf(id)?.name, undefined, undefined, what, { symbol });
 }
 
 /**

@@ -31,7 +31,7 @@ export class RecordRelocator implements Relocator {
     this.#sections = sections;
     this.machine = linkMachine(inputs[0]?.elf.header.machine ?? 0);
     this.records = relocationsOf(inputs, sections, symbols.ids);
-    const needs = new Needs(symbols, this.records, this.machine);
+    const needs = new Needs(symbols, this.records, this.machine, source);
     this.imports = resolveImports(symbols, source, (id) => needs.isUsed(id));
     const functions = new Set(
       this.imports.filter(({ symbol }) => symbol.isData === false).map(({ id }) => id),
@@ -142,10 +142,12 @@ export class RecordRelocator implements Relocator {
       if (index !== NO_SLOT) store(index, targetOf(placed, id));
     });
     const inBlock = (id: number): number => (this.#symbols.address[id] ?? 0) - placed.threads;
+    const outside = new Map(this.imports.map(({ id, symbol }) => [id, symbol.thread] as const));
     pair.forEach((index, id) => {
       if (index === NO_SLOT) return;
-      store(index, Number(threads.module));
-      store(index + 1, inBlock(id));
+      const { module, offset } = outside.get(id) ?? { module: threads.module, offset: inBlock(id) };
+      store(index, Number(module));
+      store(index + 1, offset);
     });
     distance.forEach((index, id) => {
       if (index !== NO_SLOT) store(index, inBlock(id) + placed.threadDistance);

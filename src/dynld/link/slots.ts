@@ -6,6 +6,7 @@ import type { CodeRelocation } from "../../elf/machine/relocate/row.ts";
 import type { RelocationTable } from "../../elf/relocation.ts";
 import type { ElfSection } from "../../elf/section.ts";
 import { linkError } from "./fault.ts";
+import type { ImportSource } from "./imports.ts";
 import { KIND, relocationKinds } from "./kinds.ts";
 import type { LinkMachine } from "./machine.ts";
 import { checkRecord, type PieceRecords, tablesOf } from "./records.ts";
@@ -32,13 +33,20 @@ export const NO_SLOT = -1;
 export class Needs {
   readonly #bits: Uint8Array;
   readonly #symbols: LinkSymbols;
+  readonly #source: ImportSource;
   #isLow = false;
   #usesBlock = false;
   #isStatic = false;
 
   /** @throws DynldError as {@link checkRecord} does */
-  constructor(symbols: LinkSymbols, all: readonly PieceRecords[], machine: LinkMachine) {
+  constructor(
+    symbols: LinkSymbols,
+    all: readonly PieceRecords[],
+    machine: LinkMachine,
+    source: ImportSource,
+  ) {
     this.#symbols = symbols;
+    this.#source = source;
     this.#bits = new Uint8Array(symbols.length);
     for (const records of all) {
       const { section, input } = records.piece;
@@ -91,7 +99,10 @@ export class Needs {
     return ((this.#bits[id] ?? 0) & NEED.near) !== 0;
   }
 
-  /** Variables of threads are the module's own: those of the program are where only its linker knew. */
+  /**
+   * Variables of threads are the module's own, or found by number and offset: where from the thread pointer those of others
+   * are, only the loader knows.
+   */
   #checkThread(
     { piece }: PieceRecords,
     table: RelocationTable,
@@ -104,7 +115,11 @@ export class Needs {
     const own = symbols.origin[id] === ORIGIN.piece && symbols.isThreadLocal(id);
     if (own || isMade || row.formula === "LD + A - P") return;
     const name = symbols.nameOf(id);
-    const what = `${table.typeName(index)}: found ${name}, expected a thread-local variable of the module itself`;
+    const isImport = symbols.origin[id] === ORIGIN.undefined && symbols.type[id] === STT.STT_TLS;
+    const isThere = isImport && this.#source.find(name)?.thread !== undefined;
+    if (isThere && row.formula === "GD + A - P") return;
+    const more = isThere ? "; -fPIC -mtls-dialect=gnu reaches the program's" : "";
+    const what = `${table.typeName(index)}: found ${name}, expected a thread-local variable of the module itself${more}`;
     throw linkError("DYNLD_UNSUPPORTED", piece.input.name, piece.section.label, table.offset(index), what, {
       symbol: name,
     });

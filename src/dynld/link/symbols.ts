@@ -200,6 +200,9 @@ class SymbolReader {
     symbols.visibility[id] = stricter(symbols.visibility[id] ?? 0, this.visibility(index));
     const origin = this.#originOf(index);
     if (origin === ORIGIN.undefined || origin === ORIGIN.discarded) {
+      if (symbols.origin[id] === ORIGIN.undefined && this.#type(index) === STT.STT_TLS) {
+        symbols.type[id] = STT.STT_TLS;
+      }
       // Who needs it for sure makes it needed for all.
       if (!first && symbols.origin[id] === ORIGIN.undefined && this.#binding(index) !== STB.STB_WEAK) {
         symbols.binding[id] = STB.STB_GLOBAL;
@@ -273,6 +276,10 @@ class SymbolReader {
   /** `STV_` value. */
   visibility(index: number): number {
     return this.#view.getUint8(index * this.#table.entsize + this.#field.other) & 0x3;
+  }
+
+  #type(index: number): number {
+    return this.#view.getUint8(index * this.#table.entsize + this.#field.info) & 0xf;
   }
 
   #binding(index: number): number {

@@ -3,7 +3,9 @@ import { describe, expect, it } from "vitest";
 import { ExportTable } from "../../../src/dynld/export-table.ts";
 import { makeModule } from "../../../src/dynld/mkmod/mkmod.ts";
 import { NativeModule } from "../../../src/dynld/module.ts";
-import { type Compiler, compile } from "../support/compile.ts";
+import { dlclose, dlopen, dlsym, RTLD_NOW } from "../../../src/host/dl.ts";
+import { nativeView } from "../../../src/host/ffi.ts";
+import { type Compiler, compile, compileTo, pathOf, tool } from "../support/compile.ts";
 
 const SOURCE = `
   #include <pthread.h>
@@ -26,6 +28,16 @@ const CASES: readonly [Compiler, ...string[]][] = [
   ["clang", "-fPIC", "-O1"],
   ["clang", "-fPIE"],
 ];
+
+/** Where the loader finds a name, of a thread-local variable that of this thread. */
+function dlsymIn(path: string, name: string): bigint {
+  const handle = dlopen(path, RTLD_NOW);
+  try {
+    return dlsym(handle, name) ?? 0n;
+  } finally {
+    dlclose(handle);
+  }
+}
 
 describe("thread-local variables", () => {
   it.each(CASES)(
@@ -88,7 +100,44 @@ describe("thread-local variables", () => {
     expect(module.call("int in_thread()")).toBe(44);
   });
 
-  it("of the program can't be reached, and that is said by name", () => {
+  it.each(["-g", "-O2"])("of libraries are each thread's own, by code of -fPIC %s", (flag) => {
+    const path = pathOf(`variables${flag}.so`);
+    const owner =
+      "__thread int before = 1, other = 5; void set(int to) { other = to; } int seen(void) { return other; }";
+    tool("gcc", "-shared", "-o", path, compileTo(owner, "gcc", ["-fPIC", "-g"]));
+    const user = `
+      #include <pthread.h>
+      extern __thread int other; static __thread int own = 1; void set(int); int seen(void);
+      int get(void) { return other + own; }
+      int *where(void) { return &other; }
+      static void *run(void *to) { other += 10; own++; set(seen() * 2); *(int *)to = get(); return 0; }
+      int in_thread(void) { pthread_t t; int seen = -1; pthread_create(&t, 0, run, &seen); pthread_join(t, 0); return seen; }`;
+    const more = "extern __thread int other; int again(void) { return other; }";
+    const table = new ExportTable().addLibrary("libc.so.6").addLibrary(path);
+    const files = [user, more].map((source) => compile(source, "gcc", ["-fPIC", flag]));
+    for (const made of [files, { name: "made.o", bytes: makeModule(files).bytes }]) {
+      using module = NativeModule.load(made, { name: "user", table });
+      const address = dlsymIn(path, "other");
+      expect(module.call("unsigned long where(void)")).toBe(address);
+      new DataView(nativeView(address, 4)).setInt32(0, 7, true);
+      expect(module.call("int get(void)")).toBe(8);
+      expect(module.call("int again(void)")).toBe(7);
+      // Another thread has its own, which the library sees, too.
+      expect(module.call("int in_thread(void)")).toBe(32);
+      expect(module.call("int get(void)")).toBe(8);
+    }
+    const direct = compile("extern __thread int other; int get(void) { return other; }", "gcc", ["-fPIE"]);
+    expect(() => NativeModule.load(direct, { table })).toThrow(
+      /R_X86_64_GOTTPOFF: found other, expected a thread-local variable of the module itself; -fPIC -mtls-dialect=gnu reaches/,
+    );
+    const plain = compile("extern int other; int get(void) { return other; }", "gcc", ["-fPIC"]);
+    expect(() => NativeModule.load(plain, { table })).toThrow(
+      "other: found a thread-local variable of the program, expected one of all threads",
+    );
+    table.close();
+  });
+
+  it("that are none can't be reached, and that is said by name", () => {
     const source = "extern __thread int other; int get(void) { return other; }";
     const table = new ExportTable().add({ name: "other", sig: 0, addr: 0x1000 });
     expect(() => NativeModule.load(compile(source, "gcc", ["-fPIC"]), { name: "other", table })).toThrow(
