@@ -1,10 +1,9 @@
-import { execFileSync, spawn } from "node:child_process";
-import { once } from "node:events";
+import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { samplingRefused } from "../../support/sampling.ts";
+import { RECORD, recordWhile, samplingRefused } from "../../support/sampling.ts";
 import { Target } from "../debugger/target.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "bindery-perf-"));
@@ -25,7 +24,6 @@ async function whereAllowed(check: () => Promise<void>): Promise<void> {
   console.error(`NOT EXERCISED: the kernel refuses perf_event_open(2):\n${refused}`);
 }
 
-const RECORD = ["perf", "record", "-k", "mono", "-e", "cpu-clock", "-F", "999", "-N"];
 /** Runs a program with the jitdump, and what perf makes of it, among our files. */
 const HERE = ["env", `TMPDIR=${directory}`];
 const HOT = "again:\n dec edi\n jnz again\n ret";
@@ -46,7 +44,7 @@ async function recordFromStart(
   act: (target: Target) => Promise<void>,
 ): Promise<string> {
   const data = join(directory, name);
-  const target = await Target.start("", [...HERE, ...RECORD, "-o", data, "--"]);
+  const target = await Target.start("", [...HERE, "perf", ...RECORD, "-o", data, "--"]);
   try {
     await prepare(target, options);
     await act(target);
@@ -57,14 +55,10 @@ async function recordFromStart(
   }
 }
 
-/** Samples a process, which has all its functions already, for a while. @returns the data file */
+/** Samples a process, which has all its functions already. @returns the data file */
 async function recordAttached(name: string, target: Target): Promise<string> {
   const data = join(directory, name);
-  const [command = "", ...args] = [...RECORD, "-o", data, "-p", `${target.pid}`, "--", "sleep", "0.3"];
-  const perf = spawn(command, args, { stdio: "ignore" });
-  const ended = once(perf, "close");
-  while (perf.exitCode === null) await target.ask("spin", "hot", "jit_hot_loop", 50);
-  expect(await ended).toEqual([0, null]);
+  await recordWhile(target.pid, data, () => spin(target));
   return data;
 }
 

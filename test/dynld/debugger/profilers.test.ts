@@ -1,6 +1,5 @@
 /** perf and the kernel's uprobes on a process with a module: they know its functions by name and place. */
-import { execFileSync, spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
+import { execFileSync, spawnSync } from "node:child_process";
 import {
   appendFileSync,
   existsSync,
@@ -13,7 +12,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { samplingRefused } from "../../support/sampling.ts";
+import { recordWhile, samplingRefused } from "../../support/sampling.ts";
 import { compileTo } from "../support/compile.ts";
 import { Target } from "./target.ts";
 
@@ -69,24 +68,7 @@ describe("perf report names a module's functions, static ones too", () => {
     try {
       await target.ask("loadAs", "hot", options, path);
       const data = join(directory, `${what.replaceAll(" ", "-")}.data`);
-      const record = [
-        "record",
-        "-k",
-        "mono",
-        "-e",
-        "cpu-clock",
-        "-F",
-        "999",
-        "-N",
-        "-o",
-        data,
-        "-p",
-        `${pid}`,
-      ];
-      const perf = spawn("perf", [...record, "--", "sleep", "0.3"], { stdio: "ignore" });
-      const ended = once(perf, "close");
-      while (perf.exitCode === null) await target.ask("spin", "hot", "int module_run(int)", 50);
-      expect(await ended).toEqual([0, null]);
+      await recordWhile(pid, data, () => target.ask("spin", "hot", "int module_run(int)", 250));
       const placed = `${data}.jit`;
       if (isDump) execFileSync("perf", ["inject", "--jit", "-i", data, "-o", placed], { stdio: "ignore" });
       const shares = report(isDump ? placed : data);
