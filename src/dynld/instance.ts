@@ -32,6 +32,8 @@ import { signatureText } from "./signature/signature.ts";
 /** What a module is made of, and against what. */
 export interface InstanceRequest extends SignatureRules {
   readonly name: string;
+  /** How messages call it. */
+  readonly file: string;
   readonly files: readonly LinkFile[];
   /** Ends the use of the files; called once the module is loaded and nothing more is read of them, or when it goes. */
   readonly close?: (() => void) | undefined;
@@ -74,6 +76,7 @@ const FUNCTION = "void f(int argc, uintptr_t argv, uintptr_t envp)";
 
 export class Instance {
   readonly name: string;
+  readonly file: string;
   readonly object: LiveObject;
   readonly types: ModuleTypes;
   readonly imports: readonly OfferedSymbol[];
@@ -105,7 +108,7 @@ export class Instance {
     const machine = link.inputs[0]?.elf.header.machine ?? 0;
     if (machine !== EM.EM_X86_64) {
       const what = `found code for ${machineName(machine)}, expected ${machineName(EM.EM_X86_64)}`;
-      throw new DynldError("DYNLD_BAD_MAGIC", { file: request.name }, what);
+      throw new DynldError("DYNLD_BAD_MAGIC", { file: request.file }, what);
     }
     const types = new ModuleTypes(link.inputs.map(({ elf }) => elf));
     checkTypes(request, link, types);
@@ -120,7 +123,7 @@ export class Instance {
       if (object === undefined || isDiscarded(object)) for (const use of uses) use.release();
       if (!(error instanceof DlbindError || error instanceof HostError)) throw error;
       const code = error.code === "DLBIND_DUPLICATE" ? "DYNLD_DUPLICATE" : "DYNLD_NO_MEMORY";
-      throw new DynldError(code, { file: request.name }, error.message, { cause: error });
+      throw new DynldError(code, { file: request.file }, error.message, { cause: error });
     }
   }
 
@@ -133,6 +136,7 @@ export class Instance {
   ) {
     this.types = types;
     this.name = request.name;
+    this.file = request.file;
     this.object = object;
     this.#uses = uses;
     this.imports = uses.map(({ symbol }) => symbol);
@@ -215,7 +219,7 @@ export class Instance {
     for (const use of this.#uses) use.release();
     this.#closeFiles?.();
     if (isMapped(base, this.name)) {
-      throw new DynldError("DYNLD_IN_USE", { file: this.name }, "unloaded, and its memory is mapped still");
+      throw new DynldError("DYNLD_IN_USE", { file: this.file }, "unloaded, and its memory is mapped still");
     }
   }
 
@@ -307,7 +311,7 @@ function checkTypes(request: InstanceRequest, link: ModuleLink, types: ModuleTyp
     const verdict = checkSignature(name, expected, offered.sig, request);
     if (verdict === "fits") continue;
     const pair = `module expects ${signatureText(expected)}, program provides ${signatureText(offered.sig)}`;
-    const place = { file: request.name };
+    const place = { file: request.file };
     if (verdict === "unknown") {
       const what = `unchecked symbol: ${name}: ${pair}, and a signature of 0 is not let pass`;
       problems.push(new DynldError("DYNLD_UNCHECKED_SYMBOL", place, what, { symbol: name }));

@@ -21,7 +21,7 @@ import { signatureText } from "./signature/signature.ts";
 
 /** How a module is loaded. */
 export interface ModuleOptions extends SignatureRules {
-  /** What it is called in link maps and messages; by default the first file's name. */
+  /** What it is called in link maps and messages; by default the first file's name, in messages with its directory. */
   readonly name?: string;
   /** What it may import; nothing by default. */
   readonly table?: ExportTable;
@@ -53,6 +53,8 @@ export interface ReloadOptions {
  */
 export class NativeModule<E extends ExportsShape = AnyExports> implements Dynobj {
   readonly name: string;
+  /** What messages call it: its name, or without one the first file as it was given. */
+  readonly file: string;
   readonly #options: ModuleOptions;
   readonly #table: ExportTable;
   #instance: Instance;
@@ -84,7 +86,8 @@ export class NativeModule<E extends ExportsShape = AnyExports> implements Dynobj
 
   /** @param close ends the files' use */
   private constructor(files: readonly LinkFile[], options: ModuleOptions, close?: () => void) {
-    this.name = options.name ?? basename(files[0]?.name ?? "module");
+    this.file = options.name ?? files[0]?.name ?? "module";
+    this.name = options.name ?? basename(this.file);
     this.#options = options;
     this.#table = options.table ?? new ExportTable();
     try {
@@ -187,7 +190,7 @@ export class NativeModule<E extends ExportsShape = AnyExports> implements Dynobj
     const name = /([A-Za-z_$][\w$.@]*)\s*\(/.exec(prototype)?.[1];
     if (name === undefined) {
       const what = `prototype "${prototype}": no name before a parenthesis`;
-      throw new DynldError("DYNLD_BAD_ARGUMENT", { file: this.name }, what);
+      throw new DynldError("DYNLD_BAD_ARGUMENT", { file: this.file }, what);
     }
     return this.#bound().byPrototype(name, prototype);
   }
@@ -269,7 +272,7 @@ export class NativeModule<E extends ExportsShape = AnyExports> implements Dynobj
     this.#instance = next;
     this.#bindings?.rebind(boundSymbols(next), (name) => {
       const what = `${name}: the new version has another type`;
-      return new DynldError("DYNLD_SIGNATURE_MISMATCH", { file: this.name }, what, { symbol: name });
+      return new DynldError("DYNLD_SIGNATURE_MISMATCH", { file: this.file }, what, { symbol: name });
     });
     old.finish();
     old.close();
@@ -280,6 +283,7 @@ export class NativeModule<E extends ExportsShape = AnyExports> implements Dynobj
     const { policy, exceptions, completions = false, perf, backing } = this.#options;
     return Instance.load({
       name: this.name,
+      file: this.file,
       files,
       table: this.#table,
       maxsize,
@@ -300,7 +304,7 @@ export class NativeModule<E extends ExportsShape = AnyExports> implements Dynobj
       const found = dynfindsym(name, next.exports);
       if (found === undefined) {
         const what = `reload: the new version does not export ${name}`;
-        throw new DynldError("DYNLD_UNDEFINED_SYMBOL", { file: this.name }, what, { symbol: name });
+        throw new DynldError("DYNLD_UNDEFINED_SYMBOL", { file: this.file }, what, { symbol: name });
       }
       if (sig === 0n || found.sig === 0n || sig === found.sig) continue;
       const [expected, has] = [old.types.symbol(name), next.types.symbol(name)];
@@ -311,7 +315,7 @@ export class NativeModule<E extends ExportsShape = AnyExports> implements Dynobj
       if (areKnown && completions && why === undefined) continue;
       const plain = `${name}: old version has ${signatureText(sig)}, new version has ${signatureText(found.sig)}`;
       const what = `reload: ${why?.message ?? plain}`;
-      throw new DynldError("DYNLD_SIGNATURE_MISMATCH", { file: this.name }, what, {
+      throw new DynldError("DYNLD_SIGNATURE_MISMATCH", { file: this.file }, what, {
         symbol: name,
         cause: why,
       });
@@ -320,7 +324,7 @@ export class NativeModule<E extends ExportsShape = AnyExports> implements Dynobj
 
   #bound(): Bindings<E> {
     this.#checkLoaded();
-    this.#bindings ??= new Bindings<E>(this.name, boundSymbols(this.#instance));
+    this.#bindings ??= new Bindings<E>(this.file, boundSymbols(this.#instance));
     return this.#bindings;
   }
 
@@ -329,7 +333,7 @@ export class NativeModule<E extends ExportsShape = AnyExports> implements Dynobj
   }
 
   #freed(): DynldError {
-    return new DynldError("DYNLD_FREED", { file: this.name }, "the module was unloaded");
+    return new DynldError("DYNLD_FREED", { file: this.file }, "the module was unloaded");
   }
 
   #checkIdle(what: string): void {
@@ -338,7 +342,7 @@ export class NativeModule<E extends ExportsShape = AnyExports> implements Dynobj
     const calls = this.#calls + (this.#bindings?.activeCalls ?? 0);
     if (calls > 0) why.push(`${calls} calls have not returned`);
     if (why.length > 0)
-      throw new DynldError("DYNLD_IN_USE", { file: this.name }, `${what}: ${why.join(", ")}`);
+      throw new DynldError("DYNLD_IN_USE", { file: this.file }, `${what}: ${why.join(", ")}`);
   }
 }
 
@@ -366,7 +370,7 @@ function handOver(old: Instance, next: Instance, { save, restore }: { save: stri
 
 /** Where an exported function is; of one that a resolver tells, what it tells. */
 function addressIn(instance: Instance, name: string): bigint {
-  const { object, name: file } = instance;
+  const { object, file } = instance;
   const found = dynfindsym(name, instance.exports);
   if (found === undefined || !instance.functions.has(name)) {
     const what = `found no exported function ${name}`;

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { compileTo, pathOf } from "../dynld/support/compile.ts";
+import { compileTo, pathOf, tool } from "../dynld/support/compile.ts";
 import { bindery, MAIN } from "./run.ts";
 
 const SOURCE = `#include <string.h>
@@ -36,6 +36,31 @@ describe("bindery load", () => {
     expect(bindery(["load", path, "--with", "libnowhere.so.9"]).stderr).toContain(
       "libnowhere.so.9: no such library",
     );
+  });
+});
+
+describe("bindery load", () => {
+  it("calls a module as its file was given, for there may be others of that base name", () => {
+    const path = compileTo("int strlen(const char *); int use(void) { return strlen(0); }", "gcc", [
+      "-g",
+      "-O1",
+      "-fno-builtin",
+    ]);
+    const library = pathOf("typed.so");
+    tool(
+      "gcc",
+      "-shared",
+      "-g",
+      "-o",
+      library,
+      compileTo("long strlen(const char *a) { return 1; }", "gcc", ["-g", "-fPIC"]),
+    );
+    const refused = bindery(["load", path, "--with", library]).stderr;
+    expect(refused).toContain(
+      `bindery: ${path}: signature mismatch: strlen: module expects int (const char *)`,
+    );
+    const unknown = bindery(["load", path, "--with", "libc.so.6", "--call", "nothing()"]).stderr;
+    expect(unknown).toBe(`bindery: ${path}: found no exported function nothing\n`);
   });
 });
 

@@ -25,7 +25,7 @@ export function callByName(module: NativeModule, { name, args, prototype }: Call
     const close = closestNames(name, known);
     const has = close.length === 0 ? "" : `; there is ${close.join(", ")}`;
     const what = `found no exported function ${name}${has}`;
-    throw new DynldError("DYNLD_UNDEFINED_SYMBOL", { file: module.name }, what, { symbol: name });
+    throw new DynldError("DYNLD_UNDEFINED_SYMBOL", { file: module.file }, what, { symbol: name });
   }
   if (prototype !== undefined) {
     const call = fn.as(prototype);
