@@ -37,9 +37,7 @@ describe("bindery load", () => {
       "libnowhere.so.9: no such library",
     );
   });
-});
 
-describe("bindery load", () => {
   it("calls a module as its file was given, for there may be others of that base name", () => {
     const path = compileTo("int strlen(const char *); int use(void) { return strlen(0); }", "gcc", [
       "-g",
