@@ -81,10 +81,12 @@ export class RtldWorkshop {
   /** Starts a program that is not controlled, and waits until it printed its first line. */
   async start(program: string, ...args: string[]): Promise<Started> {
     const out = this.output();
-    const script = 'out=$1; shift; "$@" > "$out" & echo $! > "$out.pid"; wait $!; exit $?';
-    const child = spawn("sh", ["-c", script, "sh", out.path, program, ...args], {
+    // Whatever ends this process, its end of the pipe is closed then.
+    const watch = "{ read -r line; kill -KILL 0; } <&3 &";
+    const run = 'out=$1; shift; "$@" > "$out" 3<&- & echo $! > "$out.pid"; wait $!; exit $?';
+    const child = spawn("sh", ["-c", `${watch} ${run}`, "sh", out.path, program, ...args], {
       cwd: this.directory,
-      stdio: "ignore",
+      stdio: ["ignore", "ignore", "ignore", "pipe"],
       // A group of its own, which ends as a whole.
       detached: true,
     });
