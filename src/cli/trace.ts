@@ -20,7 +20,7 @@ export function defineTrace(command: Command): void {
       "--sysroot <directory>",
       "where the files of a stub's machine are here; by default it is asked for them",
     )
-    .option("-f, --follow", "children, too")
+    .option("-f, --follow", "children, too; of a stub, one that tells of them, as gdbserver does")
     .option(
       "-o, --output <file>",
       "write there instead of to standard output, which the program uses as well",
@@ -80,9 +80,8 @@ export function defineTrace(command: Command): void {
     if (count > 1 || (count === 0 && remote === undefined)) {
       command.error("error: expected one of -p, --remote and a program", { exitCode: EXIT_USAGE });
     }
-    if (remote !== undefined && (options.wait !== undefined || options.follow === true)) {
-      const what =
-        "error: expected neither --wait nor --follow of a process behind a stub, which can't do that";
+    if (remote !== undefined && options.wait !== undefined) {
+      const what = "error: expected no --wait of a process behind a stub, which can't do that";
       command.error(what, { exitCode: EXIT_USAGE });
     }
     const { trace } = await import("./trace/run.ts");

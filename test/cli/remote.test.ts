@@ -1,5 +1,8 @@
 /** `bindery trace` and `bindery maps` of a process behind a stub, against the same without one. */
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import { basename } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { RtldWorkshop } from "../rtld/workshop.ts";
 import { bindery } from "./run.ts";
@@ -9,6 +12,19 @@ const PROGRAM = `
 int main(void) {
   dlclose(dlopen("libm.so.6", RTLD_NOW));
   return 5;
+}
+`;
+
+/** Children by fork(2) and vfork(2). */
+const PARENT = `
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+int main(void) {
+  int status;
+  if (fork() == 0) execl(PROGRAM, PROGRAM, (char *)0);
+  wait(&status);
+  return WEXITSTATUS(status) + WEXITSTATUS(system("exec " PROGRAM));
 }
 `;
 
@@ -36,6 +52,13 @@ const events = (text: string) =>
     .map(({ event, state, by = "", added }) =>
       [event, state, basename(by), ...added.map(({ name }) => basename(name))].join(" "),
     );
+
+/** Events of each process. */
+function histories(text: string): string[][] {
+  const lines = text.trim().split("\n");
+  const pids = lines.map((one) => (JSON.parse(one) as { pid: number }).pid);
+  return [...new Set(pids)].map((pid) => events(lines.filter((_, i) => pids[i] === pid).join("\n")));
+}
 
 describe("of a process behind a stub", () => {
   it("trace tells what it tells of the same program here", () => {
@@ -82,11 +105,27 @@ describe("of a process behind a stub", () => {
       .toMatch(/^State:\tS.*\nTgid[\s\S]*TracerPid:\t0$/m);
   });
 
-  it("what can't be done is refused", () => {
-    for (const args of [["--wait", "libm.so.6"], ["-f"]]) {
-      const { status, stderr } = bindery(["trace", ...args, "--remote", "localhost:1"]);
-      expect(status).toBe(2);
-      expect(stderr).toMatch(/expected neither --wait nor/);
-    }
+  it("trace -f follows children and what they execute, as here", () => {
+    const parent = workshop.compile("parent", PARENT, `-DPROGRAM="${program}"`);
+    const here = bindery(["trace", "-f", "--json", "--", parent]);
+    const remote = bindery(["trace", "-f", "--json", "--remote", stub(parent)]);
+    expect({ status: remote.status, stderr: remote.stderr }).toEqual({ status: 0, stderr: "" });
+    expect(histories(remote.stdout)).toEqual(histories(here.stdout));
+    expect(histories(here.stdout)).toHaveLength(3);
+  });
+
+  it("what can't be done is refused", async () => {
+    const { status, stderr } = bindery(["trace", "--wait", "libm.so.6", "--remote", "localhost:1"]);
+    expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringContaining("expected no --wait") });
+    // qemu tells of no children.
+    const place = workshop.path("qemu");
+    const qemu = spawn("qemu-x86_64", ["-g", place, program], { stdio: "ignore" });
+    while (!existsSync(place)) await sleep(5);
+    const followed = bindery(["trace", "-f", "--remote", place]);
+    qemu.kill("SIGKILL");
+    expect({ status: followed.status, stderr: followed.stderr }).toEqual({
+      status: 1,
+      stderr: `bindery: ${place}: found no events of children, expected a stub that tells of them\n`,
+    });
   });
 });

@@ -97,8 +97,13 @@ describe("stop replies", () => {
       reasons: new Map([["core", "1"]]),
     });
     expect(parseStopReply("S0b")).toMatchObject({ kind: "stop", signal: 11, thread: undefined });
-    expect(parseStopReply("W05;process:3c1e")).toEqual({ kind: "exit", code: 5, signal: undefined });
-    expect(parseStopReply("X0b")).toEqual({ kind: "exit", code: undefined, signal: 11 });
+    expect(parseStopReply("W05;process:3c1e")).toEqual({
+      kind: "exit",
+      pid: 0x3c1e,
+      code: 5,
+      signal: undefined,
+    });
+    expect(parseStopReply("X0b")).toEqual({ kind: "exit", pid: 0, code: undefined, signal: 11 });
     expect(parseStopReply("O48690a")).toEqual({
       kind: "output",
       bytes: Uint8Array.from(Buffer.from("Hi\n")),

@@ -91,6 +91,7 @@ async function openTarget(
   if (remote !== undefined) {
     const { RemoteTarget } = await import("../../rtld/remote/target.ts");
     return RemoteTarget.connect(remote, {
+      ...settings,
       ...(sysroot === undefined ? {} : { sysroot }),
       ...(pid === undefined ? {} : { attach: pid }),
       ...(program.length === 0 ? {} : { run: program }),

@@ -41,14 +41,17 @@ export interface Met {
 export class RemoteBreakpoints {
   readonly #link: RemoteLink;
   readonly #memory: RemoteMemory;
+  readonly #turn: () => void;
   /** Those that are wanted; for those in memory what they replace. */
   readonly #wanted = new Map<bigint, Uint8Array | undefined>();
   /** Whether the stub keeps them; not known before the first. */
   #areKept: boolean | undefined;
 
-  constructor(link: RemoteLink, memory: RemoteMemory) {
+  /** @param turn turns the stub to the process */
+  constructor(link: RemoteLink, memory: RemoteMemory, turn: () => void) {
     this.#link = link;
     this.#memory = memory;
+    this.#turn = turn;
   }
 
   /** Where they are. */
@@ -96,13 +99,21 @@ export class RemoteBreakpoints {
     if (!this.has(address)) return;
     const replaced = this.#wanted.get(address);
     if (replaced !== undefined) this.#memory.write(address, replaced);
-    else this.#link.ask(`z0,${this.#packet(address, model)}`);
+    else this.#ask("z0", address, model);
+  }
+
+  /** Takes all away from a child that has a copy of the memory, to which the stub is turned: here they stay. */
+  removeFrom(child: RemoteMemory, model: DataModel): void {
+    for (const [address, replaced] of this.#wanted) {
+      if (replaced !== undefined) child.write(address, replaced);
+      else this.#link.ask(`z0,${this.#packet(address, model)}`);
+    }
   }
 
   /** Undoes {@link lift}. @throws RemoteError `RSP_REFUSED` if nothing is mapped there any more */
   lower(address: bigint, model: DataModel): void {
     if (!this.has(address)) return;
-    const answer = this.#areKept === false ? "" : this.#link.ask(`Z0,${this.#packet(address, model)}`);
+    const answer = this.#areKept === false ? "" : this.#ask("Z0", address, model);
     if (answer === "") {
       this.#areKept = false;
       this.#write(address, model);
@@ -136,6 +147,11 @@ export class RemoteBreakpoints {
         if (offset >= 0n && offset < BigInt(bytes.length)) bytes[Number(offset)] = byte;
       });
     }
+  }
+
+  #ask(what: "z0" | "Z0", address: bigint, model: DataModel): string {
+    this.#turn();
+    return this.#link.ask(`${what},${this.#packet(address, model)}`);
   }
 
   #packet(address: bigint, model: DataModel): string {

@@ -1,14 +1,13 @@
-/** Lets the threads of a process behind a stub run, and says what happened to them [GDB manual, "vCont"]. */
+/** Lets the threads of processes behind a stub run, and says what happened to them [GDB manual, "vCont"]. */
 import { RemoteError } from "../../errors.ts";
-import type { DataModel } from "../proc/service.ts";
-import type { Registers } from "../registers.ts";
 import type { ProcessEvent } from "../target/event.ts";
-import type { Met, RemoteBreakpoints } from "./breakpoints.ts";
+import type { Met } from "./breakpoints.ts";
+import { isAbsent } from "./facts.ts";
 import { found } from "./link.ts";
+import type { RemoteProcess, Shadow } from "./process.ts";
 import { hostSignal } from "./signals.ts";
 import { parseStopReply, parseThreadId, type StopReply, type ThreadId } from "./stop-reply.ts";
 import type { RemoteStub } from "./stub.ts";
-import { RemoteThreads } from "./threads.ts";
 
 type Stop = StopReply & { kind: "stop" };
 
@@ -16,53 +15,40 @@ const INTERRUPT = 3;
 /** gdb's numbers of SIGINT and SIGTRAP. */
 const SIGINT = 2;
 const SIGTRAP = 5;
+/** gdb's numbers of signals that stop processes: SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU. */
+const SIGSTOP = 17;
+const STOPS: readonly number[] = [SIGSTOP, 18, 21, 22];
+/** `si_code` of a signal that was sent to one thread. */
+const SI_TKILL = -6;
 /** An error of no particular kind, as the answer to a request for a file [GDB manual, "File-I/O"]. */
 const NO_FILES = "F-1,270f";
 
-/** What is done beside threads, by who owns this. */
-export interface RemoteControlHost {
-  readonly pid: number;
-  readonly breakpoints: RemoteBreakpoints;
-  /** A thread stops before it gets one of these. */
-  readonly stopSignals: ReadonlySet<number>;
-  model(): DataModel;
-  registers(tid: number): Registers | undefined;
-  setRegisters(tid: number, registers: Registers): boolean;
-  /** Where a thread is, by the registers that a stop reply brings along. */
-  pcIn(registers: ReadonlyMap<number, string>): bigint | undefined;
-  emit(event: ProcessEvent): void;
-  output(bytes: Uint8Array): void;
-  /** What was read is not so any more. */
-  forget(): void;
-  /** Another program runs; all threads but one are gone. */
-  execed(): void;
-  /** Nothing can be done any more. */
-  broken(error: RemoteError): void;
-}
-
 /**
- * The process stops and runs as a whole. A breakpoint is passed by one thread, while the others wait and the breakpoint is
+ * All processes stop and run together. A breakpoint is passed by one thread, while the others wait and the breakpoint is
  * away.
  */
 export class RemoteControl {
-  readonly threads = new RemoteThreads();
   readonly #stub: RemoteStub;
-  readonly #host: RemoteControlHost;
+  readonly #processes = new Map<number, RemoteProcess>();
+  readonly #shadows = new Map<number, Shadow>();
+  /** Children that came under control, to which the stub may have sent a SIGSTOP of its own that it tells of later. */
+  readonly #taken = new Set<number>();
   #state: "stopped" | "running" | "ended" = "stopped";
   /** How many events were told for which threads wait. */
   #told = 0;
   /** A thread that passes a breakpoint while the others wait. */
-  #over: { readonly tid: number; readonly address: bigint } | undefined;
+  #over: { readonly process: RemoteProcess; readonly tid: number; readonly address: bigint } | undefined;
   /** An interrupt was sent, and its stop did not come yet. */
   #isInterrupted = false;
+  /** How many interrupts each process may get that another one stops of: stubs send them to groups of processes. */
+  readonly #interrupts = new Map<number, number>();
   /** It is waited for a stop, by who lets the threads run again. */
   #isAwaited = false;
   /** Nothing ran at the last time that the stub said so. */
   #isIdle = false;
 
-  constructor(stub: RemoteStub, host: RemoteControlHost) {
+  constructor(stub: RemoteStub) {
     this.#stub = stub;
-    this.#host = host;
     stub.link.listen({
       packet: (payload) => this.#onPacket(payload),
       broken: (error) => this.#break(error),
@@ -73,12 +59,21 @@ export class RemoteControl {
     return this.#state === "stopped";
   }
 
-  get hasEnded(): boolean {
-    return this.#state === "ended";
+  /** Whether there is more than one process. */
+  get isShared(): boolean {
+    return this.#processes.size + this.#shadows.size > 1;
   }
 
-  /** Nothing is done any more; the connection is closed. */
-  end(): void {
+  /** Takes a process in, which is stopped. */
+  add(process: RemoteProcess): void {
+    this.#processes.set(process.pid, process);
+  }
+
+  /** A process ended, or was let go of. With the last one the connection is closed. */
+  leave(pid: number): void {
+    this.#processes.delete(pid);
+    if (this.#processes.size > 0) return;
+    this.#letShadowsGo();
     this.#state = "ended";
     this.#stub.link.close();
   }
@@ -100,7 +95,11 @@ export class RemoteControl {
     if (this.#state !== "running") return;
     this.#isAwaited = true;
     try {
-      if (!this.#isInterrupted) this.#stub.link.sendByte(INTERRUPT);
+      if (!this.#isInterrupted) {
+        this.#stub.link.sendByte(INTERRUPT);
+        for (const pid of [...this.#processes.keys(), ...this.#shadows.keys()])
+          this.#expectInterrupts(pid, 1);
+      }
       this.#isInterrupted = true;
       const { link } = this.#stub;
       for (const deadline = performance.now() + link.timeout; this.#state === "running"; ) {
@@ -119,68 +118,90 @@ export class RemoteControl {
 
   /** Lets run what may, unless it does. */
   go(): void {
-    if (this.#state !== "stopped" || this.threads.areAllHeld) return;
-    const { threads } = this;
-    for (let over = threads.nextAtBreakpoint(); over !== undefined; over = threads.nextAtBreakpoint()) {
-      const { tid, address } = over;
-      if (!this.#host.breakpoints.has(address)) {
-        threads.at.delete(tid);
-      } else if (threads.signals.has(tid)) {
-        // Its handler comes first, and ends where the breakpoint is, which was told already.
-        threads.silent.set(tid, { address, sp: this.#host.registers(tid)?.sp ?? 0n });
-        threads.at.delete(tid);
-      } else {
-        this.#over = over;
-        this.#host.breakpoints.lift(address, this.#host.model());
-        this.#run([this.#action(tid, "s")], tid);
-        return;
-      }
+    if (this.#state !== "stopped") return;
+    for (const process of this.#processes.values()) {
+      if (process.threads.areAllHeld) continue;
+      if (this.#passBreakpoint(process)) return;
     }
-    const { actions, single } = this.#actions();
+    const actions: string[] = [];
+    let single: ThreadId | undefined;
+    for (const [pid, shadow] of this.#shadows) {
+      const { signal } = shadow;
+      shadow.signal = 0;
+      actions.push(
+        `${signal === 0 ? "c" : `C${signal.toString(16).padStart(2, "0")}`}:p${pid.toString(16)}.-1`,
+      );
+    }
+    for (const process of this.#processes.values()) {
+      if (process.threads.areAllHeld) continue;
+      const own = this.#actions(process);
+      actions.push(...own.actions);
+      if (own.single !== undefined) single = { pid: process.pid, tid: own.single };
+    }
     if (actions.length > 0) this.#run(actions, single);
   }
 
-  #id(tid: number): ThreadId {
-    return { pid: this.#host.pid, tid };
+  /** Lets a thread go on that stands at a breakpoint, and may. @returns whether one does */
+  #passBreakpoint(process: RemoteProcess): boolean {
+    const { threads, breakpoints } = process;
+    for (let over = threads.nextAtBreakpoint(); over !== undefined; over = threads.nextAtBreakpoint()) {
+      const { tid, address } = over;
+      if (!breakpoints.has(address)) {
+        threads.at.delete(tid);
+      } else if (threads.signals.has(tid)) {
+        // Its handler comes first, and ends where the breakpoint is, which was told already.
+        threads.silent.set(tid, { address, sp: process.registers(tid)?.sp ?? 0n });
+        threads.at.delete(tid);
+      } else {
+        this.#over = { process, tid, address };
+        breakpoints.lift(address, process.model());
+        this.#run([this.#action(process, tid, "s")], { pid: process.pid, tid });
+        return true;
+      }
+    }
+    return false;
   }
 
-  #action(tid: number, verb: "c" | "s"): string {
-    const signal = this.threads.signals.get(tid);
-    this.threads.signals.delete(tid);
+  #action({ pid, threads }: RemoteProcess, tid: number, verb: "c" | "s"): string {
+    const signal = threads.signals.get(tid);
+    threads.signals.delete(tid);
     // Of a signal that has no number, nothing can be said.
     const given =
       signal === undefined || hostSignal(signal) === 0
         ? verb
         : `${verb.toUpperCase()}${signal.toString(16).padStart(2, "0")}`;
-    return `${given}:${this.#stub.id(this.#id(tid))}`;
+    return `${given}:${this.#stub.id({ pid, tid })}`;
   }
 
   /** What each thread does; the single one that does something else than the others. */
-  #actions(): { readonly actions: readonly string[]; readonly single: number | undefined } {
-    const { threads } = this;
+  #actions(process: RemoteProcess): {
+    readonly actions: readonly string[];
+    readonly single: number | undefined;
+  } {
+    const { threads } = process;
     const special = [...new Set([...threads.stepping, ...threads.signals.keys()])].filter(
       (tid) => !threads.isHeld(tid),
     );
-    const actions = special.map((tid) => this.#action(tid, threads.stepping.has(tid) ? "s" : "c"));
+    const actions = special.map((tid) => this.#action(process, tid, threads.stepping.has(tid) ? "s" : "c"));
     if (threads.areAllFree) {
-      actions.push("c");
+      actions.push(this.isShared ? `c:p${process.pid.toString(16)}.-1` : "c");
     } else {
-      const list = this.#stub.threads().filter(({ pid }) => pid === this.#host.pid || pid === 0);
+      const list = this.#stub.threads().filter(({ pid }) => pid === process.pid || pid === 0);
       const rest = list.filter(({ tid }) => !threads.isHeld(tid) && !special.includes(tid));
-      actions.push(...rest.map(({ tid }) => this.#action(tid, "c")));
+      actions.push(...rest.map(({ tid }) => this.#action(process, tid, "c")));
     }
     return { actions, single: special[0] };
   }
 
-  #run(actions: readonly string[], single: number | undefined): void {
+  #run(actions: readonly string[], single: ThreadId | undefined): void {
     const { link } = this.#stub;
-    this.#host.forget();
+    for (const process of this.#processes.values()) process.forget();
     this.#stub.forget();
     if (this.#stub.hasContinue) {
       link.send(`vCont;${actions.join(";")}`);
     } else {
       // A stub that can't let single threads run lets all run, or one step.
-      link.ask(`Hc${single === undefined ? "0" : this.#stub.id(this.#id(single))}`);
+      link.ask(`Hc${single === undefined ? "0" : this.#stub.id(single)}`);
       link.send((actions[0] ?? "c").replace(/:.*/, ""));
     }
     this.#state = "running";
@@ -197,13 +218,13 @@ export class RemoteControl {
           this.#onStop(reply);
           return;
         case "exit":
-          this.#host.emit(reply);
+          this.#onExit(reply);
           return;
         case "none":
           this.#onNone();
           return;
         case "output":
-          this.#host.output(reply.bytes);
+          this.#first?.output(reply.bytes);
           return;
         case "file":
           this.#stub.link.send(NO_FILES);
@@ -222,8 +243,28 @@ export class RemoteControl {
 
   #break(error: RemoteError): void {
     if (this.#state === "ended") return;
-    this.end();
-    this.#host.broken(error);
+    this.#state = "ended";
+    this.#stub.link.close();
+    for (const process of [...this.#processes.values()]) process.broken(error);
+  }
+
+  /** The one that the connection began with, or the oldest that is left. */
+  get #first(): RemoteProcess | undefined {
+    const [first] = this.#processes.values();
+    return first;
+  }
+
+  /** What is said without a process is of the only one. */
+  #processOf(pid: number): RemoteProcess | undefined {
+    return this.#processes.get(pid) ?? (pid === 0 || !this.#stub.hasProcesses ? this.#first : undefined);
+  }
+
+  #onExit({ pid, code, signal }: StopReply & { kind: "exit" }): void {
+    this.#state = "stopped";
+    const process = this.#shadows.delete(pid) ? undefined : this.#processOf(pid);
+    if (this.#over?.process === process) this.#over = undefined;
+    process?.emit({ kind: "exit", code, signal });
+    this.#goOn();
   }
 
   /** Goes on after what needs nobody, unless someone waits for a stop. */
@@ -237,7 +278,7 @@ export class RemoteControl {
   #onNone(): void {
     this.#state = "stopped";
     const over = this.#endOver();
-    if (over !== undefined) this.threads.drop(over.tid);
+    over?.process.threads.drop(over.tid);
     if (this.#isIdle) {
       throw this.#stub.link.error("RSP_BAD_REPLY", "found that nothing runs, expected the process to");
     }
@@ -249,112 +290,186 @@ export class RemoteControl {
   #endOver() {
     const over = this.#over;
     this.#over = undefined;
-    if (over !== undefined) this.#host.breakpoints.lower(over.address, this.#host.model());
+    over?.process.breakpoints.lower(over.address, over.process.model());
     return over;
   }
 
-  #tell(event: ProcessEvent & { tid: number }): void {
-    this.threads.hold(event.tid);
-    this.threads.stepping.delete(event.tid);
+  #tell(process: RemoteProcess, event: ProcessEvent & { tid: number }): void {
+    process.threads.hold(event.tid);
+    process.threads.stepping.delete(event.tid);
     this.#told++;
-    this.#host.emit(event);
+    process.emit(event);
   }
 
   #onStop(stop: Stop): void {
-    const thread = stop.thread ?? this.#stub.threads()[0] ?? this.#id(this.#host.pid);
-    const { tid } = thread;
+    const thread = stop.thread ?? this.#stub.threads()[0] ?? { pid: this.#first?.pid ?? 0, tid: 0 };
+    const { pid, tid } = thread;
     this.#isIdle = false;
     this.#stub.turned(thread);
-    if (stop.reasons.has("exec")) {
-      this.#over = undefined;
-      this.threads.exec(tid);
-      this.#host.execed();
+    const shadow = this.#shadows.get(pid);
+    const process = shadow === undefined ? this.#processOf(pid) : undefined;
+    if (stop.reasons.has("exec") && process !== undefined) {
+      if (this.#over?.process === process) this.#over = undefined;
+      process.threads.exec(tid);
+      process.execed();
       this.#told++;
-      this.#host.emit({ kind: "exec", tid });
+      process.emit({ kind: "exec", tid });
       return;
     }
     const over = this.#endOver();
-    if (this.#isOfChildren(stop, thread)) {
-      this.#goOn();
-    } else if (this.#isInterrupted && stop.signal === SIGINT) {
-      this.#isInterrupted = false;
+    if (shadow !== undefined) this.#onShadow(shadow, stop, thread);
+    else if (process === undefined) this.#goOn();
+    else if (this.#isOfChildren(process, stop, thread)) return;
+    else if (
+      stop.signal === SIGINT &&
+      this.#takeInterrupt(process.pid, () => this.#signalCode(process, tid) ?? 0)
+    ) {
       this.#goOn();
     } else if (stop.signal === SIGTRAP) {
-      this.#onTrap(stop, tid, over?.tid === tid);
+      this.#onTrap(process, stop, tid, over?.process === process && over.tid === tid);
     } else {
-      this.#onSignal(stop.signal, tid);
+      this.#onSignal(process, stop.signal, tid);
     }
   }
 
-  /** A child was made, which is let go of, without breakpoints. */
-  #isOfChildren({ reasons }: Stop, parent: ThreadId): boolean {
-    const { breakpoints } = this.#host;
-    const model = this.#host.model();
+  /** A child was made: its breakpoints go, and so does it, or it comes under control. @returns whether it is about that */
+  #isOfChildren(process: RemoteProcess, { reasons }: Stop, thread: ThreadId): boolean {
+    const { breakpoints, followsChildren } = process;
+    const model = process.model();
     if (reasons.has("vforkdone")) {
       for (const address of breakpoints.addresses) breakpoints.lower(address, model);
+      this.#goOn();
       return true;
     }
     const child = parseThreadId(reasons.get("fork") ?? reasons.get("vfork") ?? "");
     if (child === undefined) return false;
-    // After vfork the memory is shared, and what is away there is so for the parent, too, until that is done.
-    this.#stub.select(reasons.has("vfork") ? parent : child);
-    for (const address of breakpoints.addresses) breakpoints.lift(address, model);
-    this.#stub.link.ask(`D;${child.pid.toString(16)}`);
-    this.#stub.select(parent);
+    if (reasons.has("vfork")) {
+      // The memory is shared, and what is away there is so for the parent, too, until that is done.
+      for (const address of breakpoints.addresses) breakpoints.lift(address, model);
+      if (followsChildren) this.#shadows.set(child.pid, { parent: process, tid: thread.tid, signal: 0 });
+    } else process.clean(child);
+    if (followsChildren && reasons.has("fork")) {
+      this.#take(process, thread.tid, child, "fork");
+      return true;
+    }
+    if (!followsChildren) this.#letGo(child.pid);
+    this.#stub.select(thread);
+    this.#goOn();
     return true;
   }
 
-  #onTrap(stop: Stop, tid: number, isOver: boolean): void {
-    const { threads } = this;
-    const { breakpoints } = this.#host;
-    const registers = () => this.#host.registers(tid);
-    const pc = this.#host.pcIn(stop.registers) ?? registers()?.pc ?? 0n;
+  /** A child comes under control. Its parent goes on once whoever takes it had the time to look at it. */
+  #take(parent: RemoteProcess, tid: number, child: ThreadId, origin: "fork" | "exec"): void {
+    this.#told++;
+    this.#taken.add(child.pid);
+    parent.take(tid, child, origin);
+    setImmediate(() => this.#goOn());
+  }
+
+  #onShadow(shadow: Shadow, { reasons, signal }: Stop, thread: ThreadId): void {
+    const child = parseThreadId(reasons.get("fork") ?? reasons.get("vfork") ?? "");
+    if (child !== undefined) {
+      // Who makes more of them before it executes a program has no breakpoints to inherit.
+      this.#letGo(child.pid);
+    } else if (reasons.has("exec")) {
+      this.#shadows.delete(thread.pid);
+      this.#take(shadow.parent, shadow.tid, thread, "exec");
+      return;
+    } else if (signal !== SIGINT || !this.#takeInterrupt(thread.pid, () => 0)) {
+      shadow.signal = signal === SIGTRAP ? 0 : signal;
+    }
+    this.#goOn();
+  }
+
+  /** @returns whether a SIGINT is the interrupt that was asked for, or one that another process stopped of */
+  #takeInterrupt(pid: number, code: () => number): boolean {
+    const isLate = !this.#isInterrupted && (this.#interrupts.get(pid) ?? 0) > 0 && code() <= 0;
+    if (!this.#isInterrupted && !isLate) return false;
+    this.#isInterrupted = false;
+    this.#expectInterrupts(pid, -1);
+    return true;
+  }
+
+  #expectInterrupts(pid: number, more: number): void {
+    // Of one alone there is no doubt.
+    const count = this.isShared ? (this.#interrupts.get(pid) ?? 0) + more : 0;
+    this.#interrupts.set(pid, Math.max(count, 0));
+  }
+
+  #letGo(pid: number): void {
+    this.#stub.link.ask(`D;${pid.toString(16)}`);
+  }
+
+  /** Nobody is left who would take them in. */
+  #letShadowsGo(): void {
+    for (const pid of this.#shadows.keys()) if (!this.#stub.link.isClosed) this.#letGo(pid);
+    this.#shadows.clear();
+  }
+
+  #onTrap(process: RemoteProcess, stop: Stop, tid: number, isOver: boolean): void {
+    const { threads, breakpoints } = process;
+    const registers = () => process.registers(tid);
+    const pc = process.pcIn(stop.registers) ?? registers()?.pc ?? 0n;
     if (isOver) threads.at.delete(tid);
     const isMet = stop.reasons.has("swbreak");
     const isStep = threads.stepping.has(tid);
-    const met = breakpoints.metAt(pc, this.#host.model());
+    const met = breakpoints.metAt(pc, process.model());
     if (met !== undefined && (isMet || (!isStep && !isOver) || met.isBehind)) {
-      this.#onBreakpoint(met, tid);
+      this.#onBreakpoint(process, met, tid);
     } else if (isStep) {
       if (met !== undefined) threads.at.set(tid, met.address);
-      this.#tell({ kind: "step", tid });
+      this.#tell(process, { kind: "step", tid });
     } else if (isOver || isMet) {
       this.#goOn();
     } else {
-      this.#onSignal(stop.signal, tid);
+      this.#onSignal(process, stop.signal, tid);
     }
   }
 
-  #onBreakpoint({ address, isBehind }: Met, tid: number): void {
-    const { threads } = this;
+  #onBreakpoint(process: RemoteProcess, { address, isBehind }: Met, tid: number): void {
+    const { threads } = process;
     if (isBehind) {
-      const registers = this.#host.registers(tid);
+      const registers = process.registers(tid);
       if (registers !== undefined) registers.pc = address;
-      if (registers !== undefined) this.#host.setRegisters(tid, registers);
+      if (registers !== undefined) process.setRegisters(tid, registers);
     }
     const silent = threads.silent.get(tid);
     threads.silent.delete(tid);
     threads.at.set(tid, address);
-    if (silent?.address === address && silent.sp === this.#host.registers(tid)?.sp) this.#goOn();
-    else this.#tell({ kind: "breakpoint", tid, address });
+    if (silent?.address === address && silent.sp === process.registers(tid)?.sp) this.#goOn();
+    else this.#tell(process, { kind: "breakpoint", tid, address });
   }
 
-  #onSignal(signal: number, tid: number): void {
+  #onSignal(process: RemoteProcess, signal: number, tid: number): void {
+    const { pid, threads } = process;
     const number = hostSignal(signal);
-    if (signal !== 0) this.threads.signals.set(tid, signal);
-    const event = { kind: "signal", tid, signal: number, code: this.#signalCode(tid) } as const;
-    if (this.#host.stopSignals.has(number)) {
-      this.#tell(event);
+    const code = this.#signalCode(process, tid);
+    const isOurs = signal === SIGSTOP && code === SI_TKILL && this.#taken.delete(pid);
+    // Once more, without anything of the signal, is that it has stopped the process.
+    if (isOurs || (code === undefined && STOPS.includes(signal))) {
+      this.#goOn();
+      return;
+    }
+    if (signal !== 0) threads.signals.set(tid, signal);
+    const event = { kind: "signal", tid, signal: number, code: code ?? 0 } as const;
+    if (process.stopSignals.has(number)) {
+      this.#tell(process, event);
     } else {
-      if (signal !== 0) this.#host.emit(event);
+      if (signal !== 0) process.emit(event);
       this.#goOn();
     }
   }
 
-  /** `si_code` of the signal that a thread stopped with; 0 where the stub does not say. */
-  #signalCode(tid: number): number {
-    if (!this.#stub.hasObject("siginfo") || !this.#stub.select(this.#id(tid))) return 0;
-    const { buffer, byteLength } = this.#stub.object("siginfo", "");
-    return byteLength < 12 ? 0 : new DataView(buffer).getInt32(8, this.#host.model().little);
+  /** `si_code` of the signal that a thread stopped with; 0 where the stub never says, `undefined` where it has none. */
+  #signalCode({ pid, model }: RemoteProcess, tid: number): number | undefined {
+    if (!this.#stub.hasObject("siginfo") || !this.#stub.select({ pid, tid })) return 0;
+    try {
+      const { buffer, byteLength } = this.#stub.object("siginfo", "");
+      return byteLength < 12 ? 0 : new DataView(buffer).getInt32(8, model().little);
+    } catch (error) {
+      if (error instanceof RemoteError && isAbsent(error))
+        return error.code === "RSP_REFUSED" ? undefined : 0;
+      throw error;
+    }
   }
 }

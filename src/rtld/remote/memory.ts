@@ -12,15 +12,20 @@ const HEAD = 48;
 /** What was read it keeps while nothing runs. */
 export class RemoteMemory {
   readonly #link: RemoteLink;
+  readonly #turn: () => void;
   /** Most bytes that are asked for at once. */
   readonly #most: number;
   readonly #size: number;
   readonly #lines = new Map<bigint, Uint8Array | undefined>();
   #hasBinary = true;
 
-  /** @param packetSize most bytes of a packet that the stub takes */
-  constructor(link: RemoteLink, packetSize: number) {
+  /**
+   * @param packetSize most bytes of a packet that the stub takes
+   * @param turn turns the stub to the process
+   */
+  constructor(link: RemoteLink, packetSize: number, turn: () => void) {
     this.#link = link;
+    this.#turn = turn;
     this.#most = Math.max(Math.floor((packetSize - HEAD) / 2), SHORT_LINE);
     this.#size = this.#most < LINE ? SHORT_LINE : LINE;
   }
@@ -50,6 +55,7 @@ export class RemoteMemory {
   /** Writes bytes. @returns false if nothing is mapped there */
   write(address: bigint, bytes: Uint8Array): boolean {
     this.#lines.clear();
+    this.#turn();
     for (let done = 0; done < bytes.length; ) {
       // In binary a byte takes two where it is escaped.
       const piece = bytes.subarray(done, done + this.#most);
@@ -86,6 +92,7 @@ export class RemoteMemory {
 
   #fetch(address: bigint, length: number): Uint8Array | undefined {
     const bytes = new Uint8Array(length);
+    this.#turn();
     for (let done = 0; done < length; ) {
       const count = Math.min(length - done, this.#most);
       const answer = this.#link.ask(`m${(address + BigInt(done)).toString(16)},${count.toString(16)}`);

@@ -20,7 +20,13 @@ export type StopReply =
       /** Why, as `fork`, `exec` or `swbreak`, where it is more than the signal; and what belongs to it. */
       readonly reasons: ReadonlyMap<string, string>;
     }
-  | { readonly kind: "exit"; readonly code: number | undefined; readonly signal: number | undefined }
+  | {
+      readonly kind: "exit";
+      /** Process; 0 where the stub does not say. */
+      readonly pid: number;
+      readonly code: number | undefined;
+      readonly signal: number | undefined;
+    }
   /** Nothing runs any more of what was let run. */
   | { readonly kind: "none" }
   /** The program prints through the stub. */
@@ -32,12 +38,14 @@ export type StopReply =
 export function parseStopReply(text: string): StopReply | undefined {
   const [, signal = "", rest = ""] = /^[TS]([0-9a-fA-F]{2})(.*)$/s.exec(text) ?? [];
   if (signal !== "") return parseStop(Number.parseInt(signal, 16), text[0] === "T" ? rest : "");
-  const [, how, status = ""] = /^([WX])([0-9a-fA-F]+)(?:;process:[0-9a-fA-F]+)?$/.exec(text) ?? [];
+  const [, how, status = "", of = "0"] =
+    /^([WX])([0-9a-fA-F]+)(?:;process:([0-9a-fA-F]+))?$/.exec(text) ?? [];
   if (how !== undefined) {
     const value = Number.parseInt(status, 16);
+    const pid = Number.parseInt(of, 16);
     return how === "W"
-      ? { kind: "exit", code: value & 0xff, signal: undefined }
-      : { kind: "exit", code: undefined, signal: hostSignal(value) };
+      ? { kind: "exit", pid, code: value & 0xff, signal: undefined }
+      : { kind: "exit", pid, code: undefined, signal: hostSignal(value) };
   }
   if (text === "N") return { kind: "none" };
   if (/^O([0-9a-fA-F]{2})*$/.test(text)) {

@@ -78,6 +78,11 @@ export class RemoteStub {
     }
   }
 
+  /** Whether it tells of children, and has them stopped until it is said what is to become of them. */
+  get tellsOfChildren(): boolean {
+    return ["fork-events", "vfork-events"].every((one) => this.#features.get(one) === "+");
+  }
+
   /** Whether it may have an object of `qXfer`: one that does not say what it can do is to be asked. */
   hasObject(name: string): boolean {
     return this.#features.size === 0 || this.#features.get(`qXfer:${name}:read`) === "+";
@@ -115,6 +120,12 @@ export class RemoteStub {
     // A stub without threads does not know the packet.
     this.#general = answer === "OK" || answer === "" ? id : undefined;
     return this.#general !== undefined;
+  }
+
+  /** Turns what follows to a process, whichever thread of it. Of a stub that knows one only, it is turned there. */
+  turn(pid: number): void {
+    if (this.hasProcesses && this.#general?.startsWith(`p${pid.toString(16)}.`) !== true)
+      this.select({ pid, tid: 0 });
   }
 
   /** A thread stopped, to which the stub is turned then. */

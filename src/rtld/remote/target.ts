@@ -14,6 +14,7 @@ import { RemoteMemory } from "./memory.ts";
 import { RemoteRegisters } from "./registers.ts";
 import { parseStopReply, type ThreadId } from "./stop-reply.ts";
 import { RemoteStub, type StubOptions } from "./stub.ts";
+import { RemoteThreads } from "./threads.ts";
 
 /** How to control a process through a stub. */
 export interface RemoteOptions extends StubOptions, RemoteFiles {
@@ -23,6 +24,8 @@ export interface RemoteOptions extends StubOptions, RemoteFiles {
   readonly attach?: number;
   /** A program there, and its arguments, that a stub without a process starts. */
   readonly run?: readonly string[];
+  /** Whether children come under control, too. Not by default; and not all stubs tell of them. */
+  readonly followChildren?: boolean;
   /** Takes what the program prints through the stub, as some without a system do; by default it is printed. */
   readonly onOutput?: (bytes: Uint8Array) => void;
 }
@@ -35,14 +38,16 @@ const LONGEST_TRAP = 8n;
  * A process that a stub controls until it ends, or {@link RemoteTarget.detach}. Made on the main thread.
  *
  * Stubs stop and start all threads together: at an event all are stopped, and those that it is not about run on as soon as
- * one is let run. Who reads or changes something while the process runs interrupts it for the time that takes. Children run
- * free, without breakpoints; begin and end of threads are not told. What can be thrown besides is a RemoteError, where the connection breaks.
+ * one is let run; so are those of children that are under control. Who reads or changes something while the process runs
+ * interrupts it for the time that takes. Other children run free, without breakpoints; begin and end of threads are not told.
+ * What can be thrown besides is a RemoteError, where the connection breaks.
  */
 export class RemoteTarget implements ControlledProcess {
   readonly pid: number;
   readonly origin: Origin;
   readonly facts: RemoteFacts;
   readonly #stub: RemoteStub;
+  readonly #threads = new RemoteThreads();
   readonly #memory: RemoteMemory;
   readonly #breakpoints: RemoteBreakpoints;
   readonly #control: RemoteControl;
@@ -51,24 +56,28 @@ export class RemoteTarget implements ControlledProcess {
   readonly #onExit = () => this.#leave();
   #registers: RemoteRegisters | undefined;
   #error: RemoteError | undefined;
+  #hasEnded = false;
 
-  private constructor(stub: RemoteStub, options: RemoteOptions) {
+  private constructor(stub: RemoteStub, control: RemoteControl, options: RemoteOptions, how: Taken) {
     this.#stub = stub;
+    this.#control = control;
+    this.pid = how.pid;
+    this.origin = how.origin;
     const { link } = stub;
-    const first = firstThread(stub, options);
-    this.pid = first.pid || first.tid;
-    this.#memory = new RemoteMemory(link, stub.packetSize);
-    this.#breakpoints = new RemoteBreakpoints(link, this.#memory);
-    const id = stub.hasProcesses ? `:${this.pid.toString(16)}` : "";
-    this.origin = link.ask(`qAttached${id}`) === "0" ? "spawn" : "attach";
+    const turn = () => stub.turn(this.pid);
+    turn();
+    this.#memory = new RemoteMemory(link, stub.packetSize, turn);
+    this.#breakpoints = new RemoteBreakpoints(link, this.#memory, turn);
     const { architecture, registers } = stub.description();
     if (registers.length > 0) this.#registers = new RemoteRegisters(link, registers);
     const { onOutput = (bytes) => process.stdout.write(bytes) } = options;
     const ask = (question: string) => link.ask(question);
     this.#files = new RemoteFileStore({ pid: this.pid, packetSize: stub.packetSize, ask });
-    this.#control = new RemoteControl(stub, {
+    control.add({
       pid: this.pid,
+      threads: this.#threads,
       breakpoints: this.#breakpoints,
+      followsChildren: options.followChildren === true,
       stopSignals: new Set(options.stopSignals),
       model: () => this.facts.model(),
       registers: (tid) => this.registers(tid),
@@ -78,13 +87,22 @@ export class RemoteTarget implements ControlledProcess {
       output: onOutput,
       forget: () => this.#forget(),
       execed: () => this.#onExec(),
+      clean: (child) => this.#clean(child),
+      take: (parent, { pid }, origin) => {
+        const target = new RemoteTarget(stub, control, options, { pid, origin });
+        this.#emit({ kind: "fork", pid: parent, child: target });
+      },
       broken: (error) => this.#break(error),
     });
     this.facts = new RemoteFacts(
       {
         memory: { name: link.name, read: (address, length) => this.read(address, length) },
         machine: machineOfArchitecture(architecture),
-        object: (name, annex) => this.#control.atRest(() => stub.object(name, annex)),
+        object: (name, annex) =>
+          control.atRest(() => {
+            turn();
+            return stub.object(name, annex);
+          }),
         served: (path) => this.#served(path),
         maps: () => this.#maps(),
       },
@@ -103,7 +121,17 @@ export class RemoteTarget implements ControlledProcess {
   static async connect(address: string, options: RemoteOptions = {}): Promise<RemoteTarget> {
     const stub = await RemoteStub.connect(address, options);
     try {
-      return new RemoteTarget(stub, options);
+      const { pid, tid } = firstThread(stub, options);
+      const own = pid || tid;
+      if (options.followChildren === true && !stub.tellsOfChildren) {
+        throw stub.link.error(
+          "RSP_UNSUPPORTED",
+          "found no events of children, expected a stub that tells of them",
+        );
+      }
+      const id = stub.hasProcesses ? `:${own.toString(16)}` : "";
+      const origin = stub.link.ask(`qAttached${id}`) === "0" ? "spawn" : "attach";
+      return new RemoteTarget(stub, new RemoteControl(stub), options, { pid: own, origin });
     } catch (error) {
       stub.link.close();
       throw error;
@@ -111,7 +139,7 @@ export class RemoteTarget implements ControlledProcess {
   }
 
   get hasEnded(): boolean {
-    return this.#control.hasEnded;
+    return this.#hasEnded;
   }
 
   get threads(): readonly number[] {
@@ -154,16 +182,17 @@ export class RemoteTarget implements ControlledProcess {
   }
 
   registers(tid: number): Registers | undefined {
-    if (!this.#control.isStopped || !this.#stub.select({ pid: this.pid, tid })) return undefined;
-    return this.#registerFile().get(tid, this.facts.model());
+    return this.#withThread(tid, () => this.#registerFile().get(tid, this.facts.model()));
   }
 
   setRegisters(tid: number, registers: Registers): boolean {
-    if (!this.#control.isStopped || !this.#stub.select({ pid: this.pid, tid })) return false;
-    const { at } = this.#control.threads;
+    const { at } = this.#threads;
     const model = this.facts.model();
-    if (instructionAddress(at.get(tid) ?? -1n, model) !== registers.pc) at.delete(tid);
-    return this.#registerFile().set(tid, registers, model);
+    const set = this.#withThread(tid, () => {
+      if (instructionAddress(at.get(tid) ?? -1n, model) !== registers.pc) at.delete(tid);
+      return this.#registerFile().set(tid, registers, model);
+    });
+    return set === true;
   }
 
   insertBreakpoint(address: bigint): void {
@@ -183,7 +212,7 @@ export class RemoteTarget implements ControlledProcess {
 
   continue(tid?: number): void {
     if (this.hasEnded) return;
-    const { threads } = this.#control;
+    const threads = this.#threads;
     const free = () => threads.free(tid, () => this.threads);
     const isHeld = tid === undefined ? !threads.areAllFree : threads.isHeld(tid);
     // One that is held while others run is let run with them, after all were stopped.
@@ -194,17 +223,19 @@ export class RemoteTarget implements ControlledProcess {
 
   step(tid: number): void {
     if (this.hasEnded) return;
-    this.#control.threads.stepping.add(tid);
+    this.#threads.stepping.add(tid);
     this.continue(tid);
   }
 
   dropSignal(tid: number): void {
-    this.#control.threads.signals.delete(tid);
+    this.#threads.signals.delete(tid);
   }
 
   stop(): void {
     this.#control.interrupt();
-    this.#control.threads.holdAll();
+    this.#threads.holdAll();
+    // Others run on.
+    if (this.#control.isShared) this.#control.go();
   }
 
   /** Where the connection breaks meanwhile, {@link next} says so. */
@@ -220,6 +251,7 @@ export class RemoteTarget implements ControlledProcess {
       throw error;
     }
     this.#emit({ kind: "exit", code: undefined, signal: SIGKILL });
+    this.#control.go();
   }
 
   detach(): void {
@@ -230,11 +262,30 @@ export class RemoteTarget implements ControlledProcess {
     for (const address of this.#breakpoints.addresses) this.#breakpoints.remove(address, model);
     this.#stub.link.demand(this.#stub.hasProcesses ? `D;${this.pid.toString(16)}` : "D", "detaching");
     this.#emit({ kind: "detach" });
+    this.#control.go();
   }
 
   /** As {@link detach}. */
   [Symbol.dispose](): void {
     this.detach();
+  }
+
+  /** Does something with a stopped thread; `undefined` if it runs, or there is none. */
+  #withThread<T>(tid: number, action: () => T): T | undefined {
+    if (
+      this.hasEnded ||
+      !(this.#control.isStopped || (this.#control.isShared && this.#threads.isHeld(tid)))
+    ) {
+      return undefined;
+    }
+    return this.#control.atRest(() => (this.#stub.select({ pid: this.pid, tid }) ? action() : undefined));
+  }
+
+  /** Breakpoints that a child has with its copy of the memory. */
+  #clean(child: ThreadId): void {
+    const memory = new RemoteMemory(this.#stub.link, this.#stub.packetSize, () => this.#stub.select(child));
+    this.#stub.select(child);
+    this.#breakpoints.removeFrom(memory, this.facts.model());
   }
 
   #listThreads(): number[] {
@@ -268,6 +319,7 @@ export class RemoteTarget implements ControlledProcess {
     this.#forget();
     this.#breakpoints.forget();
     this.facts.forget();
+    this.#stub.turn(this.pid);
     const { registers } = this.#stub.description();
     this.#registers = registers.length > 0 ? new RemoteRegisters(this.#stub.link, registers) : undefined;
   }
@@ -284,8 +336,9 @@ export class RemoteTarget implements ControlledProcess {
   }
 
   #end(): void {
+    this.#hasEnded = true;
     this.#files.close();
-    this.#control.end();
+    this.#control.leave(this.pid);
     process.off("exit", this.#onExit);
   }
 
@@ -297,6 +350,12 @@ export class RemoteTarget implements ControlledProcess {
       if (!(error instanceof RemoteError)) throw error;
     }
   }
+}
+
+/** How a process came under control. */
+interface Taken {
+  readonly pid: number;
+  readonly origin: Origin;
 }
 
 /** The thread that the stub says has stopped, or any, once it has the process that was asked for. */
