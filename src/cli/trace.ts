@@ -26,6 +26,7 @@ export function defineTrace(command: Command): void {
       "write there instead of to standard output, which the program uses as well",
     )
     .option("--symbols <re>", "bindings of functions whose names match, as they are made", parsePattern)
+    .option("--init", "initializers of what is linked to a program, library by library")
     .option("--wait <name>", "stop it once a library of that name is loaded, and let go of it")
     .option("--json", "one JSON object a line")
     .passThroughOptions();
@@ -41,8 +42,8 @@ export function defineTrace(command: Command): void {
       JSON:
         'Each has "t" (seconds), "pid", "event", "state", "added" and "removed", each of these with "name", "base" and\n' +
         '"lmid". RD_DLACTIVITY has "by", the object that asked for it, if that is known. Besides those above, events are\n' +
-        'attach, exec, reloc_start, reloc_complete, error (with "message"), exit (with "code" or "signal"), bind (with\n' +
-        '"symbol", "from", "to", "address" and "lazy") and, last, stopped (see --wait).',
+        'attach, exec, reloc_start, reloc_complete, init (with "object"), error (with "message"), exit (with "code" or\n' +
+        '"signal"), bind (with "symbol", "from", "to", "address" and "lazy") and, last, stopped (see --wait).',
       Bindings:
         "Calls of programs that are linked lazily are bound when they are made first, others when their object is\n" +
         "relocated: these are told of when that is done, for what dlopen(3) loads when it returns. Each binding at a call\n" +

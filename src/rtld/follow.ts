@@ -17,9 +17,16 @@ export interface LinkerEvent {
   readonly time: number;
   /**
    * What the run-time linker tells; or `exec` of a program; `attach` to a process or a new child, with what is loaded already; `exit`; or `error`:
-   * of this program nothing can be told, and it runs on.
+   * of this program nothing can be told, and it runs on. `init`, if it is asked for: initializers begin to run.
    */
-  readonly event: Exclude<rd_event_e, "RD_NONE"> | RelocationEvent | "attach" | "exec" | "exit" | "error";
+  readonly event:
+    | Exclude<rd_event_e, "RD_NONE">
+    | RelocationEvent
+    | "attach"
+    | "exec"
+    | "init"
+    | "exit"
+    | "error";
   readonly state: rd_state_e;
   /** Objects that are there since the event before. */
   readonly added: readonly LoadObject[];
@@ -29,6 +36,8 @@ export interface LinkerEvent {
   readonly code?: number;
   /** Of an exit: the signal that ended the process. */
   readonly signal?: number;
+  /** Of an `init`: the object whose initializers begin; those of the one before are done. */
+  readonly object?: LoadObject;
   /** Of an `error`. */
   readonly error?: RtldError;
   /** The process; its memory is that of the moment. */
@@ -51,6 +60,11 @@ const RELOCATION = ["reloc_start", "reloc_complete"] as const;
 export interface FollowOptions {
   /** Bindings of functions; each that is made at a call costs a stop. */
   readonly bindings?: BindingOptions;
+  /**
+   * Initializers of what is linked to a program, object by object, each of which costs a stop: what comes between two of
+   * them is what they cost. Of what is opened later RD_DLACTIVITY tells.
+   */
+  readonly initializers?: boolean;
 }
 
 /** Told of each event, in order. */
@@ -101,6 +115,8 @@ class Follower implements Disposable {
   readonly #options: FollowOptions;
   #bindings: BindingWatch | undefined;
   readonly #probes = new Map<bigint, RelocationEvent>();
+  /** Objects by where their initializers begin, which has not come yet. */
+  readonly #initializers = new Map<bigint, LoadObject>();
   #agent: RtldAgent | undefined;
   #caller: DlCaller | undefined;
   /** When what is told next was noticed. */
@@ -122,6 +138,7 @@ class Follower implements Disposable {
       const agent = RtldAgent.new(this.#process);
       this.#agent = agent;
       this.#probes.clear();
+      this.#initializers.clear();
       for (const { name, address } of agent.probes) {
         const known = RELOCATION.find((one) => one === name);
         if (known === undefined) continue;
@@ -176,6 +193,13 @@ class Follower implements Disposable {
     this.#process.lwp = tid;
     try {
       if (this.#bindings?.reached(tid, address) === true) return;
+      const object = this.#initializers.get(address);
+      if (object !== undefined) {
+        this.#initializers.delete(address);
+        this.#target.removeBreakpoint(address);
+        this.#tell(tid, { ...NOTHING, event: "init", object });
+        return;
+      }
       const probe = this.#probes.get(address);
       if (probe !== undefined) {
         this.#tell(tid, { ...NOTHING, event: probe });
@@ -188,6 +212,8 @@ class Follower implements Disposable {
         const entry = this.#agent.eventAddr(type);
         if (entry.type === "RD_NOTIFY_BPT") this.#target.removeBreakpoint(entry.bptaddr);
       }
+      // Before it is told, for what follows is time that the program runs.
+      if (type === "RD_PREINIT" && this.#options.initializers === true) this.#awaitInitializers(added);
       this.#tell(tid, { event: type, state, added, removed });
       // The listener may have let go of it.
       if (this.#target.hasEnded) return;
@@ -197,6 +223,16 @@ class Follower implements Disposable {
       this.#fail(tid, error);
     } finally {
       this.#process.lwp = undefined;
+    }
+  }
+
+  #awaitInitializers(objects: readonly LoadObject[]): void {
+    for (const object of objects) {
+      // The program calls its own.
+      const address = object.isProgram ? undefined : object.firstInitializer;
+      if (address === undefined || this.#initializers.has(address)) continue;
+      this.#target.insertBreakpoint(address);
+      this.#initializers.set(address, object);
     }
   }
 

@@ -7,6 +7,7 @@ import { BinderyError } from "../errors.ts";
 import { openElf } from "../host/file.ts";
 import { RD_FLG_MEM_OBJECT } from "./constants.ts";
 import { type FunctionSlot, functionSlots } from "./function-slots.ts";
+import { firstInitializer } from "./initializers.ts";
 import type { Rendezvous } from "./rendezvous.ts";
 
 /** What a `struct link_map` says. */
@@ -138,6 +139,13 @@ export class LoadObject {
   /** Words that the run-time linker puts addresses of functions into; none if its dynamic section is damaged. */
   get functionSlots(): readonly FunctionSlot[] {
     return this.#read((elf) => functionSlots(elf, this.bias)) ?? [];
+  }
+
+  /** Address of the first of its initializers, once it is relocated; `undefined` if it has none, or can't be read. */
+  get firstInitializer(): bigint | undefined {
+    const { rendezvous } = this.#host;
+    const word = (address: bigint) => rendezvous.words(address, 1, `${this.name}: initializers`)[0];
+    return this.#read((elf) => firstInitializer(elf, this.bias, word));
   }
 
   /** How many relocations it has for the run-time linker. */

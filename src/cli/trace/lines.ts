@@ -8,6 +8,7 @@ const hex = (value: bigint): string => `0x${value.toString(16)}`;
 export function jsonLine(event: LinkerEvent, start: number, { by }: Activity): string {
   const object = ({ name, base, lmIdent }: LoadObject) => ({ name, base: hex(base), lmid: lmIdent });
   const { pid, state, added, removed, code, signal, error } = event;
+  const { name } = event.object ?? {};
   return JSON.stringify({
     t: seconds(event.time - start),
     pid,
@@ -16,6 +17,7 @@ export function jsonLine(event: LinkerEvent, start: number, { by }: Activity): s
     added: added.map(object),
     removed: removed.map(object),
     by,
+    object: name,
     code,
     signal,
     message: error?.message,
@@ -82,7 +84,8 @@ function about({ state }: LinkerEvent, { by, took }: Activity): string {
   return by === undefined ? "" : ` by ${by}`;
 }
 
-function detail({ event, state, code, signal, error }: LinkerEvent): string {
+function detail({ event, state, object, code, signal, error }: LinkerEvent): string {
+  if (object !== undefined) return `of ${object.name}`;
   if (event === "error") return error?.message ?? "";
   if (event === "exit") return signal === undefined ? `with code ${code}` : `by signal ${signal}`;
   return state === "RD_NOSTATE" ? "" : state;

@@ -21,6 +21,7 @@ export interface TraceOptions {
   readonly output?: string;
   readonly wait?: string;
   readonly symbols?: RegExp;
+  readonly init?: boolean;
   readonly json?: boolean;
 }
 
@@ -65,8 +66,8 @@ export async function trace(program: readonly string[], options: TraceOptions): 
       sink.line(line);
       activities.end(event);
     };
-    const bindings = symbols && { symbols, listener: bound };
-    await followLinker(target, listener, bindings === undefined ? {} : { bindings });
+    const bindings = symbols === undefined ? {} : { bindings: { symbols, listener: bound } };
+    await followLinker(target, listener, { ...bindings, initializers: options.init === true });
   } finally {
     for (const signal of SIGNALS) process.off(signal, onSignal);
   }
