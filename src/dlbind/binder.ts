@@ -119,11 +119,11 @@ export class Binder {
     }
     if (problem !== undefined) this.#fail("DLBIND_DUPLICATE", `bind ${problem.duplicate}: it stands twice`);
     this.#memory.tellAll();
-    const segments = new Map(this.#memory.segments.map((segment) => [segment.section, segment]));
+    const segments: (LiveSegment | undefined)[] = [];
+    for (const segment of this.#memory.segments) segments[segment.section] = segment;
     for (let i = 0; i < batch.length; i++) {
-      const segment = segments.get(sections[i] ?? 0);
-      const block = blocks[i] ?? 0;
-      if (segment !== undefined) this.#attach(i + 1, { segment, offset: block, block });
+      const segment = segments[sections[i] ?? 0];
+      if (segment !== undefined) this.#attach(i + 1, segment, blocks[i] ?? 0);
       this.#listener.bound(i + 1);
     }
   }
@@ -252,7 +252,7 @@ export class Binder {
         `bind ${name}: ${symbols.count} symbols; capacities are set at creation`,
       );
     }
-    this.#attach(slot, place);
+    this.#attach(slot, place.segment, place.block);
     this.#tables.frameOf.set(slot, frame + 1);
     this.#listener.bound(slot);
   }
@@ -273,7 +273,7 @@ export class Binder {
     this.#tables.symbols.remove(slot);
   }
 
-  #attach(slot: number, { segment, block }: Located): void {
+  #attach(slot: number, segment: LiveSegment, block: number): void {
     const newest = segment.nameAt(block);
     this.#nextInBlock.set(slot, newest);
     this.#previousInBlock.set(slot, NONE);

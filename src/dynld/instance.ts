@@ -177,8 +177,9 @@ export class Instance {
     const symbols = loaderSymbols(link, at, base);
     this.uniques = uniquesOf(link, uses, types);
     this.#exports = new ModuleExports(symbols, base, (name) => types.signature(name));
-    object.bindAll(symbols);
+    // First, lest the names are noted for debuggers, too.
     object.describe(link.inputs.map((input) => debugObject(link, input, bytes, at)));
+    object.bindAll(symbols);
     object.publish();
     this.#handle = BigInt(link.handle);
     this.#finalisers = request.run ? functions.finalisers : [];

@@ -13,7 +13,8 @@ import { ORIGIN } from "./link/symbols.ts";
  */
 export function loaderSymbols(link: ModuleLink, at: SegmentAddresses, base: number): SymbolBatch {
   const { symbols, size: room } = link;
-  const { strings, start } = joinStrings(link.inputs.map(({ symtab }) => symtab));
+  const tables = link.inputs.map(({ symtab }) => symtab);
+  const { strings, start } = joinStrings(tables);
   const capacity = symbols.length;
   const names = new Int32Array(capacity);
   const values = new Int32Array(capacity);
@@ -27,7 +28,7 @@ export function loaderSymbols(link: ModuleLink, at: SegmentAddresses, base: numb
     if (origin !== ORIGIN.piece && origin !== ORIGIN.common) continue;
     const type = symbols.type[id] ?? 0;
     if (type === STT.STT_SECTION || type === STT.STT_FILE || symbols.isThreadLocal(id)) continue;
-    const table = symbols.inputOf(id)?.symtab;
+    const table = tables[symbols.from[id] ?? -1];
     if (table === undefined) continue;
     const offset = nameOffset(table, symbols.index[id] ?? 0);
     const address = symbols.address[id] ?? 0;

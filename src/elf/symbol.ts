@@ -60,6 +60,7 @@ export class SymbolTable {
   readonly #parts: SymbolTableParts;
   readonly #is64: boolean;
   readonly #little: boolean;
+  #strings: StringTable | undefined;
   #nameOffsets: Uint32Array | undefined;
   #values: BigUint64Array | undefined;
   #sizes: BigUint64Array | undefined;
@@ -86,7 +87,8 @@ export class SymbolTable {
 
   /** Where the names are; read when first asked for. */
   get strings(): StringTable {
-    return this.#parts.strings;
+    this.#strings ??= this.#parts.strings;
+    return this.#strings;
   }
 
   /** `st_name` of symbol `index`: where its name is in {@link strings}. */
