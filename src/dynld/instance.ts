@@ -28,6 +28,7 @@ import { ModuleTypes } from "./module-types.ts";
 import { checkSignature, type SignatureRules } from "./policy.ts";
 import { explainMismatch } from "./signature/explain.ts";
 import { signatureText } from "./signature/signature.ts";
+import { THREAD_END_FUNCTIONS, ThreadEnds } from "./thread-ends.ts";
 
 /** What a module is made of, and against what. */
 export interface InstanceRequest extends SignatureRules {
@@ -90,6 +91,8 @@ export class Instance {
   readonly #handle: bigint;
   readonly #finalisers: readonly number[];
   readonly #closeFiles: (() => void) | undefined;
+  /** Destructors of its thread-local objects. */
+  readonly #threadEnds: ThreadEnds | undefined;
   #finished = false;
 
   /**
@@ -114,13 +117,18 @@ export class Instance {
     checkTypes(request, link, types);
     const uses: Use[] = [];
     let object: LiveObject | undefined;
+    let ends: ThreadEnds | undefined;
     try {
       object = createObject(request, link);
-      for (const { name } of link.imports) uses.push(useOf(request.table, name));
-      return new Instance(request, link, object, uses, types);
+      if (link.imports.some(({ name }) => THREAD_END_FUNCTIONS.has(name))) ends = ThreadEnds.create();
+      for (const { name } of link.imports) uses.push(useOf(request.table, name, ends));
+      return new Instance(request, link, object, uses, types, ends);
     } catch (error) {
       // What the loader keeps may run yet, and call what it uses.
-      if (object === undefined || isDiscarded(object)) for (const use of uses) use.release();
+      if (object === undefined || isDiscarded(object)) {
+        for (const use of uses) use.release();
+        ends?.end();
+      }
       if (!(error instanceof DlbindError || error instanceof HostError)) throw error;
       const code = error.code === "DLBIND_DUPLICATE" ? "DYNLD_DUPLICATE" : "DYNLD_NO_MEMORY";
       throw new DynldError(code, { file: request.file }, error.message, { cause: error });
@@ -133,7 +141,9 @@ export class Instance {
     object: LiveObject,
     uses: readonly Use[],
     types: ModuleTypes,
+    threadEnds: ThreadEnds | undefined,
   ) {
+    this.#threadEnds = threadEnds;
     this.types = types;
     this.name = request.name;
     this.file = request.file;
@@ -199,8 +209,14 @@ export class Instance {
     return this.#exports.functions;
   }
 
-  /** Runs finalisers, once: its own array, then what C++ and atexit registered for it, as in a shared object. */
+  /** Destructors of thread-local objects that other threads are to call yet. */
+  get endsElsewhere(): number {
+    return this.#threadEnds?.elsewhere ?? 0;
+  }
+
+  /** Destroys this thread's thread-local objects, and runs finalisers, once: its own array, then what C++ and atexit registered for it, as in a shared object. */
   finish(): void {
+    this.#threadEnds?.run();
     if (this.#finished) return;
     this.#finished = true;
     for (const address of this.#finalisers) callableAt(BigInt(address), "void f(void)")();
@@ -216,8 +232,10 @@ export class Instance {
   close(): void {
     if (this.object.isDeleted) return;
     const base = this.object.base;
+    this.#threadEnds?.leave();
     this.object.delete();
     for (const use of this.#uses) use.release();
+    this.#threadEnds?.end();
     this.#closeFiles?.();
     if (isMapped(base, this.name)) {
       throw new DynldError("DYNLD_IN_USE", { file: this.file }, "unloaded, and its memory is mapped still");
@@ -293,9 +311,11 @@ function offeredBy(table: ExportTable, name: string): OfferedSymbol | undefined 
   return address === undefined ? undefined : { name, sig: 0n, address, isData: false };
 }
 
-function useOf(table: ExportTable, name: string): Use {
+function useOf(table: ExportTable, name: string, ends: ThreadEnds | undefined): Use {
   const symbol = offeredBy(table, name);
   if (symbol === undefined) throw new DynldError("DYNLD_UNDEFINED_SYMBOL", {}, `undefined symbol: ${name}`);
+  const address = THREAD_END_FUNCTIONS.has(name) ? ends?.entry : undefined;
+  if (address !== undefined) return { symbol, address, release: () => {} };
   const taken = symbol.acquire?.();
   return { symbol, address: taken?.address ?? symbol.address, release: taken?.release ?? (() => {}) };
 }

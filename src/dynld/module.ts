@@ -235,8 +235,9 @@ export class NativeModule<E extends ExportsShape = AnyExports> implements Dynobj
 
   /**
    * Runs the module's finalisers and gives everything back: names, debug objects, memory, callbacks. Twice is harmless.
-   * @throws DynldError DYNLD_IN_USE, the module being as it was, when others import what it exports or a call of it has
-   *   not returned, unless by force; DlbindError DLBIND_STILL_REFERENCED when the loader keeps it, finalised
+   * @throws DynldError DYNLD_IN_USE, the module being as it was, when others import what it exports, a call of it has not
+   *   returned, or other threads have thread-local objects of it to destroy, unless by force; DlbindError
+   *   DLBIND_STILL_REFERENCED when the loader keeps it, finalised
    */
   unload(options: { readonly force?: boolean } = {}): void {
     if (this.#unloaded) return;
@@ -341,6 +342,8 @@ export class NativeModule<E extends ExportsShape = AnyExports> implements Dynobj
     if (this.#users > 0) why.push(`${this.#users} imports of other modules lead here`);
     const calls = this.#calls + (this.#bindings?.activeCalls ?? 0);
     if (calls > 0) why.push(`${calls} calls have not returned`);
+    const ends = this.#instance.endsElsewhere;
+    if (ends > 0) why.push(`${ends} thread-local objects of other threads are there yet`);
     if (why.length > 0)
       throw new DynldError("DYNLD_IN_USE", { file: this.file }, `${what}: ${why.join(", ")}`);
   }

@@ -25,7 +25,7 @@ function round(isTyped) {
   said.push(dlsym(module.object.handle, "called") === module.address("called"));
   module.unload();
   said.push(dlsym(RTLD_DEFAULT, "called"), ...lines);
-  const expected = `55,3,${isTyped ? 41 : 21},true,,made,unwound,unwound,unwound,unwound,gone`;
+  const expected = `55,3,${isTyped ? 41 : 21},true,,made,unwound,unwound,unwound,unwound,ended,gone`;
   if (said.join() !== expected) throw new Error(said.join());
 }
 

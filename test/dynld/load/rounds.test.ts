@@ -6,7 +6,7 @@ import { compileTo } from "../support/compile.ts";
 
 const ROUNDS = 1000;
 
-/** Constructors, destructors, exceptions, callbacks into JavaScript, thread-local variables in both models. */
+/** Constructors, destructors, exceptions, callbacks into JavaScript, thread-local variables, one with a destructor. */
 const SOURCE = `
 extern "C" {
   typedef unsigned long pthread_t;
@@ -20,6 +20,7 @@ struct Witness { const char *name; Witness(const char *n) : name(n) {} ~Witness(
 struct Bottom { virtual ~Bottom() {} virtual int at() { return 3; } };
 static int make() { log_line("made"); return 7; }
 static Witness gone("gone");
+static thread_local Witness ended("ended");
 static thread_local int count = 20;
 static __thread char block[5000];
 static int depth(int n) { Witness w("unwound"); if (n == 0) throw Bottom(); return depth(n - 1); }
@@ -27,6 +28,7 @@ static void *run(void *to) { block[4000]++; *(int *)to = count; return 0; }
 extern "C" {
   static int made = make();
   int called(int n) {
+    ended.name = "ended";
     return host0(n) + host1(n) + host2(n) + host3(n) + host4(n) + host5(n) + host6(n) + host7(n) + host8(n) + host9(n);
   }
   int thrown(int n) { try { return depth(n); } catch (Bottom &b) { return b.at(); } }
