@@ -5,7 +5,8 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     // What takes large files and minutes runs by itself: scripts/test-files.mjs.
     exclude: ["test/kernel/**", "test/debugfiles/**", "test/sources/**", "test/remote/**"],
-    testTimeout: 60_000,
+    // For a test that hangs; others may have the machine.
+    testTimeout: 120_000,
     hookTimeout: 120_000,
     // The tests drive real debuggers and real processes; a forked process each keeps a crash in one file.
     pool: "forks",
