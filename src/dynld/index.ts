@@ -64,6 +64,7 @@ export {
   ExportTable,
   type OfferedSymbol,
   type SymbolUse,
+  type UniqueSymbol,
 } from "./export-table.ts";
 export { type FileTableOptions, fileTable } from "./file-table.ts";
 export {
@@ -85,7 +86,7 @@ export {
   linkImage,
   type ModuleImage,
 } from "./link/image.ts";
-export type { ImportedSymbol, ImportSource } from "./link/imports.ts";
+export type { ImportedSymbol, ImportSource, ThreadVariable } from "./link/imports.ts";
 export type { ModuleFile } from "./link/input.ts";
 export type { PlacedSymbol } from "./link/link.ts";
 export { type MadeModule, type MkmodOptions, makeModule, parseNameList } from "./mkmod/mkmod.ts";
