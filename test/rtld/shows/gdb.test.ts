@@ -9,7 +9,7 @@ import {
   RtldError,
 } from "../../../src/rtld/index.ts";
 import { RtldWorkshop } from "../workshop.ts";
-import { listed, SolibGdb } from "./gdb.ts";
+import { listed, type SolibGdb, withGdb } from "./gdb.ts";
 import { makeLibraries, makeProgram, ROUNDS } from "./programs.ts";
 
 const workshop = new RtldWorkshop();
@@ -72,13 +72,14 @@ describe("gdb lists what the agent tells", () => {
   it("at the same events, at the same addresses", async () => {
     const moments = await momentsOf(program, "alone");
     expect(moments).toHaveLength(30);
-    const gdb = await SolibGdb.open(program);
-    const stops: string[][] = [];
-    const end = await eachStop(gdb, "run alone > /dev/null", async () => {
-      stops.push(await gdb.libraries());
+    let stops: string[][] = [];
+    await withGdb(program, async (gdb) => {
+      stops = [];
+      const end = await eachStop(gdb, "run alone > /dev/null", async () => {
+        stops.push(await gdb.libraries());
+      });
+      expect(end).toContain("exited with code 05");
     });
-    gdb.close();
-    expect(end).toContain("exited with code 05");
     expect(stops).toHaveLength(moments.length);
     // Before the first one is consistent it lists the run-time linker, which it knows of from the program's header.
     expect(stops[0]).toEqual([expect.stringMatching(/ \/lib64\/ld-linux-x86-64\.so\.2$/)]);
@@ -99,25 +100,25 @@ describe("gdb lists what the agent tells", () => {
   it.each(["fork", "vfork"])(
     "at each moment of a program with threads, and of its child by %s",
     async (how) => {
-      const gdb = await SolibGdb.open(program);
-      await gdb.run(`catch ${how}`);
-      const counts = new Map<number, number>();
-      let before: readonly string[] = [];
-      const end = await eachStop(gdb, "run > /dev/null", async (said) => {
-        if (said.includes("is executing new program")) before = [];
-        const pid = await gdb.pid();
-        using process = new ObservedProcess(pid);
-        const stop = await gdb.libraries();
-        const now = consistent(process);
-        if (now === undefined) expect(without(before, stop)).toEqual([]);
-        else expect(stop).toEqual(now);
-        before = now ?? before;
-        counts.set(pid, (counts.get(pid) ?? 0) + (now === undefined ? 0 : 1));
+      await withGdb(program, async (gdb) => {
+        await gdb.run(`catch ${how}`);
+        const counts = new Map<number, number>();
+        let before: readonly string[] = [];
+        const end = await eachStop(gdb, "run > /dev/null", async (said) => {
+          if (said.includes("is executing new program")) before = [];
+          const pid = await gdb.pid();
+          using process = new ObservedProcess(pid);
+          const stop = await gdb.libraries();
+          const now = consistent(process);
+          if (now === undefined) expect(without(before, stop)).toEqual([]);
+          else expect(stop).toEqual(now);
+          before = now ?? before;
+          counts.set(pid, (counts.get(pid) ?? 0) + (now === undefined ? 0 : 1));
+        });
+        expect(end).toContain("exited with code 07");
+        // Once for each two events: of one thread alone; of threads, that load and unload; of the child, and what it executes.
+        expect([...counts.values()]).toEqual([15 + 3 * ROUNDS * 2, how === "fork" ? 4 : 3]);
       });
-      gdb.close();
-      expect(end).toContain("exited with code 07");
-      // Once for each two events: of one thread alone; of threads, that load and unload; of the child, and what it executes.
-      expect([...counts.values()]).toEqual([15 + 3 * ROUNDS * 2, how === "fork" ? 4 : 3]);
     },
   );
 });

@@ -4,6 +4,26 @@ import type { LoadObject } from "../../../src/rtld/index.ts";
 
 /** What ends the answer to a command. */
 const DONE = "\n@done@\n";
+/** Milliseconds after which a gdb is given up that says nothing, as one does in some of many runs. */
+const PATIENCE = 15_000;
+const TRIES = 3;
+
+/** A gdb that does not answer. */
+class Silence extends Error {}
+
+/** Does something with gdb, and again where that stops to answer. */
+export async function withGdb(program: string, action: (gdb: SolibGdb) => Promise<void>): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    const gdb = await SolibGdb.open(program);
+    try {
+      return await action(gdb);
+    } catch (error) {
+      if (!(error instanceof Silence) || tries === TRIES) throw error;
+    } finally {
+      gdb.close();
+    }
+  }
+}
 
 /** A gdb on a program, which takes one command after the other. The caller closes it. */
 export class SolibGdb {
@@ -40,8 +60,12 @@ export class SolibGdb {
     this.#child.stdin?.write(`${command}\necho ${DONE.replaceAll("\n", "\\n")}\n`);
     while (!this.#said.includes(DONE)) {
       if (this.#hasEnded) throw new Error(`gdb ended: ${this.#said}`);
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
+      await new Promise<void>((resolve, reject) => {
+        const timer = setTimeout(() => reject(new Silence(`gdb: ${command}: ${this.#said}`)), PATIENCE);
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
       });
     }
     return this.#said.slice(0, this.#said.indexOf(DONE));
@@ -59,6 +83,7 @@ export class SolibGdb {
     return [...rows].map(([, from = "", to = "", name = ""]) => `${trim(from)}-${trim(to)} ${name}`).sort();
   }
 
+  /** Ends it, and with it the program. */
   close(): void {
     this.#child.kill("SIGKILL");
   }
