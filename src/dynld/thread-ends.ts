@@ -4,7 +4,7 @@ import { SHF } from "../elf/constants/section.ts";
 import { DlbindError, HostError } from "../errors.ts";
 import { callableAt } from "../host/call.ts";
 import { dlsym, RTLD_DEFAULT } from "../host/dl.ts";
-import { detach, free, malloc, viewOf } from "../host/memory.ts";
+import { copyFrom, copyTo, free, malloc } from "../host/memory.ts";
 import { ENTRY_SIZE, THREAD_ENDS_CALLS, threadEndsCode, threadEndsEntry } from "./thread-ends-code.ts";
 
 /** Functions that code of C++ and Rust registers them with. */
@@ -13,10 +13,12 @@ export const THREAD_END_FUNCTIONS: ReadonlySet<string> = new Set([
   "__cxa_thread_atexit_impl",
 ]);
 
-/** Bytes of a record, of the start of a list and of a destructor in it: see thread-ends-code.ts. */
+/** Sizes of a record, and of a destructor in a list: see thread-ends-code.ts. */
 const RECORD_SIZE = 16;
-const LIST_SIZE = 8;
-const DESTRUCTOR_SIZE = 32;
+const DESTRUCTOR_WORDS = 4;
+const WORD = 8;
+/** Where a destructor has the next. */
+const NEXT_AT = 16n;
 /** Where a record has the key, and whether its module is gone. */
 const KEY_AT = 8;
 const GONE_AT = 12;
@@ -69,11 +71,9 @@ export class ThreadEnds {
 
   private constructor({ address, key }: PlacedCode, entry: Allocation) {
     this.#record = malloc(RECORD_SIZE);
-    write(this.#record, RECORD_SIZE, (view) => {
-      view.setBigUint64(0, 0n, true);
-      view.setUint32(KEY_AT, key, true);
-      view.setUint32(GONE_AT, 0, true);
-    });
+    const record = new Uint8Array(RECORD_SIZE);
+    new DataView(record.buffer).setUint32(KEY_AT, key, true);
+    copyTo(this.#record, record);
     this.#entry = entry;
     entry.write(threadEndsEntry(this.#record, address));
   }
@@ -86,24 +86,27 @@ export class ThreadEnds {
   /** How many other threads are to call. */
   get elsewhere(): number {
     if (this.#isEnded) return 0;
-    const all = read(this.#record, RECORD_SIZE, (view) => Number(view.getBigInt64(0, true)));
-    return all - this.#called - [...this.#own()].length;
+    const [all = 0n] = wordsAt(this.#record, 1);
+    return Number(all) - this.#called - [...this.#own()].length;
   }
 
-  /** Calls those of this thread, the last first, as its end would. */
+  /** Calls those of this thread, the last first, as its end would. What one throws, by a callback, is thrown. */
   run(): void {
     for (let found = this.#first(); found !== undefined; found = this.#first()) {
       const { at, from, action, object, next } = found;
-      write(from, LIST_SIZE, (view) => view.setBigUint64(0, next, true));
-      callableAt(action, "void f(uintptr_t object)")(object);
-      free(at);
+      copyTo(from, new Uint8Array(BigUint64Array.of(next).buffer));
       this.#called++;
+      try {
+        callableAt(action, "void f(uintptr_t object)")(object);
+      } finally {
+        free(at);
+      }
     }
   }
 
   /** The module goes: what other threads were to call yet is not called. */
   leave(): void {
-    write(this.#record, RECORD_SIZE, (view) => view.setUint32(GONE_AT, 1, true));
+    copyTo(this.#record + BigInt(GONE_AT), Uint8Array.of(1));
   }
 
   /** The module is gone. What other threads have of it leads to the record, which stays then. */
@@ -126,12 +129,10 @@ export class ThreadEnds {
     );
     if (list === 0n) return;
     let from = list;
-    for (let at = wordAt(from); at !== 0n; at = wordAt(from)) {
-      const [action = 0n, object = 0n, next = 0n, record = 0n] = read(at, DESTRUCTOR_SIZE, ({ buffer }) => [
-        ...new BigUint64Array(buffer as ArrayBuffer),
-      ]);
+    for (let [at = 0n] = wordsAt(from, 1); at !== 0n; [at = 0n] = wordsAt(from, 1)) {
+      const [action = 0n, object = 0n, next = 0n, record = 0n] = wordsAt(at, DESTRUCTOR_WORDS);
       if (record === this.#record) yield { at, from, action, object, next };
-      from = at + 16n;
+      from = at + NEXT_AT;
     }
   }
 }
@@ -148,11 +149,11 @@ function placeCode(): PlacedCode | undefined {
 }
 
 function newKey(): number {
-  const at = malloc(LIST_SIZE);
+  const at = malloc(WORD);
   try {
     const error = libc("pthread_key_create", "int f(uintptr_t key, uintptr_t destructor)")(at, 0n);
     if (error !== 0) throw new HostError("HOST_SYSCALL", "pthread_key_create", `error ${error}`);
-    return read(at, LIST_SIZE, (view) => view.getUint32(0, true));
+    return new Uint32Array(copyFrom(at, WORD).buffer)[0] ?? 0;
   } finally {
     free(at);
   }
@@ -164,17 +165,6 @@ function libc(name: string, prototype: string): ReturnType<typeof callableAt> {
   return callableAt(address, prototype);
 }
 
-function wordAt(address: bigint): bigint {
-  return read(address, LIST_SIZE, (view) => view.getBigUint64(0, true));
+function wordsAt(address: bigint, count: number): BigUint64Array {
+  return new BigUint64Array(copyFrom(address, count * WORD).buffer);
 }
-
-function read<T>(address: bigint, size: number, action: (view: DataView) => T): T {
-  const buffer = viewOf(address, size);
-  try {
-    return action(new DataView(buffer));
-  } finally {
-    detach(buffer);
-  }
-}
-
-const write: (address: bigint, size: number, action: (view: DataView) => void) => void = read;

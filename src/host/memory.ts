@@ -44,6 +44,9 @@ const c = {
   memcpy: nativeFunction<(to: bigint, from: Uint8Array, size: number) => NativeInteger>(
     "uintptr_t memcpy(uintptr_t to, const uint8_t *from, size_t size)",
   ),
+  memmove: nativeFunction<(to: Uint8Array, from: bigint, size: number) => NativeInteger>(
+    "uintptr_t memmove(_Out_ uint8_t *to, uintptr_t from, size_t size)",
+  ),
 };
 
 /**
@@ -144,6 +147,13 @@ export function free(address: bigint): void {
 /** Copies `bytes` to native memory that the caller knows to be mapped and writable. */
 export function copyTo(address: bigint, bytes: Uint8Array): void {
   c.memcpy(address, bytes, bytes.length);
+}
+
+/** Copies native memory that the caller knows to be mapped: for few bytes, less than a view takes. */
+export function copyFrom(address: bigint, size: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(size);
+  c.memmove(bytes, address, size);
+  return bytes;
 }
 
 /** A view over mapped memory; see {@link detach} for its end. */

@@ -93,6 +93,27 @@ describe("thread-local objects", () => {
     expect([...log.subarray(0, 1)]).toEqual([5]);
   });
 
+  it("that throw by way of a callback are destroyed once, and the module goes all the same", () => {
+    const source = `void host(int);
+      struct Local { int value; ~Local() { host(value); } };
+      static thread_local Local first{1}, second{2};
+      extern "C" int touch() { return first.value + second.value; }`.replace(
+      "void host",
+      'extern "C" void host',
+    );
+    const seen: number[] = [];
+    const host = table().addFunction("void host(int)", (value: number) => {
+      seen.push(value);
+      if (value === 2) throw new Error("refused");
+    });
+    const module = NativeModule.load(compile(source, "g++", ["-fPIC"]), { name: "throwing", table: host });
+    expect(module.call("int touch(void)")).toBe(3);
+    expect(() => module.unload()).toThrow("refused");
+    module.unload();
+    expect(seen).toEqual([2, 1]);
+    expect(isMapped("throwing")).toBe(false);
+  });
+
   it("of Rust are dropped, with its standard library in the module", () => {
     const source = `
       use std::cell::RefCell;
