@@ -14,8 +14,11 @@ class Silence extends Error {}
 /** Does something with gdb, and again where that stops to answer. */
 export async function withGdb(program: string, action: (gdb: SolibGdb) => Promise<void>): Promise<void> {
   for (let tries = 1; ; tries++) {
-    const gdb = await SolibGdb.open(program);
+    const gdb = new SolibGdb(program);
     try {
+      for (const setting of ["confirm off", "pagination off", "width 0", "stop-on-solib-events 1"]) {
+        await gdb.run(`set ${setting}`);
+      }
       return await action(gdb);
     } catch (error) {
       if (!(error instanceof Silence) || tries === TRIES) throw error;
@@ -32,7 +35,7 @@ export class SolibGdb {
   #wake: () => void = () => {};
   #hasEnded = false;
 
-  private constructor(program: string) {
+  constructor(program: string) {
     this.#child = spawn("gdb", ["-nx", "-q", program], { stdio: ["pipe", "pipe", "pipe"] });
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream?.on("data", (piece: Buffer) => {
@@ -44,14 +47,6 @@ export class SolibGdb {
       this.#hasEnded = true;
       this.#wake();
     });
-  }
-
-  static async open(program: string): Promise<SolibGdb> {
-    const gdb = new SolibGdb(program);
-    for (const setting of ["confirm off", "pagination off", "width 0", "stop-on-solib-events 1"]) {
-      await gdb.run(`set ${setting}`);
-    }
-    return gdb;
   }
 
   /** What a command prints. One that lets the process run returns when that stopped, or ended. */
