@@ -65,7 +65,7 @@ describe("thread-local objects", () => {
     }
   });
 
-  it("of other threads keep the module, unless by force, and are not destroyed then", () => {
+  it("of other threads keep the module until they are destroyed", () => {
     const log = new Int32Array(16);
     const module = load(log, "held");
     module.fn.here?.(0);
@@ -82,7 +82,7 @@ describe("thread-local objects", () => {
     expect(isMapped("held")).toBe(false);
   });
 
-  it("of threads of the program that called it keep it, too", async () => {
+  it("of threads that stay keep it, unless by force, and are not destroyed then", async () => {
     const log = new Int32Array(16);
     const module = load(log, "called");
     expect(await callAsync(module.fn.here as (by: number) => number, 5)).toBe(13);
