@@ -19,6 +19,8 @@ export interface ExportOwner {
   typeOf(name: string): CSymbol | undefined;
   /** Where its `STB_GNU_UNIQUE` symbols are, those of others that it shares among them. */
   readonly uniques: ReadonlyMap<string, UniqueSymbol>;
+  /** Where its thread-local variables are that others may use; they have no address, and are not in {@link export}. */
+  readonly threadVariables: ReadonlyMap<string, SignedThreadVariable>;
   /** Notes a user. @returns what ends the use */
   use(): () => void;
 }
@@ -30,6 +32,12 @@ export interface UniqueSymbol {
   readonly sig: bigint;
   /** Bytes. */
   readonly size: number;
+}
+
+/** A thread-local variable that a module has for others. */
+export interface SignedThreadVariable extends ThreadVariable {
+  /** Signature of its type; 0 when that is not known. */
+  readonly sig: bigint;
 }
 
 /** A symbol in use. */
@@ -153,6 +161,12 @@ export class ExportTable {
         type: () => module.typeOf(name),
         acquire: () => ({ address: addr, release: module.use() }),
       });
+    }
+    for (const [name, thread] of module.threadVariables) {
+      if (chosen?.has(name) === false) continue;
+      const acquire = (): SymbolUse => ({ address: 0n, release: module.use() });
+      const type = (): CSymbol | undefined => module.typeOf(name);
+      this.#put({ name, sig: thread.sig, address: 0n, isData: true, thread, type, acquire });
     }
     return this.#addShared(module, chosen);
   }

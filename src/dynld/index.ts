@@ -63,6 +63,7 @@ export {
   type ExportOwner,
   ExportTable,
   type OfferedSymbol,
+  type SignedThreadVariable,
   type SymbolUse,
   type UniqueSymbol,
 } from "./export-table.ts";

@@ -14,7 +14,7 @@ import { callableAt } from "../host/call.ts";
 import { dlsym, RTLD_DEFAULT } from "../host/dl.ts";
 import { freeRange } from "../host/free-range.ts";
 import type { Dynsym } from "./dynsym.ts";
-import type { ExportTable, OfferedSymbol, UniqueSymbol } from "./export-table.ts";
+import type { ExportTable, OfferedSymbol, SignedThreadVariable, UniqueSymbol } from "./export-table.ts";
 import { isInText, type ModuleFunctions, moduleFunctions } from "./link/arrays.ts";
 import { debugObject } from "./link/debug-object.ts";
 import { readingModule, throwAll } from "./link/fault.ts";
@@ -82,6 +82,7 @@ export class Instance {
   readonly types: ModuleTypes;
   readonly imports: readonly OfferedSymbol[];
   readonly uniques: ReadonlyMap<string, UniqueSymbol>;
+  readonly threadVariables: ReadonlyMap<string, SignedThreadVariable>;
   /** Bytes: code and what is only read, data, and zeros. */
   readonly text: number;
   readonly data: number;
@@ -186,6 +187,7 @@ export class Instance {
     const functions = moduleFunctions(link.sections, bytes, isCode(link, at));
     const symbols = loaderSymbols(link, at, base);
     this.uniques = uniquesOf(link, uses, types);
+    this.threadVariables = threadVariablesOf(link, threads?.module ?? 0n, at.threads, types);
     this.#exports = new ModuleExports(symbols, base, (name) => types.signature(name));
     // First, lest the names are noted for debuggers, too.
     object.describe(link.inputs.map((input) => debugObject(link, input, bytes, at)));
@@ -277,6 +279,34 @@ function uniquesOf(link: ModuleLink, uses: readonly Use[], types: ModuleTypes): 
     });
   }
   return uniques;
+}
+
+/** Its thread-local variables that others may see, by name. @param start address of what blocks begin as */
+function threadVariablesOf(
+  link: ModuleLink,
+  module: bigint,
+  start: number,
+  types: ModuleTypes,
+): Map<string, SignedThreadVariable> {
+  const found = new Map<string, SignedThreadVariable>();
+  const { symbols } = link;
+  for (let id = 0; link.size.threads > 0 && id < symbols.length; id++) {
+    const [binding = 0, visibility = 0, address = 0] = [
+      symbols.binding[id],
+      symbols.visibility[id],
+      symbols.address[id],
+    ];
+    if (!symbols.isThreadLocal(id) || !isExported({ binding, visibility })) continue;
+    const name = symbols.nameOf(id);
+    found.set(name, {
+      module,
+      offset: address - start,
+      get sig() {
+        return types.signature(name);
+      },
+    });
+  }
+  return found;
 }
 
 /** Where an initialiser may be: in the module's text, or in what it imports. */

@@ -12,7 +12,7 @@ import type { NativeType } from "./call/native-type.ts";
 import type { CSymbol, CType } from "./ctype.ts";
 import { type Dynobj, dynimport } from "./dynobj.ts";
 import { type Dynsym, type DynsymLike, dynfindsym } from "./dynsym.ts";
-import { ExportTable, type UniqueSymbol } from "./export-table.ts";
+import { ExportTable, type SignedThreadVariable, type UniqueSymbol } from "./export-table.ts";
 import { Instance, type InstanceRequest } from "./instance.ts";
 import type { LinkFile, ModuleFile } from "./link/input.ts";
 import type { SignatureRules } from "./policy.ts";
@@ -220,6 +220,12 @@ export class NativeModule<E extends ExportsShape = AnyExports> implements Dynobj
   get uniques(): ReadonlyMap<string, UniqueSymbol> {
     this.#checkLoaded();
     return this.#instance.uniques;
+  }
+
+  /** Where its thread-local variables are that others may use. */
+  get threadVariables(): ReadonlyMap<string, SignedThreadVariable> {
+    this.#checkLoaded();
+    return this.#instance.threadVariables;
   }
 
   /** Notes that another module uses what this one exports. @returns what ends the use */

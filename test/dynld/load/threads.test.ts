@@ -137,6 +137,34 @@ describe("thread-local variables", () => {
     table.close();
   });
 
+  it("of other modules are each thread's own, and keep these modules", () => {
+    const owner = `__thread int before = 1, other = 5; static __thread int hidden = 3;
+      void set(int to) { other = to; } int seen(void) { return other + hidden; }`;
+    const user = `
+      #include <pthread.h>
+      extern __thread int other; void set(int); int seen(void);
+      int get(void) { return other; }
+      static void *run(void *to) { other += 10; set(seen() * 2); *(int *)to = get(); return 0; }
+      int in_thread(void) { pthread_t t; int seen = -1; pthread_create(&t, 0, run, &seen); pthread_join(t, 0); return seen; }`;
+    for (const flags of [["-fPIC"], ["-fPIE"]]) {
+      const module = NativeModule.load(compile(owner, "gcc", [...flags, "-g"]), { name: "owner" });
+      expect([...module.threadVariables.keys()].sort()).toEqual(["before", "other"]);
+      const table = new ExportTable().addLibrary("libc.so.6").addModule(module);
+      const using = NativeModule.load(compile(user, "gcc", ["-fPIC", "-g"]), { name: "using", table });
+      module.call("void set(int)", 7);
+      expect(using.call("int get(void)")).toBe(7);
+      expect(using.call("int in_thread(void)")).toBe(36);
+      expect(using.call("int get(void)")).toBe(7);
+      expect(() => module.unload()).toThrow(expect.objectContaining({ code: "DYNLD_IN_USE" }));
+      const wrong = user.replaceAll("int other", "long other");
+      expect(() =>
+        NativeModule.load(compile(wrong, "gcc", ["-fPIC", "-g"]), { name: "wrong", table }),
+      ).toThrow("wrong: signature mismatch: other: module expects long, program provides int");
+      using.unload();
+      module.unload();
+    }
+  });
+
   it("that are none can't be reached, and that is said by name", () => {
     const source = "extern __thread int other; int get(void) { return other; }";
     const table = new ExportTable().add({ name: "other", sig: 0, addr: 0x1000 });
