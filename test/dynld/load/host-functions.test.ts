@@ -6,8 +6,8 @@ import { ExportTable } from "../../../src/dynld/export-table.ts";
 import { NativeModule } from "../../../src/dynld/module.ts";
 import { signatureText } from "../../../src/dynld/signature/signature.ts";
 import { TypedFile } from "../../../src/dynld/signature/typed-file.ts";
-import { DynldError } from "../../../src/errors.ts";
 import { compile, compileTo } from "../support/compile.ts";
+import { refusal } from "../support/refusal.ts";
 
 const MAIN = fileURLToPath(new URL("../../../dist/cli/main.js", import.meta.url));
 
@@ -42,16 +42,6 @@ function signatures(prototypes: readonly string[]): string[] {
     .trim()
     .split("\n")
     .map((line) => line.slice(0, 16));
-}
-
-function refusal(action: () => unknown): DynldError {
-  try {
-    action();
-  } catch (error) {
-    if (error instanceof DynldError) return error;
-    throw error;
-  }
-  throw new Error("nothing was refused");
 }
 
 function offered(prototype: string, type?: Parameters<ExportTable["addFunction"]>[2]) {

@@ -2,24 +2,14 @@
 import { describe, expect, it } from "vitest";
 import { ExportTable } from "../../../src/dynld/export-table.ts";
 import { NativeModule } from "../../../src/dynld/module.ts";
-import { DynldError } from "../../../src/errors.ts";
 import { compile } from "../support/compile.ts";
+import { refusal } from "../support/refusal.ts";
 
 const DEVICE = (members: string) => `struct dev { ${members} };`;
 const OWNER = `${DEVICE("int flags; long count;")} long dev_count(struct dev *d) { return d->count; }`;
 const USER = (members: string) => `${DEVICE(members)}
   long dev_count(struct dev *d);
   long ask(void) { static struct dev d; d.count = 12; return dev_count(&d); }`;
-
-function refusal(action: () => unknown): DynldError {
-  try {
-    action();
-  } catch (error) {
-    if (error instanceof DynldError) return error;
-    throw error;
-  }
-  throw new Error("nothing was refused");
-}
 
 describe("a module's imports", () => {
   it("are those that another module exports, if their types are the same", () => {

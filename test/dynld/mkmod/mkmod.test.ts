@@ -5,8 +5,8 @@ import { describe, expect, it } from "vitest";
 import { ExportTable } from "../../../src/dynld/export-table.ts";
 import { makeModule, parseNameList } from "../../../src/dynld/mkmod/mkmod.ts";
 import { NativeModule } from "../../../src/dynld/module.ts";
-import { DynldError } from "../../../src/errors.ts";
 import { type Compiler, compile, compileTo, pathOf, tool } from "../support/compile.ts";
+import { refusal } from "../support/refusal.ts";
 
 const FIRST = `
   struct dev { int flags; long count; };
@@ -24,16 +24,6 @@ const SECOND = `
   int helper(int x) { return x * 2 + own; }
   int second(int x) { shared++; return first(x) + common_one; }
   int unused(void) { return 1; }`;
-
-function refusal(action: () => unknown): DynldError {
-  try {
-    action();
-  } catch (error) {
-    if (error instanceof DynldError) return error;
-    throw error;
-  }
-  throw new Error("nothing was refused");
-}
 
 const host = () =>
   new ExportTable().addFunction("long host_count(struct dev *, int)", (_: unknown, n: number) => n + 1);
