@@ -1,6 +1,7 @@
 /** Core files of other machines: link maps and linkage tables, against what the process had, and objdump(1). */
 import { execFileSync } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, describe, expect, it } from "vitest";
 import { CoreProcess, type LoadObject, ObservedProcess, RtldAgent } from "../../src/rtld/index.ts";
 import { AARCH64, compileCross, sysrootOf } from "./cross.ts";
@@ -52,6 +53,18 @@ function checkTables(core: CoreProcess, objdump: string, exit: RegExp, library: 
   expect(core.pglobalLookup(library, "plain")).toBe(plain);
 }
 
+/** pause(2) of i386. */
+const PAUSE = "29 ";
+
+/** Waits until a process is in pause(2), as it is again some time after it was let go of. @returns `/proc/PID/syscall` */
+async function untilItWaits(pid: number): Promise<string> {
+  for (;;) {
+    const text = readFileSync(`/proc/${pid}/syscall`, "utf8").trim();
+    if (text.startsWith(PAUSE)) return text;
+    await sleep(2);
+  }
+}
+
 describe("a core file", () => {
   it("of i386 has what the process had, and its tables, at any place of the thread", async () => {
     const library = workshop.compile32("libcalled32.so", CALLED, "-shared", "-fPIC");
@@ -59,13 +72,14 @@ describe("a core file", () => {
     const source = PROGRAM.replace("END", "pause()");
     const program = workshop.compile32("program32", source, "-fcf-protection=none", ...link);
     const { pid } = await workshop.start(program);
+    await untilItWaits(pid);
     execFileSync("gcore", ["-o", workshop.path("core"), String(pid)], { stdio: "ignore" });
     using live = new ObservedProcess(pid);
     using core = CoreProcess.open(workshop.path(`core.${pid}`));
     expect(core.pdmodel()).toEqual({ is64: false, little: true, machine: 3 });
     expect(live.pdmodel()).toEqual(core.pdmodel());
     expect(RtldAgent.new(core).objects.map(row)).toEqual(RtldAgent.new(live).objects.map(row));
-    const [sp, pc] = workshop.run("cat", `/proc/${pid}/syscall`).trim().split(" ").slice(-2).map(BigInt);
+    const [sp, pc] = (await untilItWaits(pid)).split(" ").slice(-2).map(BigInt);
     const words = new Uint32Array(core.lgetregs(core.threads[0] ?? 0)?.slice().buffer ?? new ArrayBuffer(0));
     // struct user_regs_struct: eip is the 13th, esp the 16th.
     expect([words[15], words[12]].map((one) => BigInt(one ?? 0))).toEqual([sp, pc]);
