@@ -1,4 +1,5 @@
 /** Children of processes behind a stub: followed, against what ptrace(2) gives of the same; and let run free. */
+import { existsSync } from "node:fs";
 import { basename } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
@@ -49,6 +50,8 @@ int main(void) {
   printf("%d\\n", child); fflush(stdout);
   int status;
   waitpid(child, &status, 0);
+  printf("%d\\n", WIFEXITED(status) ? WEXITSTATUS(status) : 100 + WTERMSIG(status));
+  fflush(stdout);
   return WIFEXITED(status) ? WEXITSTATUS(status) : 100 + WTERMSIG(status);
 }
 `;
@@ -104,6 +107,37 @@ describe("children of a process behind gdbserver", () => {
       expect(ends).toEqual([6, 6]);
     });
   });
+
+  it.each(["both", "the child"])(
+    "run on, and so does their parent, when who is let go of is %s",
+    async (who) => {
+      await withoutCrashes(async () => {
+        const out = workshop.output();
+        const address = await gdbserver("sh", "-c", `exec "$0" > "$1"`, files.pair, out.path);
+        const target = workshop.keep(await RemoteTarget.connect(address, { followChildren: true }));
+        target.continue();
+        let pid = 0;
+        for (let isOver = false; !isOver; ) {
+          const event = await target.next();
+          isOver = event.kind === "exit" || event.kind === "detach";
+          if (event.kind === "exec") target.continue();
+          if (event.kind === "exit") expect(event.code).toBe(6);
+          if (event.kind !== "fork") continue;
+          const { child } = event;
+          pid = child.pid;
+          child.continue();
+          // Both run by then, and both are stopped for this.
+          while (out.read() === "") await sleep(5);
+          child.detach();
+          if (who === "both") target.detach();
+        }
+        // Who was killed says so before its parent, which waits for it, can end.
+        const all = [pid, target.pid];
+        while (all.some((one) => existsSync(`/proc/${one}`))) await sleep(10);
+        expect(out.read()).toBe(`${pid}\n6\n`);
+      });
+    },
+  );
 
   it("and all that they do, go as they must, in the program that does all with libraries", async () => {
     const link = makeLibraries((...args) => workshop.compile(...args), workshop.directory);

@@ -2,6 +2,7 @@
 import { readTextIfAny } from "../../dwfl/process/text-file.ts";
 import { HostError } from "../../errors.ts";
 import { GuardedTarget } from "../guard/target.ts";
+import { isPending } from "../pending-signal.ts";
 import { LiveProcess } from "../proc/live.ts";
 import type { DataModel } from "../proc/service.ts";
 import { Registers } from "../registers.ts";
@@ -307,8 +308,9 @@ export class Debugger implements Disposable {
   #takeInterrupt(): void {
     const taken = this.#control.withdraw(isTerminalInterrupt);
     for (const event of taken) if (event.kind === "signal") this.target.dropSignal(event.tid);
-    const isHere = this.target.facts === undefined;
-    this.#expectsInterrupt = isHere && taken.length === 0 && isPending(this.target.pid, SIGINT);
+    const { facts, pid } = this.target;
+    const status = facts === undefined ? readTextIfAny(`/proc/${pid}/status`) : undefined;
+    this.#expectsInterrupt = taken.length === 0 && isPending(status, SIGINT);
   }
 
   /** @returns why to stop; `undefined` to go on */
@@ -407,12 +409,4 @@ function isStopped(
 /** The kernel sends it for a terminal; other processes send theirs themselves. */
 function isTerminalInterrupt(event: TargetEvent): boolean {
   return event.kind === "signal" && event.signal === SIGINT && event.code > 0;
-}
-
-/** Whether a signal is on its way to a process, or to its first thread. */
-function isPending(pid: number, signal: number): boolean {
-  const text = readTextIfAny(`/proc/${pid}/status`) ?? "";
-  return [...text.matchAll(/^(?:SigPnd|ShdPnd):\s*([0-9a-f]+)$/gm)].some(
-    ([, set]) => (BigInt(`0x${set}`) & (1n << BigInt(signal - 1))) !== 0n,
-  );
 }

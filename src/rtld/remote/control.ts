@@ -362,6 +362,8 @@ export class RemoteControl {
   #take(parent: RemoteProcess, tid: number, child: ThreadId, origin: "fork" | "exec"): void {
     this.#told++;
     this.#taken.add(child.pid);
+    // It may get interrupts that are meant for its parent.
+    this.#stub.keepInterrupts();
     parent.take(tid, child, origin);
     setImmediate(() => this.#goOn());
   }
@@ -391,13 +393,29 @@ export class RemoteControl {
   }
 
   #expectInterrupts(pid: number, more: number): void {
-    // Of one alone there is no doubt.
-    const count = this.isShared ? (this.#interrupts.get(pid) ?? 0) + more : 0;
-    this.#interrupts.set(pid, Math.max(count, 0));
+    const before = this.#interrupts.get(pid) ?? 0;
+    // Of one that always was alone there is no doubt.
+    this.#interrupts.set(pid, this.isShared || before > 0 ? Math.max(before + more, 0) : 0);
   }
 
+  /** A child that has ended meanwhile is no error. */
   #letGo(pid: number): void {
-    this.#stub.link.ask(`D;${pid.toString(16)}`);
+    this.#stub.link.ask(this.#stub.detaching(pid));
+  }
+
+  /** Lets go of a process, once it had the interrupt that was meant for who controls it. @throws RemoteError */
+  release(process: RemoteProcess): void {
+    const { pid } = process;
+    while ((this.#interrupts.get(pid) ?? 0) > 0 && process.expectsInterrupt()) {
+      this.#isAwaited = true;
+      try {
+        this.#run([`c:p${pid.toString(16)}.-1`], undefined);
+        while (this.#state === "running") this.#stub.link.awaitEvent("interrupt");
+      } finally {
+        this.#isAwaited = false;
+      }
+    }
+    this.#stub.link.demand(this.#stub.detaching(pid), "detaching");
   }
 
   /** Nobody is left who would take them in. */

@@ -23,6 +23,8 @@ export interface RemoteProcess {
   /** Where a thread is, by the registers that a stop reply brings along. */
   pcIn(registers: ReadonlyMap<number, string>): bigint | undefined;
   emit(event: ProcessEvent): void;
+  /** Whether a SIGINT is on its way to it, as far as can be known. */
+  expectsInterrupt(): boolean;
   output(bytes: Uint8Array): void;
   /** What was read is not so any more. */
   forget(): void;

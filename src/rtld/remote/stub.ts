@@ -24,6 +24,8 @@ const LEAST_PACKET = 400;
 const MOST_PACKET = 2 ** 20;
 /** gdb's number of those that it has no number for; a stub can be told of none of them, but to pass them on by itself. */
 const UNKNOWN_SIGNAL = 143;
+/** gdb's number. */
+const SIGINT = 2;
 const NO_DESCRIPTION: TargetDescription = { architecture: "", registers: [] };
 
 /** How to connect. */
@@ -126,6 +128,18 @@ export class RemoteStub {
   turn(pid: number): void {
     if (this.hasProcesses && this.#general?.startsWith(`p${pid.toString(16)}.`) !== true)
       this.select({ pid, tid: 0 });
+  }
+
+  /** What lets go of a process. */
+  detaching(pid: number): string {
+    return this.hasProcesses ? `D;${pid.toString(16)}` : "D";
+  }
+
+  /** A SIGINT of which it did not tell is its own from now on: a process that is let go of does not get it. */
+  keepInterrupts(): void {
+    if (this.#features.get("QProgramSignals") !== "+") return;
+    const others = Array.from({ length: UNKNOWN_SIGNAL }, (_, i) => i + 1).filter((one) => one !== SIGINT);
+    this.link.ask(`QProgramSignals:${others.map((one) => one.toString(16)).join(";")}`);
   }
 
   /** A thread stopped, to which the stub is turned then. */

@@ -1,6 +1,7 @@
 /** A process that a stub controls: gdbserver, qemu, rr and others that speak gdb's remote protocol [GDB manual, "Remote Protocol"]. */
 import { HostError, RemoteError } from "../../errors.ts";
 import { instructionAddress } from "../machine/address.ts";
+import { isPending } from "../pending-signal.ts";
 import type { Registers } from "../registers.ts";
 import type { ControlledProcess, Origin, TargetEvent } from "../target/controlled.ts";
 import { EventQueue } from "../target/event.ts";
@@ -11,6 +12,7 @@ import { RemoteFacts, type RemoteFiles } from "./facts.ts";
 import { RemoteFileStore } from "./files.ts";
 import { found } from "./link.ts";
 import { RemoteMemory } from "./memory.ts";
+import type { RemoteProcess } from "./process.ts";
 import { RemoteRegisters } from "./registers.ts";
 import { parseStopReply, type ThreadId } from "./stop-reply.ts";
 import { RemoteStub, type StubOptions } from "./stub.ts";
@@ -30,6 +32,7 @@ export interface RemoteOptions extends StubOptions, RemoteFiles {
   readonly onOutput?: (bytes: Uint8Array) => void;
 }
 
+const SIGINT = 2;
 const SIGKILL = 9;
 /** Bytes of the longest breakpoint instruction. */
 const LONGEST_TRAP = 8n;
@@ -51,6 +54,7 @@ export class RemoteTarget implements ControlledProcess {
   readonly #memory: RemoteMemory;
   readonly #breakpoints: RemoteBreakpoints;
   readonly #control: RemoteControl;
+  readonly #process: RemoteProcess;
   readonly #files: RemoteFileStore;
   readonly #events = new EventQueue<TargetEvent | { readonly kind: "broken"; readonly error: RemoteError }>();
   readonly #onExit = () => this.#leave();
@@ -73,7 +77,7 @@ export class RemoteTarget implements ControlledProcess {
     const { onOutput = (bytes) => process.stdout.write(bytes) } = options;
     const ask = (question: string) => link.ask(question);
     this.#files = new RemoteFileStore({ pid: this.pid, packetSize: stub.packetSize, ask });
-    control.add({
+    this.#process = {
       pid: this.pid,
       threads: this.#threads,
       breakpoints: this.#breakpoints,
@@ -84,6 +88,7 @@ export class RemoteTarget implements ControlledProcess {
       setRegisters: (tid, changed) => this.setRegisters(tid, changed),
       pcIn: (known) => this.#registerFile().pcIn(known, this.facts.model()),
       emit: (event) => this.#emit(event),
+      expectsInterrupt: () => isPending(this.#text("status"), SIGINT),
       output: onOutput,
       forget: () => this.#forget(),
       execed: () => this.#onExec(),
@@ -93,7 +98,8 @@ export class RemoteTarget implements ControlledProcess {
         this.#emit({ kind: "fork", pid: parent, child: target });
       },
       broken: (error) => this.#break(error),
-    });
+    };
+    control.add(this.#process);
     this.facts = new RemoteFacts(
       {
         memory: { name: link.name, read: (address, length) => this.read(address, length) },
@@ -104,7 +110,7 @@ export class RemoteTarget implements ControlledProcess {
             return stub.object(name, annex);
           }),
         served: (path) => this.#served(path),
-        maps: () => this.#maps(),
+        maps: () => this.#text("maps"),
       },
       options,
     );
@@ -251,7 +257,7 @@ export class RemoteTarget implements ControlledProcess {
       throw error;
     }
     this.#emit({ kind: "exit", code: undefined, signal: SIGKILL });
-    this.#control.go();
+    this.#goOnSoon();
   }
 
   detach(): void {
@@ -260,9 +266,9 @@ export class RemoteTarget implements ControlledProcess {
     if (this.hasEnded) return;
     const model = this.facts.model();
     for (const address of this.#breakpoints.addresses) this.#breakpoints.remove(address, model);
-    this.#stub.link.demand(this.#stub.hasProcesses ? `D;${this.pid.toString(16)}` : "D", "detaching");
+    this.#control.release(this.#process);
     this.#emit({ kind: "detach" });
-    this.#control.go();
+    this.#goOnSoon();
   }
 
   /** As {@link detach}. */
@@ -279,6 +285,11 @@ export class RemoteTarget implements ControlledProcess {
       return undefined;
     }
     return this.#control.atRest(() => (this.#stub.select({ pid: this.pid, tid }) ? action() : undefined));
+  }
+
+  /** Others run on, unless they are let go of at the same time: an interrupt for that would reach those that are free. */
+  #goOnSoon(): void {
+    setImmediate(() => this.#control.go());
   }
 
   /** Breakpoints that a child has with its copy of the memory. */
@@ -303,10 +314,11 @@ export class RemoteTarget implements ControlledProcess {
     return this.#control.atRest(() => (this.#files.isServed ? { path: this.#files.path(path) } : undefined));
   }
 
-  #maps(): string | undefined {
+  /** One of the process's files in `/proc`. */
+  #text(name: string): string | undefined {
     if (this.hasEnded) return undefined;
     return this.#control.atRest(() =>
-      this.#files.isServed ? this.#files.text(`/proc/${this.pid}/maps`) : undefined,
+      this.#files.isServed ? this.#files.text(`/proc/${this.pid}/${name}`) : undefined,
     );
   }
 
