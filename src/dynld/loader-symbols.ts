@@ -21,7 +21,9 @@ export function loaderSymbols(link: ModuleLink, at: SegmentAddresses, base: numb
   const sizes = new Int32Array(capacity);
   const infos = new Uint8Array(capacity);
   const others = new Uint8Array(capacity);
-  const ends = [at.text + room.text, at.rodata + room.rodata, at.data + room.data];
+  const textEnd = at.text + room.text;
+  const rodataEnd = at.rodata + room.rodata;
+  const dataEnd = at.data + room.data;
   let length = 0;
   for (let id = 0; id < capacity; id++) {
     const origin = symbols.origin[id];
@@ -33,8 +35,9 @@ export function loaderSymbols(link: ModuleLink, at: SegmentAddresses, base: numb
     const offset = nameOffset(table, symbols.index[id] ?? 0);
     const address = symbols.address[id] ?? 0;
     // A name for the end of something lies in nothing.
-    if (offset < 0 || ends.includes(address)) continue;
-    const [binding = 0, visibility = 0] = [symbols.binding[id], symbols.visibility[id]];
+    if (offset < 0 || address === textEnd || address === rodataEnd || address === dataEnd) continue;
+    const binding = symbols.binding[id] ?? 0;
+    const visibility = symbols.visibility[id] ?? 0;
     names[length] = (start[symbols.from[id] ?? 0] ?? 0) + offset;
     values[length] = address - base;
     sizes[length] = symbols.size[id] ?? 0;

@@ -123,25 +123,30 @@ function movePointers(bytes: Uint8Array, map: Uint32Array, address: number): voi
   const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2);
   const high = Math.floor(address / HALF);
   const low = address - high * HALF;
-  const move = (word: number): void => {
-    const sum = low + (words[word] ?? 0);
-    words[word] = sum;
-    words[word + 1] = sum >= HALF ? high + 1 : high;
-  };
   const step = POINTER / 4;
   for (let i = 0; i < map.length; i++) {
     let bits = map[i] ?? 0;
     if (bits === 0) continue;
     const first = i * MAP_BITS * step;
     if (bits === ALL) {
-      for (let word = first; word < first + MAP_BITS * step; word += step) move(word);
+      moveRow(words, first, first + MAP_BITS * step, low, high);
       continue;
     }
     while (bits !== 0) {
       const lowest = bits & -bits;
-      move(first + (31 - Math.clz32(lowest)) * step);
+      const word = first + (31 - Math.clz32(lowest)) * step;
+      moveRow(words, word, word + step, low, high);
       bits ^= lowest;
     }
+  }
+}
+
+/** Adds an address, in halves, to all pointers of a range of words. */
+function moveRow(words: Uint32Array, from: number, to: number, low: number, high: number): void {
+  for (let word = from; word < to; word += 2) {
+    const sum = ((words[word] ?? 0) + low) >>> 0;
+    words[word] = sum;
+    words[word + 1] = sum < low ? high + 1 : high;
   }
 }
 
