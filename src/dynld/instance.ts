@@ -104,8 +104,9 @@ export class Instance {
   }
 
   static #load(request: InstanceRequest): Instance {
+    const offers = new Offers(request.table);
     const link = ModuleLink.plan(request.files, {
-      imports: importsFrom(request.table),
+      imports: offers,
       maxsize: request.maxsize,
       isLive: true,
     });
@@ -115,14 +116,14 @@ export class Instance {
       throw new DynldError("DYNLD_BAD_MAGIC", { file: request.file }, what);
     }
     const types = new ModuleTypes(link.inputs.map(({ elf }) => elf));
-    checkTypes(request, link, types);
+    checkTypes(request, link, types, offers);
     const uses: Use[] = [];
     let object: LiveObject | undefined;
     let ends: ThreadEnds | undefined;
     try {
       object = createObject(request, link);
       if (link.imports.some(({ name }) => THREAD_END_FUNCTIONS.has(name))) ends = ThreadEnds.create();
-      for (const { name } of link.imports) uses.push(useOf(request.table, name, ends));
+      for (const { name } of link.imports) uses.push(useOf(offers, name, ends));
       return new Instance(request, link, object, uses, types, ends);
     } catch (error) {
       // What the loader keeps may run yet, and call what it uses.
@@ -330,8 +331,26 @@ function isDiscarded(object: LiveObject): boolean {
 /** What finds a thread's block, of which compilers know that every program has it. */
 const THREADS_FUNCTION = "__tls_get_addr";
 
-function importsFrom(table: ExportTable): ImportSource {
-  return { find: (name) => offeredBy(table, name), names: () => table.names() };
+/** A table as one load sees it: each name is looked up once. */
+class Offers implements ImportSource {
+  readonly #table: ExportTable;
+  readonly #found = new Map<string, OfferedSymbol>();
+
+  constructor(table: ExportTable) {
+    this.#table = table;
+  }
+
+  find(name: string): OfferedSymbol | undefined {
+    let found = this.#found.get(name);
+    if (found !== undefined) return found;
+    found = offeredBy(this.#table, name);
+    if (found !== undefined) this.#found.set(name, found);
+    return found;
+  }
+
+  names(): Iterable<string> {
+    return this.#table.names();
+  }
 }
 
 function offeredBy(table: ExportTable, name: string): OfferedSymbol | undefined {
@@ -341,8 +360,8 @@ function offeredBy(table: ExportTable, name: string): OfferedSymbol | undefined 
   return address === undefined ? undefined : { name, sig: 0n, address, isData: false };
 }
 
-function useOf(table: ExportTable, name: string, ends: ThreadEnds | undefined): Use {
-  const symbol = offeredBy(table, name);
+function useOf(offers: Offers, name: string, ends: ThreadEnds | undefined): Use {
+  const symbol = offers.find(name);
   if (symbol === undefined) throw new DynldError("DYNLD_UNDEFINED_SYMBOL", {}, `undefined symbol: ${name}`);
   const address = THREAD_END_FUNCTIONS.has(name) ? ends?.entry : undefined;
   if (address !== undefined) return { symbol, address, release: () => {} };
@@ -351,10 +370,12 @@ function useOf(table: ExportTable, name: string, ends: ThreadEnds | undefined): 
 }
 
 /** Compares what the module expects of its imports with what the table has. @throws DynldError with all that differ */
-function checkTypes(request: InstanceRequest, link: ModuleLink, types: ModuleTypes): void {
+function checkTypes(request: InstanceRequest, link: ModuleLink, types: ModuleTypes, offers: Offers): void {
   const problems: DynldError[] = [];
   for (const { name } of link.imports) {
-    const offered = request.table.find(name);
+    // No source declares it.
+    if (name === THREADS_FUNCTION) continue;
+    const offered = offers.find(name);
     const rule = request.exceptions?.get(name) ?? request.policy ?? "lenient";
     // The type that is expected need not be gone into when there is nothing to compare it with.
     if (offered === undefined || rule === "unchecked" || (rule === "lenient" && offered.sig === 0n)) continue;
