@@ -53,6 +53,8 @@ export class PrelinkRelocator implements Relocator {
       if (imports.has(id)) continue;
       const name = symbols.nameOf(id);
       const symbol = source.find(name);
+      // One of each thread has no address to be stored.
+      if (symbol?.thread !== undefined) return undefined;
       if (symbol !== undefined) imports.set(id, { id, name, symbol });
       else if (symbols.binding[id] !== STB.STB_WEAK) return undefined;
     }

@@ -8,8 +8,8 @@ import { RecordRelocator } from "../../../src/dynld/link/record-relocator.ts";
 import { makeModule } from "../../../src/dynld/mkmod/mkmod.ts";
 import { NativeModule } from "../../../src/dynld/module.ts";
 import { ElfFile } from "../../../src/elf/file.ts";
-import { DynldError } from "../../../src/errors.ts";
 import { type Compiler, compile } from "../support/compile.ts";
+import { refusal } from "../support/refusal.ts";
 
 const C = `
   extern int outside(const char *, int); extern int weak(void) __attribute__((weak));
@@ -137,6 +137,17 @@ describe("a settled module", () => {
     }
   });
 
+  it("does not take a variable of each thread for one of all", () => {
+    const { bytes } = makeModule([
+      compile("extern int errors; int *f(void) { return &errors; }", "gcc", ["-fPIC"]),
+    ]);
+    expect(isSettled(bytes)).toBe(true);
+    using other = NativeModule.load(compile("__thread int errors;", "gcc", ["-fPIC"]));
+    const table = new ExportTable().addModule(other);
+    const thrown = refusal(() => NativeModule.load({ name: "plain.o", bytes }, { table }));
+    expect(thrown.message).toContain("errors: found a thread-local variable of the program");
+  });
+
   it("is linked by its records where it was settled for other places, or by another version", () => {
     const { bytes } = makeModule([compile(C, "gcc", ["-fPIC", "-O1"])]);
     const otherVersion = changed(bytes, (words) => words.fill(7, 0, 1));
@@ -150,23 +161,18 @@ describe("a settled module", () => {
 
   it("is refused with the place of what is wrong in it", () => {
     const { bytes } = makeModule([compile(C, "gcc", ["-fPIC", "-O1"])]);
-    const refusal = (word: number, value: number): string => {
+    const refusalOf = (word: number, value: number): string => {
       const damaged = changed(bytes, (words) => words.fill(value, word, word + 1));
-      try {
-        placed(damaged, true, 0x10_0000);
-        return "";
-      } catch (error) {
-        if (error instanceof DynldError) return `${error.code} ${error.message}`;
-        throw error;
-      }
+      const { code, message } = refusal(() => placed(damaged, true, 0x10_0000));
+      return `${code} ${message}`;
     };
-    expect(refusal(1, 8)).toMatch(/^DYNLD_BAD_VALUE made\.o: \.bindery\.prelink\+0x/);
-    expect(refusal(2, 8)).toMatch(/^DYNLD_BAD_VALUE .*larger than read-only data of 8 bytes/);
-    expect(refusal(3, 0)).toMatch(/^DYNLD_BAD_VALUE /);
-    expect(refusal(4, 0x7fff_ffff)).toMatch(/^DYNLD_BAD_VALUE .*before the zeros of data/);
+    expect(refusalOf(1, 8)).toMatch(/^DYNLD_BAD_VALUE made\.o: \.bindery\.prelink\+0x/);
+    expect(refusalOf(2, 8)).toMatch(/^DYNLD_BAD_VALUE .*larger than read-only data of 8 bytes/);
+    expect(refusalOf(3, 0)).toMatch(/^DYNLD_BAD_VALUE /);
+    expect(refusalOf(4, 0x7fff_ffff)).toMatch(/^DYNLD_BAD_VALUE .*before the zeros of data/);
     for (const count of [7, 8, 9, 10, 11]) {
-      expect(refusal(count, 0x7fff_ffff)).toMatch(/^DYNLD_BAD_VALUE /);
-      expect(refusal(count, 0)).toMatch(/^DYNLD_BAD_VALUE /);
+      expect(refusalOf(count, 0x7fff_ffff)).toMatch(/^DYNLD_BAD_VALUE /);
+      expect(refusalOf(count, 0)).toMatch(/^DYNLD_BAD_VALUE /);
     }
   });
 });
