@@ -8,7 +8,6 @@ import { readFileSync } from "node:fs";
 import { type Backing, LiveObject, type PerfOutput, type ThreadBlock } from "../dlbind/index.ts";
 import { EM, machineName } from "../elf/constants/machine.ts";
 import { SHF } from "../elf/constants/section.ts";
-import { STB } from "../elf/constants/symbol.ts";
 import { DlbindError, DynldError, HostError } from "../errors.ts";
 import { callableAt } from "../host/call.ts";
 import { dlsym, RTLD_DEFAULT } from "../host/dl.ts";
@@ -17,17 +16,16 @@ import type { Dynsym } from "./dynsym.ts";
 import type { ExportTable, OfferedSymbol, SignedThreadVariable, UniqueSymbol } from "./export-table.ts";
 import { isInText, type ModuleFunctions, moduleFunctions } from "./link/arrays.ts";
 import { debugObject } from "./link/debug-object.ts";
-import { readingModule, throwAll } from "./link/fault.ts";
-import type { ImportSource } from "./link/imports.ts";
+import { readingModule } from "./link/fault.ts";
 import type { LinkFile } from "./link/input.ts";
-import { isExported, ModuleLink } from "./link/link.ts";
+import { ModuleLink } from "./link/link.ts";
 import type { SegmentAddresses, SegmentBytes } from "./link/relocator.ts";
 import { alignUp } from "./link/sections.ts";
 import { loaderSymbols, ModuleExports } from "./loader-symbols.ts";
 import { ModuleTypes } from "./module-types.ts";
-import { checkSignature, type SignatureRules } from "./policy.ts";
-import { explainMismatch } from "./signature/explain.ts";
-import { signatureText } from "./signature/signature.ts";
+import { checkTypes, Offers, type Use, useOf } from "./offers.ts";
+import type { SignatureRules } from "./policy.ts";
+import { threadVariablesOf, uniquesOf } from "./shared-symbols.ts";
 import { THREAD_END_FUNCTIONS, ThreadEnds } from "./thread-ends.ts";
 
 /** What a module is made of, and against what. */
@@ -48,13 +46,6 @@ export interface InstanceRequest extends SignatureRules {
   readonly backing?: Backing;
   /** Called when all is in place and nothing of it has run; what it throws refuses the module. */
   readonly accept?: (instance: Instance) => void;
-}
-
-/** An import of a module, in use while the module is there. */
-interface Use {
-  readonly symbol: OfferedSymbol;
-  readonly address: bigint;
-  readonly release: () => void;
 }
 
 /** What live objects allocate in. */
@@ -217,7 +208,10 @@ export class Instance {
     return this.#threadEnds?.elsewhere ?? 0;
   }
 
-  /** Destroys this thread's thread-local objects, and runs finalisers, once: its own array, then what C++ and atexit registered for it, as in a shared object. */
+  /**
+   * Destroys this thread's thread-local objects, and runs finalisers, once: its own array, then what C++ and atexit
+   * registered for it, as in a shared object.
+   */
   finish(): void {
     this.#threadEnds?.run();
     if (this.#finished) return;
@@ -260,56 +254,6 @@ export class Instance {
   }
 }
 
-/** Its own unique symbols, and those that it shares. */
-function uniquesOf(link: ModuleLink, uses: readonly Use[], types: ModuleTypes): Map<string, UniqueSymbol> {
-  const uniques = new Map<string, UniqueSymbol>();
-  for (const { symbol, address } of uses) {
-    const { name, sig, uniqueSize: size } = symbol;
-    if (size !== undefined) uniques.set(name, { address, sig, size });
-  }
-  if (!link.symbols.binding.includes(STB.STB_GNU_UNIQUE)) return uniques;
-  for (const one of link.placedSymbols()) {
-    if (one.binding !== STB.STB_GNU_UNIQUE || !isExported(one)) continue;
-    const { name, size } = one;
-    uniques.set(name, {
-      address: BigInt(one.address),
-      size,
-      get sig() {
-        return types.signature(name);
-      },
-    });
-  }
-  return uniques;
-}
-
-/** Its thread-local variables that others may see, by name. @param start address of what blocks begin as */
-function threadVariablesOf(
-  link: ModuleLink,
-  module: bigint,
-  start: number,
-  types: ModuleTypes,
-): Map<string, SignedThreadVariable> {
-  const found = new Map<string, SignedThreadVariable>();
-  const { symbols } = link;
-  for (let id = 0; link.size.threads > 0 && id < symbols.length; id++) {
-    const [binding = 0, visibility = 0, address = 0] = [
-      symbols.binding[id],
-      symbols.visibility[id],
-      symbols.address[id],
-    ];
-    if (!symbols.isThreadLocal(id) || !isExported({ binding, visibility })) continue;
-    const name = symbols.nameOf(id);
-    found.set(name, {
-      module,
-      offset: address - start,
-      get sig() {
-        return types.signature(name);
-      },
-    });
-  }
-  return found;
-}
-
 /** Where an initialiser may be: in the module's text, or in what it imports. */
 function isCode(link: ModuleLink, at: SegmentAddresses): (address: number) => boolean {
   const inText = isInText(link.sections, at);
@@ -326,79 +270,6 @@ function isDiscarded(object: LiveObject): boolean {
     if (error instanceof DlbindError) return false;
     throw error;
   }
-}
-
-/** What finds a thread's block, of which compilers know that every program has it. */
-const THREADS_FUNCTION = "__tls_get_addr";
-
-/** A table as one load sees it: each name is looked up once. */
-class Offers implements ImportSource {
-  readonly #table: ExportTable;
-  readonly #found = new Map<string, OfferedSymbol>();
-
-  constructor(table: ExportTable) {
-    this.#table = table;
-  }
-
-  find(name: string): OfferedSymbol | undefined {
-    let found = this.#found.get(name);
-    if (found !== undefined) return found;
-    found = offeredBy(this.#table, name);
-    if (found !== undefined) this.#found.set(name, found);
-    return found;
-  }
-
-  names(): Iterable<string> {
-    return this.#table.names();
-  }
-}
-
-function offeredBy(table: ExportTable, name: string): OfferedSymbol | undefined {
-  const found = table.find(name);
-  if (found !== undefined || name !== THREADS_FUNCTION) return found;
-  const address = dlsym(RTLD_DEFAULT, name);
-  return address === undefined ? undefined : { name, sig: 0n, address, isData: false };
-}
-
-function useOf(offers: Offers, name: string, ends: ThreadEnds | undefined): Use {
-  const symbol = offers.find(name);
-  if (symbol === undefined) throw new DynldError("DYNLD_UNDEFINED_SYMBOL", {}, `undefined symbol: ${name}`);
-  const address = THREAD_END_FUNCTIONS.has(name) ? ends?.entry : undefined;
-  if (address !== undefined) return { symbol, address, release: () => {} };
-  const taken = symbol.acquire?.();
-  return { symbol, address: taken?.address ?? symbol.address, release: taken?.release ?? (() => {}) };
-}
-
-/** Compares what the module expects of its imports with what the table has. @throws DynldError with all that differ */
-function checkTypes(request: InstanceRequest, link: ModuleLink, types: ModuleTypes, offers: Offers): void {
-  const problems: DynldError[] = [];
-  for (const { name } of link.imports) {
-    // No source declares it.
-    if (name === THREADS_FUNCTION) continue;
-    const offered = offers.find(name);
-    const rule = request.exceptions?.get(name) ?? request.policy ?? "lenient";
-    // The type that is expected need not be gone into when there is nothing to compare it with.
-    if (offered === undefined || rule === "unchecked" || (rule === "lenient" && offered.sig === 0n)) continue;
-    const expected = types.signature(name);
-    const verdict = checkSignature(name, expected, offered.sig, request);
-    if (verdict === "fits") continue;
-    const pair = `module expects ${signatureText(expected)}, program provides ${signatureText(offered.sig)}`;
-    const place = { file: request.file };
-    if (verdict === "unknown") {
-      const what = `unchecked symbol: ${name}: ${pair}, and a signature of 0 is not let pass`;
-      problems.push(new DynldError("DYNLD_UNCHECKED_SYMBOL", place, what, { symbol: name }));
-      continue;
-    }
-    const wanted = types.symbol(name);
-    const found = offered.type?.();
-    const completions = request.completions === true || offered.isOpen === true;
-    const areKnown = wanted !== undefined && found !== undefined;
-    const why = areKnown ? explainMismatch(wanted, found, { completions }) : undefined;
-    if (areKnown && completions && why === undefined) continue;
-    const what = why?.message ?? `signature mismatch: ${name}: ${pair}`;
-    problems.push(new DynldError("DYNLD_SIGNATURE_MISMATCH", place, what, { symbol: name, cause: why }));
-  }
-  throwAll(problems);
 }
 
 function createObject(request: InstanceRequest, link: ModuleLink): LiveObject {
