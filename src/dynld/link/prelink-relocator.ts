@@ -2,7 +2,15 @@
 import { STB } from "../../elf/constants/symbol.ts";
 import { linkError } from "./fault.ts";
 import type { FoundImport, ImportSource } from "./imports.ts";
-import { MAP_BITS, POINTER, PRELINK_SECTION, type Prelink, segmentDistances } from "./prelink.ts";
+import {
+  FIXUP,
+  MAP_BITS,
+  PAIR,
+  POINTER,
+  PRELINK_SECTION,
+  type Prelink,
+  segmentDistances,
+} from "./prelink.ts";
 import { viewOf } from "./record-relocator.ts";
 import type { FrameColumns, Placement, Relocator } from "./relocator.ts";
 import { SEGMENTS, type SectionPlan } from "./sections.ts";
@@ -47,8 +55,8 @@ export class PrelinkRelocator implements Relocator {
     const ids = input === undefined ? undefined : symbols.ids.get(input);
     if (ids === undefined) return undefined;
     const imports = new Map<number, FoundImport>();
-    for (let i = 2; i < prelink.fixups.length; i += 4) {
-      const id = ids[prelink.fixups[i] ?? 0];
+    for (let i = 0; i < prelink.fixups.length; i += FIXUP) {
+      const id = ids[prelink.fixups[i + 2] ?? 0];
       if (id === undefined || symbols.origin[id] !== ORIGIN.undefined) return undefined;
       if (imports.has(id)) continue;
       const name = symbols.nameOf(id);
@@ -91,7 +99,7 @@ export class PrelinkRelocator implements Relocator {
     movePointers(bytes.data, maps[1], at.text);
     const text = BigInt(at.text);
     const views = SEGMENTS.map((name) => viewOf(bytes[name]));
-    for (let i = 0; i < odd.length; i += 2) {
+    for (let i = 0; i < odd.length; i += PAIR) {
       const offset = odd[i + 1] ?? 0;
       const view = views[odd[i] ?? 0];
       view?.setBigInt64(offset, view.getBigInt64(offset, true) + text, true);
@@ -108,7 +116,7 @@ export class PrelinkRelocator implements Relocator {
   #storeImports(views: readonly DataView[]): void {
     const { fixups } = this.#prelink;
     const { address } = this.#symbols;
-    for (let i = 0; i < fixups.length; i += 4) {
+    for (let i = 0; i < fixups.length; i += FIXUP) {
       const id = this.#ids[fixups[i + 2] ?? 0] ?? 0;
       const value = (address[id] ?? 0) + ((fixups[i + 3] ?? 0) | 0);
       const view = views[fixups[i] ?? 0];

@@ -23,8 +23,9 @@ export const PRELINK_SECTION = ".bindery.prelink";
 
 const MAGIC = 0x314b_4e4c;
 const HEADER = 12;
-const FIXUP = 4;
-const PAIR = 2;
+/** Words of a fixup, and of an odd pointer or a frame. */
+export const FIXUP = 4;
+export const PAIR = 2;
 
 /** Bytes that a bit of a map stands for, and bits of a word of it. */
 export const POINTER = 8;

@@ -7,7 +7,7 @@ import type { CodeFormula } from "../../elf/machine/relocate/row.ts";
 import { DynldError } from "../../errors.ts";
 import type { ModuleFile } from "../link/input.ts";
 import { ModuleLink } from "../link/link.ts";
-import { encodePrelink, MAP_BITS, mapLength, POINTER, segmentDistances } from "../link/prelink.ts";
+import { encodePrelink, FIXUP, MAP_BITS, mapLength, POINTER, segmentDistances } from "../link/prelink.ts";
 import { RecordRelocator } from "../link/record-relocator.ts";
 import { tablesOf } from "../link/records.ts";
 import type { SegmentAddresses } from "../link/relocator.ts";
@@ -85,7 +85,7 @@ function settleLink(file: ModuleFile): Settled | undefined {
     const word = Math.floor(index / MAP_BITS);
     map[word] = (map[word] ?? 0) | (1 << (index % MAP_BITS));
   }
-  for (let i = 0; i < found.fixups.length; i += 4) {
+  for (let i = 0; i < found.fixups.length; i += FIXUP) {
     const [segment = 0, offset = 0] = found.fixups.slice(i, i + 2);
     bytes[SEGMENTS[segment] ?? "text"].fill(0, offset, offset + POINTER);
   }
