@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { describe, expect, test } from "vitest";
-import { bindery, MAIN } from "./run.ts";
+import { atTerminal, bindery, MAIN } from "./run.ts";
 
 /** What a script printed, without the introduction. */
 function answers(script: string): { status: number | null; lines: string[]; errors: string[] } {
@@ -155,9 +155,7 @@ class Output {
 }
 
 test("at a terminal: completion, history, ^C drops the line, errors do not count", async () => {
-  const terminal = spawn("script", ["-qec", `"${process.execPath}" "${MAIN}" live`, "/dev/null"], {
-    stdio: "pipe",
-  });
+  const terminal = atTerminal("live");
   const output = new Output(terminal);
   const type = async (keys: string, answer: RegExp): Promise<void> => {
     output.text = "";

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { bindery, MAIN } from "./run.ts";
+import { atTerminal, bindery, MAIN } from "./run.ts";
 
 const scratch = mkdtempSync(join(tmpdir(), "bindery-messages-"));
 const object = join(scratch, "a.o");
@@ -272,8 +272,8 @@ test("what a program reads behind the commands of a pipe may come later", async 
 });
 
 test("a terminal of a user without a home has no history, and that is all", async () => {
-  const rdb = `env -u XDG_STATE_HOME HOME= "${process.execPath}" "${MAIN}" rdb /bin/true`;
-  const terminal = spawn("script", ["-qec", rdb, "/dev/null"], { cwd: scratch });
+  const env = { ...process.env, XDG_STATE_HOME: undefined, HOME: "" };
+  const terminal = atTerminal("rdb /bin/true", { cwd: scratch, env });
   let printed = "";
   let isAsked = false;
   terminal.stdout.on("data", (text) => {

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { BUSY, PLUGIN } from "../rtld/programs.ts";
 import { RtldWorkshop } from "../rtld/workshop.ts";
 import { between, rdb } from "./rdb-support.ts";
-import { bindery, MAIN } from "./run.ts";
+import { atTerminal, bindery, MAIN } from "./run.ts";
 
 const CROWD = `
 #include <pthread.h>
@@ -138,11 +138,8 @@ describe("at a terminal", () => {
   it("has a prompt, a history that is kept, completion, and Ctrl-C", async () => {
     const state = workshop.path("state");
     mkdirSync(state);
-    const command = `"${process.execPath}" "${MAIN}" rdb ${files.loop} quiet`;
-    const child = spawn("script", ["-qec", command, "/dev/null"], {
-      stdio: "pipe",
-      env: { ...process.env, XDG_STATE_HOME: state },
-    });
+    const env = { ...process.env, XDG_STATE_HOME: state };
+    const child = atTerminal(`rdb ${files.loop} quiet`, { env });
     const said = new Said(child);
     const ended = new Promise((resolve) => child.once("exit", resolve));
     const type = async (keys: string, answer: RegExp): Promise<void> => {

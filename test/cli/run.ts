@@ -1,5 +1,11 @@
 /** Runs the built `bindery` as a user does. */
-import { type SpawnSyncReturns, spawnSync } from "node:child_process";
+import {
+  type ChildProcessWithoutNullStreams,
+  type SpawnOptionsWithoutStdio,
+  type SpawnSyncReturns,
+  spawn,
+  spawnSync,
+} from "node:child_process";
 import { fileURLToPath } from "node:url";
 
 /** The compiled binary; `npm test` builds it first. */
@@ -25,4 +31,16 @@ export function bindery(
   });
   const { status, stdout, stderr } = result;
   return { status, stdout, stderr };
+}
+
+/**
+ * Runs it at a terminal, with arguments in the shell's quoting. It takes the shell's place: a Ctrl-C reaches all of a
+ * terminal's foreground, and of the shells that script(1) may find some end by it.
+ */
+export function atTerminal(
+  args: string,
+  options: SpawnOptionsWithoutStdio = {},
+): ChildProcessWithoutNullStreams {
+  const command = `exec "${process.execPath}" "${MAIN}" ${args}`;
+  return spawn("script", ["-qec", command, "/dev/null"], { ...options, stdio: "pipe" });
 }
