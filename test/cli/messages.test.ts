@@ -176,8 +176,9 @@ describe("a name that would do things to a terminal is told in one line, as C wr
     expect(first).toContain(text);
     expect(first).toMatch(/^bindery: \P{Cc}+$/u);
     for (const one of others) expect(one).toMatch(/^$|^Try /);
-    // What a shell makes of it is the name again.
-    const again = spawnSync("bash", ["-c", 'printf %b "$1"', "bash", text], { encoding: "utf8" });
+    // What a shell makes of it is the name again, in the encoding that it writes.
+    const env = { ...process.env, LC_ALL: "C.UTF-8" };
+    const again = spawnSync("bash", ["-c", 'printf %b "$1"', "bash", text], { encoding: "utf8", env });
     expect(again.stdout).toBe(name);
   });
 
