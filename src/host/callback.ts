@@ -2,6 +2,7 @@
 import koffi from "koffi";
 import { HostError } from "../errors.ts";
 import { type NativeFunction, prototypeOf } from "./ffi.ts";
+import { withUnsigned } from "./unsigned-arguments.ts";
 
 /** A JavaScript function that native code may call. */
 export interface NativeCallback {
@@ -17,10 +18,12 @@ export interface NativeCallback {
  * @throws HostError for what is no prototype, or when there are too many callbacks
  */
 export function nativeCallback(prototype: string, action: (...args: never[]) => unknown): NativeCallback {
-  const type = koffi.pointer(prototypeOf(prototype));
+  const declared = prototypeOf(prototype);
+  const type = koffi.pointer(declared);
+  const isUnsigned = (declared.proto?.arguments ?? []).map(({ primitive }) => primitive === "UInt64");
   let address: bigint | undefined;
   try {
-    address = koffi.register(action as NativeFunction, type);
+    address = koffi.register(withUnsigned(action as NativeFunction, isUnsigned), type);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new HostError("HOST_UNSUPPORTED", "callback", `"${prototype}": ${why}`);

@@ -3,6 +3,7 @@ import koffi from "koffi";
 import { HostError } from "../errors.ts";
 import type { NativeCallback } from "./callback.ts";
 import type { NativeFunction } from "./ffi.ts";
+import { withUnsigned } from "./unsigned-arguments.ts";
 
 export type { NativeFunction } from "./ffi.ts";
 
@@ -100,7 +101,8 @@ export function callInThread(
 export function callbackFor(action: NativeFunction, signature: NativeSignature): NativeCallback {
   let address: bigint | undefined;
   try {
-    address = koffi.register(action, pointerTo(signature));
+    const isUnsigned = signature.parameters.map((shape) => shape === "uint64");
+    address = koffi.register(withUnsigned(action, isUnsigned), pointerTo(signature));
   } catch (cause) {
     throw new HostError(
       "HOST_UNSUPPORTED",

@@ -73,9 +73,13 @@ export function callbackWrapper({
     "const { converts, convert, where } = environment;",
     ...parameters.map((_, index) => `const c${index} = converts[${index}];`),
     `return (action) => (${names.join(", ")}) => {`,
-    ...parameters.map(({ form }, index) => {
-      if (form === "wide") return `  if (typeof a${index} === "number") a${index} = BigInt(a${index});`;
-      return form === "converted" ? `  a${index} = c${index}(a${index});` : "";
+    ...parameters.map(({ form, shape }, index) => {
+      const argument = `a${index}`;
+      if (form === "converted") return `  ${argument} = c${index}(${argument});`;
+      if (form !== "wide") return "";
+      const wide = `  if (typeof ${argument} === "number") ${argument} = BigInt(${argument});`;
+      // They come as if they had a sign.
+      return shape === "uint64" ? `${wide} if (${argument} < 0n) ${argument} += 1n << 64n;` : wide;
     }),
     `  ${result === undefined ? "" : "const $ = "}action(${names.join(", ")});`,
     result === undefined ? "" : `  return ${result.test ?? "false"} ? $ : convert($, where);`,

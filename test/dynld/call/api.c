@@ -32,6 +32,7 @@ enum wide { HUGE_ONE = 0x123456789abLL };
 int color_value(enum color c) { return (int)c * 10; }
 enum color mixed(enum color a, enum color b) { return a == RED && b == BLUE ? GREEN : RED; }
 size_of larger(size_of s) { return s == SMALL ? LARGE : SMALL; }
+enum widest { EVERY_BIT = 0xffffffffffffffff };
 enum wide wider(enum wide w) { return w + 1; }
 
 /* Text */
@@ -151,6 +152,7 @@ double each(int count, double (*f)(int index, struct point p, const char *name, 
 }
 vec3 make_vec(vec3 (*f)(double)) { vec3 v = f(2); v.x += 1; return v; }
 const char *ask(const char *(*f)(enum color), enum color c) { return f(c); }
+uint64_t pass_wide(uint64_t (*f)(uint64_t, enum widest), uint64_t value, enum widest kind) { return f(value, kind); }
 void sort(int *values, size_t count, int (*compare)(const void *, const void *)) { qsort(values, count, sizeof *values, compare); }
 
 /* What can't be called, or not as it is */

@@ -49,6 +49,17 @@ describe.each([["gcc"], ["clang"]])("functions in typed calls, %s", async (compi
     ]);
   });
 
+  it("gives callbacks integers of 64 bits with all their bits", () => {
+    const seen: unknown[] = [];
+    const echo = (value: bigint, kind: bigint) => {
+      seen.push([value, kind]);
+      return value;
+    };
+    const values = [5n, 2n ** 53n + 1n, 2n ** 63n - 1n, 2n ** 63n, 2n ** 64n - 1n];
+    expect(values.map((value) => fn.pass_wide?.(echo, value, "EVERY_BIT"))).toEqual(values);
+    expect(seen).toEqual(values.map((value) => [value, 2n ** 64n - 1n]));
+  });
+
   it("takes structures that callbacks return", () => {
     const made = fn.make_vec?.((by: number) => ({ x: by, y: by * 2, z: 1 })) as RecordView;
     expect(snapshot(made)).toEqual({ x: 3, y: 4, z: 1 });

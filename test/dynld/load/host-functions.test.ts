@@ -113,6 +113,21 @@ describe("a module that imports JavaScript functions", () => {
     );
   });
 
+  it.each(["unsigned long", "FILE *, uint64_t"])("gives functions of %s every value", (parameters) => {
+    const seen: unknown[] = [];
+    const table = new ExportTable().addFunction(`long log_value(${parameters})`, (...args: unknown[]) => {
+      seen.push(args.at(-1));
+      return 0n;
+    });
+    const isFile = parameters.startsWith("FILE");
+    const declared = `struct file; long log_value(${isFile ? "struct file *, " : ""}unsigned long)`;
+    const given = (value: string) => `log_value(${isFile ? "0, " : ""}${value})`;
+    const file = LOGGER(declared, `${given("-1UL")} + ${given("1UL << 63")} + ${given("7")}`);
+    using module = NativeModule.load(file, { name: "logger", table });
+    module.call("long start(void)");
+    expect(seen.map((one) => BigInt(one as number | bigint))).toEqual([2n ** 64n - 1n, 2n ** 63n, 7n]);
+  });
+
   it("is refused where they differ, with both", () => {
     const table = new ExportTable().addFunction("int log_line(int level, const char *text)", () => 0);
     const file = LOGGER("int log_line(long, const char *)", 'log_line(1, "")');
