@@ -101,13 +101,23 @@ export class Instance {
       maxsize: request.maxsize,
       isLive: true,
     });
-    const machine = link.inputs[0]?.elf.header.machine ?? 0;
-    if (machine !== EM.EM_X86_64) {
-      const what = `found code for ${machineName(machine)}, expected ${machineName(EM.EM_X86_64)}`;
+    const { machine = 0, is64 = true } = link.inputs[0]?.elf.image ?? {};
+    if (machine !== EM.EM_X86_64 || !is64) {
+      const found = `${machineName(machine)}${is64 ? "" : " in ELF32"}`;
+      const what = `found code for ${found}, expected ${machineName(EM.EM_X86_64)} in ELF64`;
       throw new DynldError("DYNLD_BAD_MAGIC", { file: request.file }, what);
     }
     const types = new ModuleTypes(link.inputs.map(({ elf }) => elf));
-    checkTypes(request, link, types, offers);
+    try {
+      checkTypes(request, link, types, offers);
+      return Instance.#make(request, link, types, offers);
+    } catch (error) {
+      types.close();
+      throw error;
+    }
+  }
+
+  static #make(request: InstanceRequest, link: ModuleLink, types: ModuleTypes, offers: Offers): Instance {
     const uses: Use[] = [];
     let object: LiveObject | undefined;
     let ends: ThreadEnds | undefined;
@@ -233,6 +243,7 @@ export class Instance {
     this.object.delete();
     for (const use of this.#uses) use.release();
     this.#threadEnds?.end();
+    this.types.close();
     this.#closeFiles?.();
     if (isMapped(base, this.name)) {
       throw new DynldError("DYNLD_IN_USE", { file: this.file }, "unloaded, and its memory is mapped still");

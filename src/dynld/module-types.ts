@@ -1,5 +1,6 @@
 /** Types of what a module exports and imports: from its files' debug information, or from the table that mkmod put there. */
 import { Dwarf } from "../dwarf/dwarf.ts";
+import { Companions } from "../dwfl/find/companions.ts";
 import type { ElfFile } from "../elf/file.ts";
 import { BinderyError } from "../errors.ts";
 import { SymbolTypes, type TypedSymbol } from "./ctype/symbol-types.ts";
@@ -20,20 +21,29 @@ interface FoundType {
 /** Looks a symbol up in one file. */
 type Finder = (name: string) => FoundType | undefined;
 
-/** Looks types up when they are asked for. Debug information that is damaged tells nothing. */
+/**
+ * Looks types up when they are asked for. Debug information that is damaged tells nothing. Owns the files that a compiler has
+ * put some of it in (`-gsplit-dwarf`); types that were read are of no use once it is closed.
+ */
 export class ModuleTypes {
   readonly #finders: readonly Finder[];
+  readonly #companions: Companions[] = [];
   readonly #found = new Map<string, FoundType | undefined>();
 
   constructor(files: readonly ElfFile[]) {
     this.#finders = files
-      .map((elf) => fromTable(elf) ?? fromDebugInformation(elf))
+      .map((elf) => fromTable(elf, this.#companions) ?? fromDebugInformation(elf, this.#companions))
       .filter((one) => one !== undefined);
   }
 
   /** Whether a question may have the files read. */
   get areFromFiles(): boolean {
     return this.#finders.length > 0;
+  }
+
+  /** Closes the files. Twice is harmless. */
+  close(): void {
+    for (const one of this.#companions.splice(0)) one.close();
   }
 
   /** The type of a symbol that the module defines, or else expects. */
@@ -66,13 +76,13 @@ export class ModuleTypes {
   }
 }
 
-function fromDebugInformation(elf: ElfFile): Finder | undefined {
+function fromDebugInformation(elf: ElfFile, companions: Companions[]): Finder | undefined {
   const [section] = [...elf.sectionsNamed(".debug_info"), ...elf.sectionsNamed(".zdebug_info")];
   if (section === undefined) return undefined;
   let types: SymbolTypes | undefined;
   let signatures: Signatures | undefined;
   return (name) => {
-    types ??= new SymbolTypes(Dwarf.open(elf));
+    types ??= new SymbolTypes(openDwarf(elf, companions));
     signatures ??= new Signatures(types.reader);
     const symbol: TypedSymbol | undefined = types.find(name);
     if (symbol === undefined) return undefined;
@@ -81,12 +91,18 @@ function fromDebugInformation(elf: ElfFile): Finder | undefined {
   };
 }
 
+function openDwarf(elf: ElfFile, companions: Companions[]): Dwarf {
+  const dwarf = Dwarf.open(elf);
+  companions.push(Companions.attach(dwarf));
+  return dwarf;
+}
+
 /** What mkmod wrote down, read when the first type is asked for; where it can't be, debug information has to do. */
-function fromTable(elf: ElfFile): Finder | undefined {
+function fromTable(elf: ElfFile, companions: Companions[]): Finder | undefined {
   if (elf.sectionsNamed(EXPORTS_SECTION).length === 0) return undefined;
   let find: Finder | undefined;
   return (name) => {
-    find ??= tolerant(() => inTable(elf)) ?? fromDebugInformation(elf) ?? (() => undefined);
+    find ??= tolerant(() => inTable(elf)) ?? fromDebugInformation(elf, companions) ?? (() => undefined);
     return find(name);
   };
 }

@@ -1,5 +1,5 @@
 /** Modules of native code in the running process: loaded, called, reloaded, unloaded. [dynld(10.2)] */
-import { basename } from "node:path";
+import { basename, dirname, resolve } from "node:path";
 import type { Backing, LiveObject, PerfOutput } from "../dlbind/index.ts";
 import { STT } from "../elf/constants/symbol.ts";
 import { DynldError } from "../errors.ts";
@@ -14,7 +14,7 @@ import { type Dynobj, dynimport } from "./dynobj.ts";
 import { type Dynsym, type DynsymLike, dynfindsym } from "./dynsym.ts";
 import { ExportTable, type SignedThreadVariable, type UniqueSymbol } from "./export-table.ts";
 import { Instance, type InstanceRequest } from "./instance.ts";
-import type { LinkFile, ModuleFile } from "./link/input.ts";
+import type { LinkFile, MemberReader, ModuleFile } from "./link/input.ts";
 import type { SignatureRules } from "./policy.ts";
 import { explainMismatch } from "./signature/explain.ts";
 import { signatureText } from "./signature/signature.ts";
@@ -396,10 +396,17 @@ function listOf(files: ModuleFile | readonly ModuleFile[]): readonly ModuleFile[
 
 /** Files of a module, read whole; compressed ones decompressed. @throws HostError, ElfError */
 export function readFiles(paths: string | readonly string[]): ModuleFile[] {
-  return [paths].flat().map((path) => {
-    using opened = openSource(path);
-    return { name: path, bytes: opened.source.read(0, opened.source.size) };
-  });
+  return [paths].flat().map((path) => ({ name: path, bytes: readWhole(path), member: memberReader(path) }));
+}
+
+function readWhole(path: string): Uint8Array {
+  using opened = openSource(path);
+  return opened.source.read(0, opened.source.size);
+}
+
+/** Reads what a thin archive names. */
+function memberReader(archive: string): MemberReader {
+  return (path) => readWhole(resolve(dirname(archive), path));
 }
 
 /** Files below this are read whole: that takes less than to read their parts. */
@@ -415,9 +422,10 @@ function openFiles(paths: string | readonly string[]): { files: LinkFile[]; clos
     const files = [paths].flat().map((name): LinkFile => {
       const source = FileSource.open(name);
       sources.push(source);
+      const member = memberReader(name);
       return source.size < SMALL
-        ? { name, bytes: source.read(0, source.size) }
-        : { name, source, descriptor: source.descriptor };
+        ? { name, bytes: source.read(0, source.size), member }
+        : { name, source, descriptor: source.descriptor, member };
     });
     return { files, close };
   } catch (error) {

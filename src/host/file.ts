@@ -1,5 +1,5 @@
 /** ELF files and archives on disk: read a piece at a time, and through whole-file compression. */
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { gunzipSync, inflateSync } from "node:zlib";
 import { type ByteSource, bufferSource, checkRange } from "../bytes/source.ts";
@@ -60,7 +60,9 @@ export class FileSource implements ByteSource {
    * @throws HostError `HOST_SYSCALL` if the file can't be opened, `HOST_UNSUPPORTED` if it is not a regular file
    */
   static open(path: string, buffers?: ReadBuffers): FileSource {
-    const descriptor = syscall("open", path, () => openSync(path, "r"));
+    // Opening a pipe would wait for who writes to it.
+    const flags = constants.O_RDONLY | constants.O_NONBLOCK;
+    const descriptor = syscall("open", path, () => openSync(path, flags));
     try {
       const stat = fstatSync(descriptor);
       if (!stat.isFile())

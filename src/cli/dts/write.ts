@@ -42,6 +42,10 @@ async function declarationsOf(
     using opened = await openTyped(path, debugDir === undefined ? {} : { debugDirectories: [debugDir] });
     if (!tellUnread(opened)) return undefined;
     const files = filesOf(opened);
+    if (files.length === 0) {
+      complain(`${path}: found no object file in the archive`);
+      return undefined;
+    }
     if (files.every(({ types }) => types === undefined)) {
       tellUntyped(opened, files);
       return undefined;

@@ -1,5 +1,5 @@
 /** The files that a module is made of: relocatable objects, and members of archives where something needs them. */
-import type { ByteSource } from "../../bytes/source.ts";
+import { type ByteSource, bufferSource } from "../../bytes/source.ts";
 import { Archive, isArchive } from "../../elf/archive.ts";
 import { ET, fileTypeName } from "../../elf/constants/header.ts";
 import { machineName } from "../../elf/constants/machine.ts";
@@ -20,7 +20,12 @@ export interface ModuleFile {
   readonly name: string;
   /** Its contents, which must not change while they are in use. */
   readonly bytes: Uint8Array;
+  /** Of a thin archive: the contents of a member, by its path relative to the archive's directory. */
+  readonly member?: MemberReader;
 }
+
+/** Reads a file that a thin archive names. @throws HostError for what can't be read */
+export type MemberReader = (path: string) => Uint8Array;
 
 /** A file that is read as far as it is needed. */
 export interface SourceFile {
@@ -28,6 +33,8 @@ export interface SourceFile {
   readonly source: ByteSource;
   /** The open file that it is, whole. */
   readonly descriptor?: number;
+  /** As {@link ModuleFile.member}. */
+  readonly member?: MemberReader;
 }
 
 export type LinkFile = ModuleFile | SourceFile;
@@ -49,6 +56,10 @@ export interface LinkInput {
 /** Opens one relocatable object. @throws DynldError DYNLD_BAD_MAGIC, DYNLD_BAD_VALUE, DYNLD_TRUNCATED */
 function openObject(file: LinkFile): LinkInput {
   return readingModule(() => {
+    if (isBitcode(magicOf(file))) {
+      const what = "found intermediate code of LLVM, expected machine code: compile without -flto";
+      throw linkError("DYNLD_BAD_MAGIC", file.name, undefined, 0, what);
+    }
     const elf = ElfFile.open(contentsOf(file), { name: file.name });
     const { type, machine } = elf.header;
     if (type !== ET.ET_REL) {
@@ -99,20 +110,29 @@ function magicOf(file: LinkFile): Uint8Array {
   return source.read(0, Math.min(source.size, MAGIC_SIZE));
 }
 
+/** What clang -flto makes: LLVM's bitcode, with or without its wrapper. */
+function isBitcode([a, b, c, d]: Uint8Array): boolean {
+  return (
+    (a === 0x42 && b === 0x43 && c === 0xc0 && d === 0xde) ||
+    (a === 0xde && b === 0xc0 && c === 0x17 && d === 0x0b)
+  );
+}
+
+/** Machine, class and order of bytes. */
+function formOf({ elf }: LinkInput): string {
+  const { machine, is64, little } = elf.image;
+  return `${machineName(machine)}, ELF${is64 ? 64 : 32}${little ? "" : ", big-endian"}`;
+}
+
 /** Checks that all files are for one machine. */
-function checkMachine(inputs: readonly LinkInput[]): void {
-  const [first] = inputs;
-  for (const input of inputs) {
-    const { machine, is64, little } = input.elf.image;
-    const expected = first?.elf.image;
-    if (machine === expected?.machine && is64 === expected.is64 && little === expected.little) continue;
-    throw linkError(
-      "DYNLD_BAD_MAGIC",
-      input.name,
-      "ELF header",
-      18,
-      `found ${machineName(machine)}, expected ${machineName(expected?.machine ?? 0)} as in ${first?.name}`,
-    );
+function checkMachine([first, ...others]: readonly LinkInput[]): void {
+  if (first === undefined) return;
+  const expected = formOf(first);
+  for (const input of others) {
+    const found = formOf(input);
+    if (found === expected) continue;
+    const what = `found ${found}, expected ${expected} as in ${first.name}`;
+    throw linkError("DYNLD_BAD_MAGIC", input.name, "ELF header", 18, what);
   }
 }
 
@@ -144,15 +164,23 @@ export function openInputs(files: readonly LinkFile[]): LinkInput[] {
   if (inputs.length === 0) inputs.push(...members);
   else if (members.length > 0) pullMembers(inputs, members);
   if (inputs.length === 0) {
-    throw linkError("DYNLD_BAD_ARGUMENT", undefined, undefined, undefined, "found no file, expected one");
+    const [archive] = archives;
+    const what =
+      archive === undefined ? "found no file, expected one" : "found no object file in the archive";
+    throw linkError("DYNLD_BAD_ARGUMENT", archive?.name, undefined, undefined, what);
   }
   checkMachine(inputs);
   return inputs;
 }
 
 function openMembers(file: LinkFile): LinkInput[] {
+  const { name: archiveName, member: readMember } = file;
+  const resolve = readMember && ((path: string) => bufferSource(readMember(path), path));
   const sources = readingModule(() => {
-    const archive = Archive.open(contentsOf(file), { name: file.name });
+    const archive = Archive.open(contentsOf(file), {
+      name: archiveName,
+      ...(resolve === undefined ? {} : { resolve }),
+    });
     return archive.members.map((member) => ({ name: member.name, source: member.open() }));
   });
   const objects: LinkInput[] = [];
@@ -160,7 +188,7 @@ function openMembers(file: LinkFile): LinkInput[] {
     const bytes = source.read(0, source.size);
     // Archives of Rust hold a member of metadata too.
     if (bytes[0] !== 0x7f) continue;
-    objects.push(openObject({ name: `${file.name}(${name})`, bytes }));
+    objects.push(openObject({ name: `${archiveName}(${name})`, bytes }));
   }
   return objects;
 }

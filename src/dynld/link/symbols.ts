@@ -153,6 +153,11 @@ function noteUndefined(symbols: LinkSymbols): void {
   }
 }
 
+/** A common symbol of objects of gcc -flto that have no machine code. */
+const LTO_MARK = "__gnu_lto_slim";
+const LTO_FOUND =
+  "found intermediate code of gcc, expected machine code: compile without -flto, or with -ffat-lto-objects";
+
 /** Offsets of fields in an `Elf64_Sym` and an `Elf32_Sym`. */
 const ELF64_SYM = { info: 4, other: 5, shndx: 6, value: 8, size: 16 };
 const ELF32_SYM = { info: 12, other: 13, shndx: 14, value: 4, size: 8 };
@@ -307,7 +312,10 @@ class SymbolReader {
   #specialOrigin(index: number, section: number): number {
     if (section === SHN.SHN_ABS) return ORIGIN.absolute;
     const isCommon = section === SHN.SHN_COMMON || section === X86_64.sectionIndexes?.SHN_X86_64_LCOMMON;
-    if (isCommon) return ORIGIN.common;
+    if (isCommon) {
+      if (this.#table.name(index) === LTO_MARK) throw this.#fail(index, LTO_FOUND);
+      return ORIGIN.common;
+    }
     throw this.#fail(index, `section: found 0x${section.toString(16)}, expected one or SHN_ABS, SHN_COMMON`);
   }
 

@@ -6,7 +6,7 @@ import { writeElf } from "../../elf/write/write.ts";
 import type { DynldError } from "../../errors.ts";
 import { closestNames } from "../closest.ts";
 import { linkError, readingModule, throwAll } from "../link/fault.ts";
-import { type ModuleFile, openInputs } from "../link/input.ts";
+import { type LinkInput, type ModuleFile, openInputs } from "../link/input.ts";
 import { PRELINK_SECTION } from "../link/prelink.ts";
 import { planSections } from "../link/sections.ts";
 import { readSymbols } from "../link/symbols.ts";
@@ -60,12 +60,7 @@ function make(files: readonly ModuleFile[], options: MkmodOptions): MadeModule {
       .map((section) => [section, mergedBytes(section)] as const),
   );
   const relocations = mergeRelocations(inputs, symbols, merged, numbers, bytes);
-  const types = new ModuleTypes(inputs.map(({ elf }) => elf));
-  const signaturesOf = (names: readonly string[]): Map<string, bigint> =>
-    new Map(names.map((name) => [name, types.signature(name)] as const));
-  const exports = signaturesOf(numbers.exports);
-  const imports = signaturesOf(numbers.imports);
-  const signed = [...exports.keys(), ...imports.keys()].map((name) => types.signed(name));
+  const { exports, imports, types } = typesOf(inputs, numbers);
   const sections: SectionDescription[] = merged.sections.map((section) => {
     const { name, type, flags, align, size } = section;
     const head = { name, type, flags, addralign: align };
@@ -78,7 +73,7 @@ function make(files: readonly ModuleFile[], options: MkmodOptions): MadeModule {
   };
   table(EXPORTS_SECTION, encodeList(exports));
   table(IMPORTS_SECTION, encodeList(imports));
-  table(TYPES_SECTION, encodeTypes(signed.filter((one) => one !== undefined)));
+  table(TYPES_SECTION, types);
   // Without it, linkers take it that the stack is to be executable.
   table(".note.GNU-stack", new Uint8Array(0));
   const symtab = sections.push({ name: ".symtab", type: SHT.SHT_SYMTAB, symbols: numbers.columns });
@@ -113,6 +108,24 @@ function make(files: readonly ModuleFile[], options: MkmodOptions): MadeModule {
   });
   complete.push({ name: PRELINK_SECTION, type: SHT.SHT_PROGBITS, bytes: prelink, addralign: 4 });
   return { bytes: write(complete), exports, imports };
+}
+
+/** Signatures of what the module exports and imports, and the types that they stand for, encoded. */
+function typesOf(
+  inputs: readonly LinkInput[],
+  names: { readonly exports: readonly string[]; readonly imports: readonly string[] },
+): Pick<MadeModule, "exports" | "imports"> & { readonly types: Uint8Array } {
+  const types = new ModuleTypes(inputs.map(({ elf }) => elf));
+  try {
+    const signatures = (of: readonly string[]) =>
+      new Map(of.map((name) => [name, types.signature(name)] as const));
+    const exports = signatures(names.exports);
+    const imports = signatures(names.imports);
+    const signed = [...exports.keys(), ...imports.keys()].map((name) => types.signed(name));
+    return { exports, imports, types: encodeTypes(signed.filter((one) => one !== undefined)) };
+  } finally {
+    types.close();
+  }
 }
 
 /** Every import must be on its list, and all that is on the list of exports must be there. */
