@@ -8,7 +8,7 @@ import type { LinkInput } from "../link/input.ts";
 import { linkMachine } from "../link/machine.ts";
 import { isInside } from "../link/slots.ts";
 import { type LinkSymbols, ORIGIN } from "../link/symbols.ts";
-import type { Merged, MergedPart, MergedSection } from "./merge.ts";
+import { type Merged, type MergedPart, type MergedSection, placeIn } from "./merge.ts";
 import type { MergedSymbols } from "./merged-symbols.ts";
 
 /** The relocations of one merged section. */
@@ -103,7 +103,8 @@ function mergeTable(
     let number = numbers.numberOf[id] ?? 0;
     if (isSection && home !== undefined) {
       number = numbers.sectionSymbols[task.position.get(home.into) ?? 0] ?? 0;
-      addend += BigInt(home.offset);
+      addend =
+        home.pooled === undefined ? addend + BigInt(home.offset) : BigInt(placeIn(home, Number(addend)));
       if (!explicit && row.field !== "nothing") storeField(view, place, little, row, Number(addend));
     }
     // What may give way to another definition is reached by way of the table.
@@ -117,7 +118,7 @@ function mergeTable(
     }
     const relative = row.formula === "S + A - P" || row.formula === "L + A - P";
     if (relative && home?.into === part.into && row.field === "bytes" && !isIndirect(symbols, id)) {
-      const target = isSection ? 0 : (symbols.value[id] ?? 0) + home.offset;
+      const target = isSection ? 0 : placeIn(home, symbols.value[id] ?? 0);
       const value = target + Number(addend) - place;
       if (!fitsField(row, value)) fail(`${table.typeName(i)}: found ${value}, which does not fit`);
       storeField(view, place, little, row, value);

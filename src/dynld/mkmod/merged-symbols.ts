@@ -4,7 +4,7 @@ import { STB, STT, STV } from "../../elf/constants/symbol.ts";
 import type { SymbolColumns } from "../../elf/write/description.ts";
 import type { LinkInput } from "../link/input.ts";
 import { type LinkSymbols, ORIGIN } from "../link/symbols.ts";
-import type { Merged, MergedPart } from "./merge.ts";
+import { type Merged, type MergedPart, placeIn } from "./merge.ts";
 
 /** Numbers of symbols in the module: positions in its table plus one, 0 for none. */
 export interface MergedSymbols {
@@ -57,7 +57,8 @@ export function mergeSymbols(
     }
     numberOf[id] = table.add({
       name,
-      value: (symbols.value[id] ?? 0) + (isPlaced ? (part?.offset ?? 0) : 0),
+      value:
+        isPlaced && part !== undefined ? placeIn(part, symbols.value[id] ?? 0) : (symbols.value[id] ?? 0),
       size: symbols.size[id] ?? 0,
       info: (binding << 4) | type,
       other: visibility,
