@@ -78,7 +78,7 @@ export class ElfContents {
     this.link = ModuleLink.plan([file], { imports, maxsize });
     const files = this.link.inputs.map(({ elf }) => elf);
     this.isMade = files.some((elf) => parseTypeLists(elf) !== undefined);
-    const types = new ModuleTypes(files);
+    const types = new ModuleTypes(files, () => this.link.imports.map(({ name }) => name));
     const typed = (name: string) => ({ name, sig: types.signature(name), type: types.symbol(name) });
     this.imports = this.link.imports.map(({ name }) => typed(name)).sort(byName);
     this.exports = [...this.#exported()].map((one) => ({ ...one, ...typed(one.name) })).sort(byName);

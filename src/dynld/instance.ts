@@ -107,7 +107,10 @@ export class Instance {
       const what = `found code for ${found}, expected ${machineName(EM.EM_X86_64)} in ELF64`;
       throw new DynldError("DYNLD_BAD_MAGIC", { file: request.file }, what);
     }
-    const types = new ModuleTypes(link.inputs.map(({ elf }) => elf));
+    const types = new ModuleTypes(
+      link.inputs.map(({ elf }) => elf),
+      () => link.imports.map(({ name }) => name),
+    );
     try {
       checkTypes(request, link, types, offers);
       return Instance.#make(request, link, types, offers);
@@ -190,7 +193,11 @@ export class Instance {
     const symbols = loaderSymbols(link, at, base);
     this.uniques = uniquesOf(link, uses, types);
     this.threadVariables = threadVariablesOf(link, threads?.module ?? 0n, at.threads, types);
-    this.#exports = new ModuleExports(symbols, base, (name) => types.signature(name));
+    const isCodeAt = (address: number): boolean => address >= at.text && address < at.text + text;
+    this.#exports = new ModuleExports(symbols, base, {
+      signature: (name) => types.signature(name),
+      isCodeAt,
+    });
     // First, lest the names are noted for debuggers, too.
     object.describe(link.inputs.map((input) => debugObject(link, input, bytes, at)));
     object.bindAll(symbols);

@@ -48,19 +48,26 @@ export function loaderSymbols(link: ModuleLink, at: SegmentAddresses, base: numb
   return { length, strings, names, values, sizes, infos, others };
 }
 
+/** What is asked of exports when they are looked at. */
+export interface ExportsRequest {
+  /** The signature of one, by its name. */
+  readonly signature: (name: string) => bigint;
+  /** Whether an address is in the module's code. */
+  readonly isCodeAt: (address: number) => boolean;
+}
+
 /** What a module exports, taken from its symbols when it is first asked for. */
 export class ModuleExports {
   readonly #batch: SymbolBatch;
   readonly #base: number;
-  readonly #signature: (name: string) => bigint;
+  readonly #request: ExportsRequest;
   #table: readonly Dynsym[] | undefined;
   #functions: ReadonlySet<string> | undefined;
 
-  /** @param signature of what is exported, asked for when it is looked at */
-  constructor(batch: SymbolBatch, base: number, signature: (name: string) => bigint) {
+  constructor(batch: SymbolBatch, base: number, request: ExportsRequest) {
     this.#batch = batch;
     this.#base = base;
-    this.#signature = signature;
+    this.#request = request;
   }
 
   /** Sorted by name. */
@@ -69,15 +76,15 @@ export class ModuleExports {
     return this.#table;
   }
 
-  /** Names of those that are functions. */
+  /** Names of those that are functions: labels in code, as of assembly, too. */
   get functions(): ReadonlySet<string> {
-    this.#functions ??= new Set(this.#names((type) => type === STT.STT_FUNC || type === STT.STT_GNU_IFUNC));
+    this.#functions ??= new Set(this.#functionNames());
     return this.#functions;
   }
 
   #read(): readonly Dynsym[] {
     const { values } = this.#batch;
-    const signature = this.#signature;
+    const { signature } = this.#request;
     const entries: Dynsym[] = [];
     this.#each((name, index) => {
       const addr = BigInt(this.#base + (values[index] ?? 0));
@@ -92,10 +99,13 @@ export class ModuleExports {
     return entries.sort((a, b) => compareNames(a.name, b.name));
   }
 
-  #names(accept: (type: number) => boolean): string[] {
+  #functionNames(): string[] {
+    const { infos, values } = this.#batch;
     const names: string[] = [];
     this.#each((name, index) => {
-      if (accept((this.#batch.infos[index] ?? 0) & 0xf)) names.push(name);
+      const type = (infos[index] ?? 0) & 0xf;
+      const isLabel = type === STT.STT_NOTYPE && this.#request.isCodeAt(this.#base + (values[index] ?? 0));
+      if (type === STT.STT_FUNC || type === STT.STT_GNU_IFUNC || isLabel) names.push(name);
     });
     return names;
   }

@@ -6,6 +6,8 @@ import { BinderyError } from "../errors.ts";
 import { SymbolTypes, type TypedSymbol } from "./ctype/symbol-types.ts";
 import type { CSymbol } from "./ctype.ts";
 import { EXPORTS_SECTION, parseTypeLists, TYPES_SECTION } from "./mkmod/sections.ts";
+import { type ExportedSymbol, exportedSymbols } from "./signature/exported.ts";
+import { exportedType } from "./signature/exported-type.ts";
 import { Signatures, type SignedSymbol } from "./signature/signature.ts";
 import { TypeTable } from "./signature/table.ts";
 
@@ -30,9 +32,16 @@ export class ModuleTypes {
   readonly #companions: Companions[] = [];
   readonly #found = new Map<string, FoundType | undefined>();
 
-  constructor(files: readonly ElfFile[]) {
+  /** @param imports names that the module imports, asked for when they are needed */
+  constructor(files: readonly ElfFile[], imports: () => Iterable<string>) {
+    let names: ReadonlySet<string> | undefined;
+    const isImported = (name: string): boolean => {
+      names ??= new Set(imports());
+      return names.has(name);
+    };
+    const request = { companions: this.#companions, isImported };
     this.#finders = files
-      .map((elf) => fromTable(elf, this.#companions) ?? fromDebugInformation(elf, this.#companions))
+      .map((elf) => fromTable(elf, request) ?? fromDebugInformation(elf, request))
       .filter((one) => one !== undefined);
   }
 
@@ -76,15 +85,29 @@ export class ModuleTypes {
   }
 }
 
-function fromDebugInformation(elf: ElfFile, companions: Companions[]): Finder | undefined {
+/** What finders are made with. */
+interface FinderRequest {
+  /** Gets the companions of files that are opened. */
+  readonly companions: Companions[];
+  readonly isImported: (name: string) => boolean;
+}
+
+function fromDebugInformation(elf: ElfFile, { companions, isImported }: FinderRequest): Finder | undefined {
   const [section] = [...elf.sectionsNamed(".debug_info"), ...elf.sectionsNamed(".zdebug_info")];
   if (section === undefined) return undefined;
   let types: SymbolTypes | undefined;
   let signatures: Signatures | undefined;
+  let exports: ReadonlyMap<string, ExportedSymbol> | undefined;
+  const byPlace = (own: SymbolTypes, name: string): TypedSymbol | undefined => {
+    if (isImported(name)) return undefined;
+    exports ??= new Map(exportedSymbols(elf).map((one) => [one.name, one]));
+    const exported = exports.get(name);
+    return exported && exportedType(own, exported);
+  };
   return (name) => {
     types ??= new SymbolTypes(openDwarf(elf, companions));
     signatures ??= new Signatures(types.reader);
-    const symbol: TypedSymbol | undefined = types.find(name);
+    const symbol: TypedSymbol | undefined = types.find(name) ?? byPlace(types, name);
     if (symbol === undefined) return undefined;
     const signed = signatures.of(symbol);
     return { symbol, signed, signature: signed.signature, isDeclaration: symbol.isDeclaration };
@@ -98,11 +121,11 @@ function openDwarf(elf: ElfFile, companions: Companions[]): Dwarf {
 }
 
 /** What mkmod wrote down, read when the first type is asked for; where it can't be, debug information has to do. */
-function fromTable(elf: ElfFile, companions: Companions[]): Finder | undefined {
+function fromTable(elf: ElfFile, request: FinderRequest): Finder | undefined {
   if (elf.sectionsNamed(EXPORTS_SECTION).length === 0) return undefined;
   let find: Finder | undefined;
   return (name) => {
-    find ??= tolerant(() => inTable(elf)) ?? fromDebugInformation(elf, companions) ?? (() => undefined);
+    find ??= tolerant(() => inTable(elf)) ?? fromDebugInformation(elf, request) ?? (() => undefined);
     return find(name);
   };
 }

@@ -4,7 +4,7 @@ import type { Backing, LiveObject, PerfOutput } from "../dlbind/index.ts";
 import { STT } from "../elf/constants/symbol.ts";
 import { DynldError } from "../errors.ts";
 import { callableAt } from "../host/call.ts";
-import { dlsym } from "../host/dl.ts";
+import { dlsym, threadAddress } from "../host/dl.ts";
 import { FileSource, openSource } from "../host/file.ts";
 import { type AnyExports, Bindings, type BoundSymbol, type ExportsShape } from "./call/bindings.ts";
 import type { NativeCallable } from "./call/callable.ts";
@@ -166,7 +166,10 @@ export class NativeModule<E extends ExportsShape = AnyExports> implements Dynobj
     return this.#bound().fn;
   }
 
-  /** The exported variables, typed as {@link fn} is: reading one reads memory, assigning writes it. */
+  /**
+   * The exported variables, typed as {@link fn} is: reading one reads memory, assigning writes it; of thread-local ones this
+   * thread's.
+   */
   get variables(): E["data"] {
     return this.#bound().data;
   }
@@ -355,9 +358,10 @@ export class NativeModule<E extends ExportsShape = AnyExports> implements Dynobj
   }
 }
 
-/** Exports for typed calls; addresses and types are looked up when they are used. */
+/** Exports for typed calls, with this thread's thread-local variables; addresses and types are looked up when they are used. */
 function boundSymbols(instance: Instance): BoundSymbol[] {
-  return instance.exports.map(({ name, addr }) => {
+  const { types } = instance;
+  const bound = instance.exports.map(({ name, addr }): BoundSymbol => {
     const isFunction = instance.functions.has(name);
     return {
       name,
@@ -366,10 +370,23 @@ function boundSymbols(instance: Instance): BoundSymbol[] {
         return isFunction ? addressIn(instance, name) : addr;
       },
       get type() {
-        return instance.types.symbol(name)?.type;
+        return types.symbol(name)?.type;
       },
     };
   });
+  for (const [name, { module, offset }] of instance.threadVariables) {
+    bound.push({
+      name,
+      kind: "variable",
+      get address() {
+        return threadAddress(module, offset);
+      },
+      get type() {
+        return types.symbol(name)?.type;
+      },
+    });
+  }
+  return bound;
 }
 
 function handOver(old: Instance, next: Instance, { save, restore }: { save: string; restore: string }): void {

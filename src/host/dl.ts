@@ -2,7 +2,7 @@
  * The C library's dynamic loader: dlopen(3), dlsym(3), dladdr(3) and the link map behind a handle.
  */
 import { HostError } from "../errors.ts";
-import { type NativeInteger, nativeFunction, nativeView, toAddress } from "./ffi.ts";
+import { callableAt, type NativeInteger, nativeFunction, nativeView, toAddress } from "./ffi.ts";
 
 // Values of glibc's and musl's <dlfcn.h>.
 export const RTLD_LAZY = 1;
@@ -79,6 +79,17 @@ export function threadModule(handle: Handle): bigint {
   const info = new BigUint64Array(1);
   if (c.dlinfo(handle, RTLD_DI_TLS_MODID, new Uint8Array(info.buffer)) === 0) return info[0] ?? 0n;
   throw new HostError("HOST_LOADER", "dlinfo", c.dlerror() ?? "no reason given");
+}
+
+/** Where a thread-local variable of this thread is, by the number of its object and its offset there. @throws HostError */
+export function threadAddress(module: bigint, offset: number): bigint {
+  const find = dlsym(RTLD_DEFAULT, "__tls_get_addr");
+  if (find === undefined)
+    throw new HostError("HOST_LOADER", "dlsym", "found no __tls_get_addr, expected one");
+  const index = BigUint64Array.of(module, BigInt(offset));
+  return toAddress(
+    callableAt(find, "uintptr_t find(_In_ uint8_t *index)")(new Uint8Array(index.buffer)) as NativeInteger,
+  );
 }
 
 /** `Dl_info` of dladdr(3): the object that holds an address, and the nearest symbol at or below it. */

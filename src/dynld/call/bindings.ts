@@ -55,7 +55,7 @@ export class Bindings<E extends ExportsShape = AnyExports> {
     this.#symbols = byName(symbols);
     this.#types = new CallTypes(new TypeNames(() => this.#roots()));
     this.fn = Object.create(null) as E["fn"];
-    this.data = Object.create(null) as E["data"];
+    this.data = Object.create(this.#withoutOthers()) as E["data"];
     this.#define();
   }
 
@@ -126,6 +126,16 @@ export class Bindings<E extends ExportsShape = AnyExports> {
       if (kind === "function") this.#defineFunction(name);
       else this.#defineVariable(name);
     }
+  }
+
+  /** Takes no assignments, for who mistypes a variable's name. */
+  #withoutOthers(): object {
+    return new Proxy(Object.create(null), {
+      set: (_, name) => {
+        const where = `${this.#file}: ${String(name)}`;
+        throw new ArgumentError(where, "found an assignment, expected none: there is no such variable");
+      },
+    });
   }
 
   #defineFunction(name: string): void {

@@ -41,6 +41,17 @@ export abstract class RecordView implements InMemory {
   }
 }
 
+// Who mistypes a member's name would write nowhere.
+Object.setPrototypeOf(
+  RecordView.prototype,
+  new Proxy(Object.prototype, {
+    set: (_, name, _value, view: RecordView) => {
+      const where = `${view[LAYOUT].name}: .${String(name)}`;
+      throw new ArgumentError(where, "found an assignment, expected none: there is no such member");
+    },
+  }),
+);
+
 /** A class of views. */
 export interface RecordClass {
   readonly view: new (memory: Memory) => RecordView;

@@ -115,7 +115,10 @@ function typesOf(
   inputs: readonly LinkInput[],
   names: { readonly exports: readonly string[]; readonly imports: readonly string[] },
 ): Pick<MadeModule, "exports" | "imports"> & { readonly types: Uint8Array } {
-  const types = new ModuleTypes(inputs.map(({ elf }) => elf));
+  const types = new ModuleTypes(
+    inputs.map(({ elf }) => elf),
+    () => names.imports,
+  );
   try {
     const signatures = (of: readonly string[]) =>
       new Map(of.map((name) => [name, types.signature(name)] as const));

@@ -13,6 +13,7 @@ import { openElf } from "../../host/file.ts";
 import { closestNames } from "../closest.ts";
 import { SymbolTypes, type TypedSymbol } from "../ctype/symbol-types.ts";
 import { type ExportedSymbol, exportedSymbols } from "./exported.ts";
+import { exportedType } from "./exported-type.ts";
 import { Signatures, type SignedSymbol } from "./signature.ts";
 
 /** An exported symbol with what is known of its type. */
@@ -127,19 +128,7 @@ export class TypedFile implements TypedSource {
    * @throws DwarfError
    */
   typeOf(exported: ExportedSymbol): TypedSymbol | undefined {
-    const { types } = this;
-    const { name, kind, address, isIndirect } = exported;
-    if (types === undefined) return undefined;
-    if (isIndirect) return types.findDeclaration(name);
-    const own = types.find(name);
-    if (own !== undefined && !own.isDeclaration) return own;
-    for (const alias of exported.aliases()) {
-      const other = alias !== name && mayShare(alias, name) ? types.find(alias) : undefined;
-      if (other !== undefined && !other.isDeclaration && other.kind === kind) return { ...other, name };
-    }
-    const there =
-      address === undefined || name.startsWith("_Z") ? undefined : types.findAt(name, kind, address);
-    return there ?? own;
+    return this.types && exportedType(this.types, exported);
   }
 
   /** What the file exports, with the types. @throws ElfError, DwarfError */
@@ -183,15 +172,6 @@ export function exportedOf(
   const has = close.length === 0 ? "" : `; there is ${close.join(", ")}`;
   const what = `${name}: is not exported${has}`;
   throw new DynldError("DYNLD_UNDEFINED_SYMBOL", { file: path }, what, { symbol: name });
-}
-
-/**
- * Whether one of two names of a place tells the type of the other. Those of C++ name types, and compilers have one body for
- * what happens to be the same; only the variants of a constructor or destructor are always of one type.
- */
-function mayShare(a: string, b: string): boolean {
-  const plain = (name: string): string => (name.startsWith("_Z") ? name.replace(/[CD][0-5](?=E)/, "") : "");
-  return plain(a) === plain(b);
 }
 
 /** Whether a file has debug information of its own. */

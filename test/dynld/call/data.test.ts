@@ -39,6 +39,19 @@ describe.each([["gcc"], ["clang"]])("variables, %s", async (compiler) => {
     expect(origin.y).toBe(8);
   });
 
+  it("refuses names that nothing has", () => {
+    expect(() => {
+      data.countr = 1;
+    }).toThrow(/api\d+\.so: countr: found an assignment, expected none: there is no such variable$/);
+    expect(data.countr).toBeUndefined();
+    const origin = data.origin as Record<string, unknown>;
+    expect(() => {
+      origin.z = 1;
+    }).toThrow("struct point: .z: found an assignment, expected none: there is no such member");
+    expect(Object.keys(origin)).toEqual([]);
+    expect(origin.z).toBeUndefined();
+  });
+
   it("refuses what they can't be, and does not end the process on what is const", () => {
     expect(() => {
       data.counter = "x";

@@ -37,6 +37,47 @@ describe("a module's functions and variables", () => {
     expect(module.type("struct state").size).toBe(16);
   });
 
+  it.each(["gcc", "clang"] as const)("are typed where another name of the place is: %s", (compiler) => {
+    const source = `
+      int twice(int v) { return 2 * v; }
+      int also(int) __attribute__((alias("twice"), weak));
+      long number = 5;
+      extern long alias_of_number __attribute__((alias("number")));
+      __asm__(".globl label\\nlabel: lea 1(%rdi), %eax\\nret");`;
+    const file = compile(source, compiler, ["-g", "-O1", "-fPIC"]);
+    const made = { name: "made", bytes: makeModule([file]).bytes };
+    for (const one of [file, made]) {
+      using module = NativeModule.load(one, { name: "aliases" });
+      const fn = module.fn as unknown as Callables;
+      expect(fn.also?.(4)).toBe(8);
+      expect(() => fn.also?.("4")).toThrow(/^also: parameter 1(, v)?: found "4", expected int/);
+      expect(module.variables.alias_of_number).toBe(5n);
+      // A label of assembly has no type at all.
+      expect(() => fn.label?.(4)).toThrow("label: found no debug information that tells its type");
+      expect(module.call("int label(int)", 4)).toBe(5);
+    }
+  });
+
+  it.each([
+    ["gcc", ["-fPIC"]],
+    ["clang", ["-fPIC"]],
+    ["gcc", ["-fno-pic"]],
+  ] as const)("are those of this thread, where each has its own: %s %j", (compiler, flags) => {
+    const source = `
+      _Thread_local long mine = 4; _Thread_local struct pair { int a, b; } pair; static _Thread_local int hidden = 1;
+      long get(void) { return mine * 100 + pair.b * 10 + hidden; }`;
+    using module = NativeModule.load(compile(source, compiler, ["-g", "-O1", ...flags]));
+    const { variables, fn } = module;
+    expect(Object.keys(variables)).toEqual(["mine", "pair"]);
+    expect(variables.mine).toBe(4n);
+    variables.mine = 7;
+    variables.pair = { b: 3 };
+    expect((variables.pair as { b: number }).b).toBe(3);
+    expect(fn.get?.()).toBe(731n);
+    module.unload();
+    expect(() => variables.mine).toThrow("the module was unloaded");
+  });
+
   it("go on with the new version", () => {
     const { module, fn } = load(PLUGIN(2, "int kept(int v) { return v; }"));
     const { next, kept } = fn;
