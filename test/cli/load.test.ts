@@ -348,6 +348,12 @@ describe("bindery exporttab", () => {
     expect(lines).toEqual([...lines].sort());
     const one = bindery(["exporttab", "--inferno", program, "api"]).stdout;
     expect(one).toMatch(/^api [0-9a-f]{8} [0-9a-f]+\n$/);
+    const none = pathOf("none.list");
+    writeFileSync(none, "# nothing yet\n");
+    expect(bindery(["exporttab", "-x", none, program])).toMatchObject({ status: 0, stdout: "" });
+    expect(bindery(["exporttab", "-x", none, program, "api"]).stdout).toMatch(
+      /^api [0-9a-f]{16} [0-9a-f]+\n$/,
+    );
     const refused = bindery(["exporttab", program, "apis"]);
     expect(refused).toMatchObject({ status: 1, stdout: "" });
     expect(refused.stderr).toContain("apis: is not exported; there is api");

@@ -1,11 +1,12 @@
 /** `bindery modinfo`, run as users run it. */
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { buildModule } from "../dynld/inferno/builder.ts";
 import { dataPath, expectedOf, MODULES } from "../dynld/inferno/expected.ts";
-import { bindery } from "./run.ts";
+import { bindery, MAIN } from "./run.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "bindery-modinfo-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -71,6 +72,15 @@ describe("bindery modinfo", () => {
     ]) {
       expect(stdout.split("\n")).toContain(line);
     }
+  });
+
+  it("reads the table from a pipe, too", () => {
+    const [module, table] = [dataPath("m2basic.arm"), dataPath("host.syms")];
+    const command = `cat "$1" | "$2" "$3" modinfo --base 20000000 --symbols /dev/stdin --json "$4"`;
+    const shell = ["-c", command, "sh", table, process.execPath, MAIN, module];
+    const stdout = execFileSync("sh", shell, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+    const direct = bindery(["modinfo", "--base", "20000000", "--symbols", table, "--json", module]);
+    expect(JSON.parse(stdout)).toEqual(JSON.parse(direct.stdout));
   });
 
   it("relocates to another base, and tells branches that do not reach", () => {

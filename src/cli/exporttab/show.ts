@@ -10,10 +10,10 @@ import type { ExporttabOptions } from "./options.ts";
 
 /** Prints the table of a file, or writes it. @returns the exit status @throws DynldError, HostError, ElfError */
 export function showTable(file: string, names: readonly string[], options: ExporttabOptions): number {
-  const listed = options.list === undefined ? [] : parseNameList(readText(options.list));
-  const wanted = [...names, ...listed];
+  const listed = options.list === undefined ? undefined : parseNameList(readText(options.list));
+  const isAll = names.length === 0 && listed === undefined;
   const inferno = options.inferno === true;
-  const table = fileTable(file, { inferno, ...(wanted.length === 0 ? {} : { names: wanted }) });
+  const table = fileTable(file, { inferno, ...(isAll ? {} : { names: [...names, ...(listed ?? [])] }) });
   const hex = (value: bigint) => `0x${value.toString(16)}`;
   const text =
     options.json === true

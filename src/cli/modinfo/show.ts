@@ -1,11 +1,11 @@
 /** Shows modules, as text or JSON, or why they are refused. */
 import { existsSync } from "node:fs";
 import { basename } from "node:path";
-import { decodeUtf8 } from "../../bytes/text.ts";
 import { type ByteSource, type Dynsym, parseSymbolTable } from "../../dynld/inferno/index.ts";
 import { isArchive } from "../../elf/archive.ts";
 import { DynldError, ElfError, formatPlace } from "../../errors.ts";
 import { openArchive, openSource } from "../../host/file.ts";
+import { readText } from "../files.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../help.ts";
 import { jsonPieces } from "../json.ts";
 import { complain } from "../message.ts";
@@ -43,7 +43,8 @@ class Show {
 
   run(files: readonly string[]): number {
     const { symbols, json } = this.#options;
-    if (symbols !== undefined) this.#orTell(symbols, () => (this.#table = readTable(symbols)));
+    if (symbols !== undefined)
+      this.#orTell(symbols, () => (this.#table = parseSymbolTable(readText(symbols), symbols)));
     if (this.#status !== EXIT_OK) return this.#status;
     let isOne = files.length === 1;
     for (const file of files) {
@@ -119,12 +120,6 @@ function* modulesOf(argument: string): IterableIterator<OpenModule> {
   }
   if (isFound || !isMember) return;
   throw new ElfError("ELF_BAD_REFERENCE", { file: path }, `found no member ${wanted} in the archive`);
-}
-
-function readTable(path: string): Dynsym[] {
-  using opened = openSource(path);
-  const { source } = opened;
-  return parseSymbolTable(decodeUtf8(source.read(0, source.size), 0, source.size), path);
 }
 
 /** For each thing that is wrong a line of the loader's own words, and below it where that is and what was expected. */
