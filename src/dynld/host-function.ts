@@ -1,8 +1,9 @@
 /** JavaScript functions that a table offers, by the C prototype that they are offered with. */
 import { DynldError, HostError } from "../errors.ts";
 import { checkPrototype, type NativeCallback, nativeCallback } from "../host/callback.ts";
-import { callbackFor, type NativeScalar, type NativeSignature } from "../host/typed.ts";
+import { callbackFor, type NativeFunction, type NativeScalar, type NativeSignature } from "../host/typed.ts";
 import { ArgumentError } from "./call/argument-error.ts";
+import { keepingErrors, zeroOf } from "./call/callback-errors.ts";
 import { outgoingNumber } from "./call/number-transfer.ts";
 import { misfit, type Prototype, parsePrototype } from "./call/prototype.ts";
 import { TypeNames } from "./call/type-names.ts";
@@ -52,8 +53,8 @@ export function hostFunction(text: string, given?: CSymbol | number | bigint): H
     isOpen: types.isOpen,
     register: (action) =>
       native === undefined
-        ? nativeCallback(text, action)
-        : callbackFor(action as (...args: unknown[]) => unknown, native),
+        ? nativeCallback(text, (zero) => keepingErrors(action as NativeFunction, zero))
+        : callbackFor(keepingErrors(action as NativeFunction, zeroOf(native.result)), native),
   };
 }
 

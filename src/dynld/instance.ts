@@ -12,6 +12,7 @@ import { DlbindError, DynldError, HostError } from "../errors.ts";
 import { callableAt } from "../host/call.ts";
 import { dlsym, RTLD_DEFAULT } from "../host/dl.ts";
 import { freeRange } from "../host/free-range.ts";
+import { callbackErrors } from "./call/callback-errors.ts";
 import type { Dynsym } from "./dynsym.ts";
 import type { ExportTable, OfferedSymbol, SignedThreadVariable, UniqueSymbol } from "./export-table.ts";
 import { isInText, type ModuleFunctions, moduleFunctions } from "./link/arrays.ts";
@@ -233,9 +234,11 @@ export class Instance {
     this.#threadEnds?.run();
     if (this.#finished) return;
     this.#finished = true;
-    for (const address of this.#finalisers) callableAt(BigInt(address), "void f(void)")();
-    const finalize = dlsym(RTLD_DEFAULT, "__cxa_finalize");
-    if (finalize !== undefined) callableAt(finalize, "void f(uintptr_t handle)")(this.#handle);
+    callbackErrors.during(() => {
+      for (const address of this.#finalisers) callableAt(BigInt(address), "void f(void)")();
+      const finalize = dlsym(RTLD_DEFAULT, "__cxa_finalize");
+      if (finalize !== undefined) callableAt(finalize, "void f(uintptr_t handle)")(this.#handle);
+    });
   }
 
   /**
@@ -264,7 +267,9 @@ export class Instance {
           BigInt(callableAt(BigInt(address), "uintptr_t f(void)")() as number | bigint);
         link.relocator.storeIndirect(bytes, resolve);
       }
-      for (const address of functions.initialisers) callableAt(BigInt(address), FUNCTION)(0, 0n, 0n);
+      for (const address of functions.initialisers) {
+        callbackErrors.during(() => callableAt(BigInt(address), FUNCTION)(0, 0n, 0n));
+      }
     } catch (error) {
       this.finish();
       throw error;

@@ -8,6 +8,7 @@ import { dlsym, threadAddress } from "../host/dl.ts";
 import { FileSource, openSource } from "../host/file.ts";
 import { type AnyExports, Bindings, type BoundSymbol, type ExportsShape } from "./call/bindings.ts";
 import type { NativeCallable } from "./call/callable.ts";
+import { callbackErrors } from "./call/callback-errors.ts";
 import type { NativeType } from "./call/native-type.ts";
 import type { CSymbol, CType } from "./ctype.ts";
 import { type Dynobj, dynimport } from "./dynobj.ts";
@@ -390,8 +391,10 @@ function boundSymbols(instance: Instance): BoundSymbol[] {
 }
 
 function handOver(old: Instance, next: Instance, { save, restore }: { save: string; restore: string }): void {
-  const saved = callableAt(addressIn(old, save), "uintptr_t save(void)")();
-  callableAt(addressIn(next, restore), "void restore(uintptr_t state)")(saved);
+  const give = callableAt(addressIn(old, save), "uintptr_t save(void)");
+  const take = callableAt(addressIn(next, restore), "void restore(uintptr_t state)");
+  const saved = callbackErrors.during(() => give());
+  callbackErrors.during(() => take(saved));
 }
 
 /** Where an exported function is; of one that a resolver tells, what it tells. */

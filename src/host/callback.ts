@@ -13,17 +13,18 @@ export interface NativeCallback {
 
 /**
  * Makes a JavaScript function callable at an address, by C prototype. Only the thread that made it may call it; what it
- * throws is thrown by the call into native code that led to it.
+ * throws is thrown by the call into native code that led to it, and native code gets anything for a result then.
  *
+ * @param make gives the function, told what its prototype's 0 is
  * @throws HostError for what is no prototype, or when there are too many callbacks
  */
-export function nativeCallback(prototype: string, action: (...args: never[]) => unknown): NativeCallback {
+export function nativeCallback(prototype: string, make: (zero: unknown) => NativeFunction): NativeCallback {
   const declared = prototypeOf(prototype);
   const type = koffi.pointer(declared);
   const isUnsigned = (declared.proto?.arguments ?? []).map(({ primitive }) => primitive === "UInt64");
   let address: bigint | undefined;
   try {
-    address = koffi.register(withUnsigned(action as NativeFunction, isUnsigned), type);
+    address = koffi.register(withUnsigned(make(zeroOf(declared.proto?.result.primitive)), isUnsigned), type);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new HostError("HOST_UNSUPPORTED", "callback", `"${prototype}": ${why}`);
@@ -36,6 +37,13 @@ export function nativeCallback(prototype: string, action: (...args: never[]) => 
       address = undefined;
     },
   };
+}
+
+/** By koffi's names of kinds. */
+function zeroOf(kind: string | undefined): unknown {
+  if (kind === "Bool") return false;
+  if (kind === "Void") return undefined;
+  return kind === "Pointer" || kind?.startsWith("String") === true ? null : 0;
 }
 
 /** Whether a prototype is one that {@link nativeCallback} takes. @throws HostError for what is none */

@@ -95,7 +95,8 @@ export function callInThread(
 }
 
 /**
- * A JavaScript function as a native one. What it throws is thrown by the call that led to it, and native code gets 0.
+ * A JavaScript function as a native one. What it throws is thrown by the call that led to it, and native code gets anything
+ * for a result then.
  * @throws HostError when there are too many, or for a shape that can't be passed
  */
 export function callbackFor(action: NativeFunction, signature: NativeSignature): NativeCallback {

@@ -5,7 +5,7 @@ import { functionAt, type NativeFunction, type NativeSignature } from "../../hos
 import { declaration } from "../ctype/declaration.ts";
 import { bare, type CFunction, type CType } from "../ctype.ts";
 import { ArgumentError } from "./argument-error.ts";
-import { noteAddress } from "./function-address.ts";
+import { noteFunction } from "./function-address.ts";
 import type { ValueModel } from "./model.ts";
 import { misfit, parsePrototype } from "./prototype.ts";
 import { noteThreadCall } from "./thread-call.ts";
@@ -130,7 +130,7 @@ export function makeCallable(
       });
     },
   };
-  noteAddress(call, () => handle.callable.address);
+  noteFunction(call, type, () => handle.callable.address);
   host.opened(handle);
   return handle;
 }

@@ -6,7 +6,7 @@ import { callbackFor, type NativeFunction } from "../../host/typed.ts";
 import { declaration } from "../ctype/declaration.ts";
 import { valueKind } from "../ctype/value-kind.ts";
 import type { CFunction } from "../ctype.ts";
-import { noteAddress } from "./function-address.ts";
+import { noteFunction } from "./function-address.ts";
 import type { CallbackForm, ValueModel } from "./model.ts";
 import { incoming, outgoing } from "./transfer.ts";
 import { unsupported } from "./unsupported.ts";
@@ -22,9 +22,9 @@ export class Callback implements Disposable {
   #released = false;
 
   /** @throws HostError when there are too many, 8192 in the process */
-  constructor(native: NativeCallback) {
+  constructor(native: NativeCallback, type: CFunction) {
     this.#native = native;
-    noteAddress(this, () => this.address);
+    noteFunction(this, type, () => this.address);
   }
 
   /** @throws DynldError DYNLD_FREED once released */
@@ -75,6 +75,10 @@ export function callbackForm(model: ValueModel, type: CFunction): CallbackForm {
 }
 
 /** Makes a callback. @throws HostError when there are too many */
-export function makeCallback(form: CallbackForm, action: (...args: never[]) => unknown): Callback {
-  return new Callback(callbackFor(form.wrap(action), form.signature));
+export function makeCallback(
+  form: CallbackForm,
+  type: CFunction,
+  action: (...args: never[]) => unknown,
+): Callback {
+  return new Callback(callbackFor(form.wrap(action), form.signature), type);
 }

@@ -77,7 +77,7 @@ export class NativeType {
       throw new ArgumentError("callback", `found ${this.declaration}, expected the type of a function`);
     }
     if (typeof action !== "function") refuse("callback", action, "a function");
-    return makeCallback(this.#model.callback(target), action);
+    return makeCallback(this.#model.callback(target), target, action);
   }
 
   #in(memory: Memory): unknown {

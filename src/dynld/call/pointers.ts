@@ -2,12 +2,13 @@
 import { textAt } from "../../host/typed.ts";
 import { declaration } from "../ctype/declaration.ts";
 import { isConst, type ValueKind, valueKind } from "../ctype/value-kind.ts";
-import { bare, type CType, isRecord } from "../ctype.ts";
+import { bare, type CFunction, type CType, isRecord } from "../ctype.ts";
 import { ArgumentError, refuse } from "./argument-error.ts";
 import { ArrayView, formOf, isReadOnlyArray } from "./array-view.ts";
-import { functionAddress } from "./function-address.ts";
+import { functionAddress, functionType } from "./function-address.ts";
 import { MEMORY, Memory } from "./memory.ts";
 import type { ValueModel } from "./model.ts";
+import { misfit } from "./prototype.ts";
 import { layoutOf, type RecordLayout, RecordView } from "./record-view.ts";
 import { sameRecord } from "./same-record.ts";
 
@@ -67,6 +68,7 @@ export function pointerConvert(
   const text = declaration(type);
   const holds = bufferCheck(target);
   let accepted: RecordLayout | undefined;
+  let fitting: CFunction | undefined;
   return (given, where, expected = text) => {
     if (given instanceof RecordView && layoutOf(given) === accepted) return given[MEMORY].native;
     if (given === null) return isReference ? refuse(where, given, text) : null;
@@ -75,7 +77,13 @@ export function pointerConvert(
         ? given
         : refuse(where, given, expected);
     }
-    if (value.kind === "function") return functionAddress(given) ?? refuse(where, given, expected);
+    if (value.kind === "function") {
+      const address = functionAddress(given) ?? refuse(where, given, expected);
+      const found = functionType(given);
+      if (found !== fitting) checkFunction(found, value.type, where);
+      fitting = found;
+      return address;
+    }
     if (given instanceof RecordView) {
       const layout = layoutOf(given);
       const { record, isReadOnly, name } = layout;
@@ -92,6 +100,13 @@ export function pointerConvert(
     }
     return isBuffer(given) && holds(given) ? given : refuse(where, given, expected);
   };
+}
+
+/** Refuses a function that can't be called as another. Any may stand for `void (*)(void)`, as it does in C. */
+function checkFunction(found: CFunction | undefined, expected: CFunction, where: string): void {
+  const isAny = expected.parameters.length === 0 && valueKind(expected.result).kind === "void";
+  if (found === undefined || isAny || misfit(found, expected) === undefined) return;
+  throw new ArgumentError(where, `found a function ${declaration(found)}, expected ${declaration(expected)}`);
 }
 
 function constant(where: string, text: string): ArgumentError {

@@ -2,6 +2,7 @@
 import { compileFunction } from "node:vm";
 import { callInThread, type NativeFunction, type NativeShape } from "../../host/typed.ts";
 import { ArgumentError } from "./argument-error.ts";
+import { zeroOf } from "./callback-errors.ts";
 import { Memory } from "./memory.ts";
 import type { Outgoing } from "./transfer-form.ts";
 import { miscounted, type WrapperPlan } from "./wrapper.ts";
@@ -109,22 +110,4 @@ function guarded(action: NativeFunction, result: NativeShape, failure: Failure):
       return zeroOf(result);
     }
   };
-}
-
-function zeroOf(shape: NativeShape): unknown {
-  if (shape === "void") return undefined;
-  if (shape === "bool") return false;
-  if (shape === "pointer" || shape === "string") return null;
-  if (typeof shape === "string") return 0;
-  if (!("pieces" in shape)) return null;
-  return Object.fromEntries(
-    shape.pieces.map(({ form, size }, index) => [
-      `p${index}`,
-      form === "double"
-        ? new Float64Array(size / 8)
-        : form === "float"
-          ? new Float32Array(size / 4)
-          : new Uint8Array(size),
-    ]),
-  );
 }

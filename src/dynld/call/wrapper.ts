@@ -8,6 +8,7 @@
 import { compileFunction } from "node:vm";
 import type { NativeFunction } from "../../host/typed.ts";
 import { ArgumentError } from "./argument-error.ts";
+import { callbackErrors, zeroOf } from "./callback-errors.ts";
 import { Memory } from "./memory.ts";
 import type { Incoming, Outgoing } from "./transfer-form.ts";
 
@@ -38,6 +39,7 @@ export function wrap(plan: WrapperPlan, native: NativeFunction): Wrapper {
   const environment: Environment = {
     native,
     scope,
+    errors: callbackErrors,
     words,
     wide: new BigInt64Array(words.buffer),
     converts: parameters.map(({ transfer }) => transfer.convert),
@@ -70,9 +72,11 @@ export function callbackWrapper({
   const names = parameters.map((_, index) => `a${index}`);
   const code = [
     '"use strict";',
-    "const { converts, convert, where } = environment;",
+    "const { converts, convert, where, errors, zero } = environment;",
     ...parameters.map((_, index) => `const c${index} = converts[${index}];`),
     `return (action) => (${names.join(", ")}) => {`,
+    "  if (errors.isFailed) return zero;",
+    "  try {",
     ...parameters.map(({ form, shape }, index) => {
       const argument = `a${index}`;
       if (form === "converted") return `  ${argument} = c${index}(${argument});`;
@@ -83,9 +87,19 @@ export function callbackWrapper({
     }),
     `  ${result === undefined ? "" : "const $ = "}action(${names.join(", ")});`,
     result === undefined ? "" : `  return ${result.test ?? "false"} ? $ : convert($, where);`,
+    "  } catch (error) {",
+    "    errors.keep(error);",
+    "    return zero;",
+    "  }",
     "};",
   ];
-  const environment = { converts: parameters.map(({ convert }) => convert), convert: result?.convert, where };
+  const environment = {
+    converts: parameters.map(({ convert }) => convert),
+    convert: result?.convert,
+    where,
+    errors: callbackErrors,
+    zero: zeroOf(result?.shape ?? "void"),
+  };
   return compileFunction(code.join("\n"), ["environment"])(environment) as (action: Action) => NativeFunction;
 }
 
@@ -94,6 +108,7 @@ type Action = (...args: never[]) => unknown;
 interface Environment {
   readonly native: NativeFunction;
   readonly scope: CallScope;
+  readonly errors: typeof callbackErrors;
   readonly words: Int32Array;
   /** The same 8 bytes as `words`. */
   readonly wide: BigInt64Array;
@@ -109,7 +124,7 @@ function codeOf(parameters: WrapperPlan["parameters"], result: Incoming): string
   const names = parameters.map((_, index) => `a${index}`);
   const lines = [
     '"use strict";',
-    "const { scope, words, wide, converts, classes, places, result, allocate, miscounted } = environment;",
+    "const { scope, errors, words, wide, converts, classes, places, result, allocate, miscounted } = environment;",
     "let { native } = environment;",
     ...names.map((_, i) => `const c${i} = converts[${i}], p${i} = places[${i}], k${i} = classes[${i}];`),
     `function call(${names.join(", ")}) {`,
@@ -120,10 +135,13 @@ function codeOf(parameters: WrapperPlan["parameters"], result: Incoming): string
       return isGood === undefined ? `  ${convert}` : `  if (!(${isGood})) ${convert}`;
     }),
     "  scope.active++;",
+    "  errors.depth++;",
     "  try {",
     `    ${RESULTS[result.form](names.join(", "))}`,
     "  } finally {",
     "    scope.active--;",
+    "    errors.depth--;",
+    "    if (errors.isFailed) errors.rethrow();",
     "  }",
     "}",
     "return { call, retarget(next) { native = next; } };",

@@ -152,6 +152,15 @@ double each(int count, double (*f)(int index, struct point p, const char *name, 
 }
 vec3 make_vec(vec3 (*f)(double)) { vec3 v = f(2); v.x += 1; return v; }
 const char *ask(const char *(*f)(enum color), enum color c) { return f(c); }
+typedef int (*comparison)(const int *, const int *);
+void *note_any(void (*f)(void)) { return (void *)f; }
+int compare_with(comparison f, int a, int b) { return f(&a, &b); }
+long got_long; void *got_pointer; double got_double; vec3 got_vec; struct point got_point; int times_called;
+int get_all(long (*l)(int), void *(*p)(int), double (*d)(int), vec3 (*v)(int), struct point (*q)(int)) {
+  times_called = 0;
+  got_long = l(1), got_pointer = p(2), got_double = d(3), got_vec = v(4), got_point = q(5);
+  return 5;
+}
 uint64_t pass_wide(uint64_t (*f)(uint64_t, enum widest), uint64_t value, enum widest kind) { return f(value, kind); }
 void sort(int *values, size_t count, int (*compare)(const void *, const void *)) { qsort(values, count, sizeof *values, compare); }
 

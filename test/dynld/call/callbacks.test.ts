@@ -5,7 +5,7 @@ import { type RecordView, snapshot } from "../../../src/dynld/call/record-view.t
 import { compileApi, openApi } from "./open.ts";
 
 describe.each([["gcc"], ["clang"]])("functions in typed calls, %s", async (compiler) => {
-  const { fn, lib } = await openApi(compileApi(compiler, "-g"));
+  const { fn, lib, data } = await openApi(compileApi(compiler, "-g"));
   const held: Callback[] = [];
   afterEach(() => {
     for (const one of held.splice(0)) one.release();
@@ -63,6 +63,62 @@ describe.each([["gcc"], ["clang"]])("functions in typed calls, %s", async (compi
   it("takes structures that callbacks return", () => {
     const made = fn.make_vec?.((by: number) => ({ x: by, y: by * 2, z: 1 })) as RecordView;
     expect(snapshot(made)).toEqual({ x: 3, y: 4, z: 1 });
+  });
+
+  it("gives native code 0 for what a callback throws, and calls no others", () => {
+    const called: number[] = [];
+    const actions = (failing: number) =>
+      [7n, 0x1234n, 2.5, { x: 1, y: 2, z: 3 }, { x: 4, y: 5 }].map((value, index) => (one: number) => {
+        called.push(one);
+        if (index === failing) throw new RangeError("no value");
+        return value;
+      });
+    const got = () => [
+      data.got_long,
+      data.got_pointer,
+      data.got_double,
+      snapshot(data.got_vec as RecordView),
+      snapshot(data.got_point as RecordView),
+    ];
+    const values = [7n, 0x1234n, 2.5, { x: 1, y: 2, z: 3 }, { x: 4, y: 5 }];
+    const zeros = [0n, null, 0, { x: 0, y: 0, z: 0 }, { x: 0, y: 0 }];
+    for (let failing = 0; failing < values.length; failing++) {
+      expect(fn.get_all?.(...actions(-1))).toBe(5);
+      expect(got()).toEqual(values);
+      called.length = 0;
+      expect(() => fn.get_all?.(...actions(failing))).toThrow(new RangeError("no value"));
+      expect(called).toEqual([1, 2, 3, 4, 5].slice(0, failing + 1));
+      expect(got()).toEqual([...values.slice(0, failing), ...zeros.slice(failing)]);
+    }
+    // One that is caught on the way concerns nobody else.
+    const inner = () => {
+      expect(() => fn.get_all?.(...actions(2))).toThrow("no value");
+      return 8n;
+    };
+    const [, ...others] = actions(-1);
+    expect(fn.get_all?.(inner, ...others)).toBe(5);
+    expect(got()).toEqual([8n, ...values.slice(1)]);
+  });
+
+  it("takes no native function or callback that has to be called in another way", () => {
+    using negate = lib.type("unary").callback((value: number) => -value);
+    const expected = "expected int (int, int)";
+    expect(() => fn.apply?.(negate, 1, 2)).toThrow(
+      `apply: parameter 1, f: found a function int (int), ${expected}`,
+    );
+    expect(() => fn.apply?.(fn.sort, 1, 2)).toThrow(
+      /found a function void \(int \*, size_t, .*, expected int/,
+    );
+    expect(() => {
+      data.operation = negate;
+    }).toThrow(`binary operation: found a function int (int), ${expected}`);
+    expect(fn.apply?.(fn.add, 1, 2)).toBe(3);
+    expect(fn.apply?.(fn.adder?.(), 1, 2)).toBe(3);
+    // What pointers lead to is the program's matter, and so is what any function may stand for.
+    const values = Int32Array.of(2, 1);
+    using compare = lib.type("comparison").callback(() => 1);
+    fn.sort?.(values, 2n, compare);
+    expect(fn.note_any?.(negate)).toBe(negate.address);
   });
 
   it("throws what a callback throws, and names a result of the wrong kind", () => {

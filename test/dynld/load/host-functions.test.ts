@@ -128,6 +128,30 @@ describe("a module that imports JavaScript functions", () => {
     expect(seen.map((one) => BigInt(one as number | bigint))).toEqual([2n ** 64n - 1n, 2n ** 63n, 7n]);
   });
 
+  it.each(["void *give(int)", "FILE *give(int)", "double give(int)", "uint64_t give(int)"])(
+    "is given 0 by %s that throws, and its call throws that",
+    (prototype) => {
+      let isFailing = false;
+      const calls: number[] = [];
+      const table = new ExportTable().addFunction(prototype, (one: number) => {
+        calls.push(one);
+        if (isFailing) throw new RangeError("no value");
+        return prototype.startsWith("double") ? 1.5 : 0x1234n;
+      });
+      const type = prototype.replace("FILE", "void").replace(/ ?give.*/, "");
+      const declared = `${type} give(int); ${type} got[2]`;
+      const file = LOGGER(declared, "(got[0] = give(1), got[1] = give(2), 3)");
+      using module = NativeModule.load(file, { name: "logger", table });
+      const start = module.function("long start(void)");
+      expect(start()).toBe(3n);
+      isFailing = true;
+      expect(() => start()).toThrow(new RangeError("no value"));
+      expect(calls).toEqual([1, 2, 1]);
+      const zero = prototype.startsWith("double") ? 0 : prototype.includes("*") ? null : 0n;
+      expect([...(module.variables.got as Iterable<unknown>)]).toEqual([zero, zero]);
+    },
+  );
+
   it("is refused where they differ, with both", () => {
     const table = new ExportTable().addFunction("int log_line(int level, const char *text)", () => 0);
     const file = LOGGER("int log_line(long, const char *)", 'log_line(1, "")');
