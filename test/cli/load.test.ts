@@ -237,6 +237,43 @@ describe("bindery load --call", () => {
     }
   });
 
+  it("has what pointers lead to in memory, also pointers within that", () => {
+    const source = `#include <string.h>
+      struct list { int n; char *text; const char *fixed; struct { union { const double *values; }; int count; };
+        struct list *next; };
+      int bytes(const unsigned char *b) { return strlen((const char *)b) * 10 + b[0] % 10; }
+      int any(const void *b) { return strlen(b); }
+      int signs(signed char *b) { b[0] = 0; return 1; }
+      int words(char **w) { int n = 0; while (*w) n += strlen(*w++); return n; }
+      int second(const char *const *w) { return strlen(w[1]); }
+      double all(struct list *l) {
+        double sum = l->n + (l->text ? strlen(l->text) : 0) + (l->fixed ? strlen(l->fixed) : 0);
+        for (int i = 0; i < l->count; i++) sum += l->values[i];
+        return l->next ? sum + all(l->next) : sum;
+      }
+      double by_value(struct list l) { return all(&l); }`;
+    const object = compileTo(source, "gcc", ["-g", "-O1", "-fPIC"]);
+    const list =
+      '{n: 1, text: "four", fixed: "sixsix", values: [0.5, 0.25], count: 2, next: {n: 100, text: "x"}}';
+    const calls = [
+      ['bytes("h\u00e9")', 30 + (0x68 % 10)],
+      ['any("void")', 4],
+      ['signs("x")', 1],
+      ['words(["a", "bcd", null])', 4],
+      ['second(["a", "bcd"])', 3],
+      [`all(${list})`, 1 + 4 + 6 + 0.75 + 101],
+      [`by_value(${list})`, 1 + 4 + 6 + 0.75 + 101],
+    ] as const;
+    const args = calls.flatMap(([call]) => ["--call", call]);
+    expect(bindery(["load", object, "--with", "libc.so.6", ...args])).toEqual({
+      status: 0,
+      stdout: calls.map(([call, result]) => `${call} = ${result}\n`).join(""),
+      stderr: "",
+    });
+    const refused = bindery(["load", object, "--with", "libc.so.6", "--call", 'words(["a", 1.5])']);
+    expect(refused.stderr).toBe("bindery: words: parameter 1, w: char *[1]: found 1.5, expected char *\n");
+  });
+
   it("has the results in the JSON document too", () => {
     const calls = ["--call", "mirror({x: 3})", "--call", "next_of(1)", "--call", "half(Infinity)"];
     const { stdout } = bindery(["load", "--json", path, ...calls]);

@@ -1,13 +1,12 @@
 /** Calls functions of a loaded module. */
 
-import { encodeUtf8 } from "../../bytes/text.ts";
 import { ArgumentError } from "../../dynld/call/argument-error.ts";
 import type { NativeCallable } from "../../dynld/call/callable.ts";
 import { closestNames } from "../../dynld/closest.ts";
-import { isConst } from "../../dynld/ctype/value-kind.ts";
-import { bare, type CFunction, type CType, isRecord } from "../../dynld/ctype.ts";
+import { bare, type CFunction, type CType } from "../../dynld/ctype.ts";
 import type { NativeModule } from "../../dynld/module.ts";
 import { DynldError } from "../../errors.ts";
+import { lasting } from "./lasting.ts";
 import type { CallText, Literal } from "./literal.ts";
 
 /** What a call returned. */
@@ -50,7 +49,7 @@ function argumentsOf(
   return args.map((arg, index) => inMemory(module, name, type, index, arg));
 }
 
-/** An argument; an array, structure or text for a pointer in memory of its own, which is there as long as the call. */
+/** An argument. @throws ArgumentError that names the parameter */
 function inMemory(
   module: NativeModule,
   name: string,
@@ -59,28 +58,12 @@ function inMemory(
   arg: Literal,
 ): unknown {
   const parameter = parameters[index];
-  const pointer = parameter === undefined ? undefined : bare(parameter.type);
-  if (pointer?.kind !== "pointer") return arg;
-  // Text for `const char *` is taken as it is; what may be written to needs room.
-  if (typeof arg === "string") return isPlainChar(pointer.target) ? encodeUtf8(`${arg}\0`) : arg;
-  if (typeof arg !== "object" || arg === null) return arg;
-  const target = bare(pointer.target);
-  if (target.size === undefined) return arg;
+  if (parameter === undefined) return arg;
   try {
-    if (Array.isArray(arg)) {
-      const isNothing = arg.length === 0 && pointer.form !== "*";
-      if (isNothing) throw new ArgumentError(pointer.form, "found no element, expected one to refer to");
-      return module.type(pointer.target).array(arg);
-    }
-    return isRecord(target) ? module.type(target).create(arg) : arg;
+    return lasting(module, parameter.type, arg);
   } catch (error) {
     if (!(error instanceof ArgumentError)) throw error;
-    const own = parameter?.name === undefined ? "" : `, ${parameter.name}`;
+    const own = parameter.name === undefined ? "" : `, ${parameter.name}`;
     throw new ArgumentError(`${name}: parameter ${index + 1}${own}`, error.message);
   }
-}
-
-function isPlainChar(type: CType): boolean {
-  const found = bare(type);
-  return found.kind === "base" && found.name === "char" && !isConst(type);
 }
