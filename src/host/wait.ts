@@ -10,6 +10,7 @@ const WEXITED = 4;
 const WNOWAIT = 0x0100_0000;
 const __WALL = 0x4000_0000;
 const P_ALL = 0;
+const P_PID = 1;
 const EINTR = 4;
 
 const c = {
@@ -68,6 +69,11 @@ function peek(): number | undefined {
   return pid === 0 ? undefined : pid;
 }
 
+/** Whether a thread is a child of this process, or traced by it, and not yet asked for how it ended. */
+export function isOurs(tid: number): boolean {
+  return c.waitid(P_PID, tid, info, WNOHANG | WEXITED | WNOWAIT | __WALL) === 0;
+}
+
 /** Sends a signal. @returns false if there is no such process */
 export function kill(pid: number, signal: number): boolean {
   if (c.kill(pid, signal) === 0) return true;
@@ -90,30 +96,40 @@ const LONG = 2 ** 30;
  */
 class ThreadWatch {
   readonly #watched = new Map<number, WaitListener>();
+  /** Those for which this process stays. */
+  readonly #kept = new Set<number>();
   readonly #onSignal = () => this.#drain();
   #alive: NodeJS.Timeout | undefined;
   #draining = false;
   #again: NodeJS.Immediate | undefined;
 
-  /** Begins to watch a thread; what happened to it before is told soon. @throws HostError off the main thread */
-  watch(tid: number, listener: WaitListener): void {
+  /**
+   * Begins to watch a thread; what happened to it before is told soon.
+   *
+   * @param options whether this process stays as long as it is watched
+   * @throws HostError off the main thread
+   */
+  watch(tid: number, listener: WaitListener, { keepsAlive = true } = {}): void {
     if (!isMainThread) {
       const what = "found a worker, expected the main thread: Node tells signals to that one only";
       throw new HostError("HOST_UNSUPPORTED", "wait", what);
     }
-    if (this.#watched.size === 0) {
-      process.on("SIGCHLD", this.#onSignal);
-      this.#alive = setInterval(() => {}, LONG);
-    }
+    if (this.#watched.size === 0) process.on("SIGCHLD", this.#onSignal);
     this.#watched.set(tid, listener);
+    if (keepsAlive) {
+      this.#kept.add(tid);
+      this.#alive ??= setInterval(() => {}, LONG);
+    }
     this.#soon();
   }
 
   /** Ends to watch a thread. */
   forget(tid: number): void {
-    if (!this.#watched.delete(tid) || this.#watched.size > 0) return;
-    process.off("SIGCHLD", this.#onSignal);
-    clearInterval(this.#alive);
+    if (this.#kept.delete(tid) && this.#kept.size === 0) {
+      clearInterval(this.#alive);
+      this.#alive = undefined;
+    }
+    if (this.#watched.delete(tid) && this.#watched.size === 0) process.off("SIGCHLD", this.#onSignal);
   }
 
   #soon(): void {

@@ -45,6 +45,19 @@ __attribute__((naked)) void start_here(void) { __asm__("nop\\nincl counter(%rip)
 int main(void) { start_here(); start_here(); return counter; }
 `;
 
+/** Has breakpoint instructions of its own, of one byte and of two, and counts what comes of them. */
+const OWN = `
+#include <signal.h>
+volatile int traps;
+static void on_trap(int s) { traps++; }
+__attribute__((naked)) void trap(void) { __asm__("first: int3\\nsecond: .byte 0xcd, 3\\nret"); }
+int main(void) {
+  signal(SIGTRAP, on_trap);
+  for (int i = 0; i < 3; i++) trap();
+  return traps;
+}
+`;
+
 const TALK = `
 #include <signal.h>
 #include <stdio.h>
@@ -61,10 +74,11 @@ int main(int argc, char **argv) {
 
 const workshop = new RtldWorkshop();
 const devNull = openSync("/dev/null", "w");
-const programs = { crowd: "", steps: "", talk: "", busy: "", plugin: "", churn: "", headless: "" };
+const programs = { crowd: "", steps: "", talk: "", busy: "", plugin: "", churn: "", headless: "", own: "" };
 beforeAll(() => {
   programs.crowd = workshop.compile("crowd", CROWD, "-no-pie", "-pthread");
   programs.steps = workshop.compile("steps", STEPS, "-no-pie");
+  programs.own = workshop.compile("own", OWN, "-no-pie");
   programs.talk = workshop.compile("talk", TALK);
   programs.busy = workshop.compile("busy", BUSY, "-pthread");
   programs.churn = workshop.compile("churn", CHURN, "-pthread");
@@ -187,6 +201,19 @@ describe("breakpoints", () => {
     // Six threads; then the children's exit codes, 5 each.
     expect(out.read()).toBe(`${6 * 150 + 10_000} 900\n`);
     expect([...hits.values()]).toEqual([150, 150, 150, 150, 150, 150]);
+  });
+
+  it("may be where the program has its own, which it gets all the same, as without", async () => {
+    const [first, second] = ["first", "second"].map((name) => workshop.symbol(programs.own, name));
+    for (const addresses of [[], [first ?? 0n], [first ?? 0n, second ?? 0n]]) {
+      const target = workshop.spawn(programs.own);
+      for (const address of addresses) target.insertBreakpoint(address);
+      target.continue();
+      const seen: bigint[] = [];
+      const each = (event: TargetEvent) => event.kind === "breakpoint" && seen.push(event.address);
+      expect(await runToEnd(target, each)).toMatchObject({ code: 6 });
+      expect(seen).toEqual([...addresses, ...addresses, ...addresses]);
+    }
   });
 
   it("are not seen in memory, and are kept where code is written", () => {

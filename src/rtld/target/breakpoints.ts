@@ -10,6 +10,8 @@ export class Breakpoints {
   readonly #memory: ProcessMemory;
   /** What each of them replaces. */
   readonly #replaced = new Map<bigint, number>();
+  /** Where some were, which a thread may have executed before. */
+  readonly #removed = new Set<bigint>();
 
   constructor(memory: ProcessMemory) {
     this.#memory = memory;
@@ -38,12 +40,13 @@ export class Breakpoints {
       throw new HostError("HOST_UNSUPPORTED", "breakpoint", what);
     }
     this.#replaced.set(address, byte);
+    this.#removed.delete(address);
   }
 
   /** Takes one away. Where none is, or the code is not mapped any more, nothing happens. */
   remove(address: bigint): void {
     this.lift(address);
-    this.#replaced.delete(address);
+    if (this.#replaced.delete(address)) this.#removed.add(address);
   }
 
   /** Lets the instruction be executed until {@link lower}. */
@@ -75,6 +78,7 @@ export class Breakpoints {
   /** Forgets all of them: the memory that had them is gone. */
   forgetAll(): void {
     this.#replaced.clear();
+    this.#removed.clear();
   }
 
   /** Bytes as the program has them: without breakpoints. Changes `bytes`, which begin at `address`. */
@@ -95,8 +99,9 @@ export class Breakpoints {
     }
   }
 
-  /** Whether a breakpoint instruction is there that the program has itself. */
+  /** Whether a breakpoint instruction that ended behind an address is the program's own, `int $3` of two bytes included. */
   isForeign(address: bigint): boolean {
-    return !this.has(address) && this.#memory.read(address, 1)?.[0] === TRAP;
+    if (this.has(address)) return false;
+    return !this.#removed.has(address) || this.#memory.read(address, 1)?.[0] === TRAP;
   }
 }

@@ -12,6 +12,7 @@ import {
   ptraceSignalCode,
   ptraceStep,
 } from "../../host/ptrace.ts";
+import { sharesMemory } from "../../host/shared-memory.ts";
 import { pollThread, threadWatch, type WaitStatus } from "../../host/wait.ts";
 import type { Registers } from "../registers.ts";
 import type { Breakpoints } from "./breakpoints.ts";
@@ -39,6 +40,8 @@ export interface ControlHost {
   execed(): void;
   /** A child was made with memory of its own, and will stop. */
   forked(parent: number, child: number): void;
+  /** Children that share the memory are all that is left in it, and running. */
+  orphaned(): void;
   /** A child that shared this memory executes a program of its own now, and is stopped. */
   shadowExeced(tid: number): void;
   /** A thread stops before it gets one of these. */
@@ -108,9 +111,10 @@ export class ThreadControl {
     this.#await("a stop", () => this.#moving().length > 0 || this.#over !== undefined);
   }
 
-  /** Waits until no thread is in vfork(2). @throws HostError if one stays there */
+  /** Waits until none runs in vfork(2): one that stopped before it waits there can be let go of. @throws HostError if one stays there */
   awaitVforks(): void {
-    this.#await("an end of vfork", () => [...this.threads.values()].some((one) => one.inVfork));
+    const waits = (one: Thread) => one.inVfork && one.state === "running";
+    this.#await("an end of vfork", () => [...this.threads.values()].some(waits));
   }
 
   #await(what: string, isMissing: () => boolean): void {
@@ -168,7 +172,18 @@ export class ThreadControl {
 
   #endProcess(code: number | undefined, signal: number | undefined): void {
     for (const other of [...this.threads.values()]) if (!other.isShadow) this.drop(other);
+    this.#leaveShadows();
     this.#host.emit({ kind: "exit", code, signal });
+  }
+
+  /** Children that share the memory stay when the process ends or leaves it, with what is in it. */
+  #leaveShadows(): void {
+    const over = this.#over?.thread;
+    if (over !== undefined && this.threads.get(over.tid) !== over) this.#over = undefined;
+    if (![...this.threads.values()].some((one) => one.isShadow)) return;
+    // One of them may have waited for those that are gone to stop.
+    this.#settle();
+    this.#host.orphaned();
   }
 
   #onStop(thread: Thread, signal: number, event: number): void {
@@ -192,28 +207,35 @@ export class ThreadControl {
       if (event === PTRACE_EVENT.PTRACE_EVENT_STOP) this.#stepOnce(this.#over);
       else this.#endStepOver();
     }
-    const made = ptraceEventMessage(tid) ?? 0;
     switch (event) {
       case PTRACE_EVENT.PTRACE_EVENT_EXEC:
         this.#onExec(thread);
         return;
-      case PTRACE_EVENT.PTRACE_EVENT_CLONE:
-        if (isThreadOf(this.pid, made)) {
-          // While all are being stopped, it stays where it begins.
-          this.add(made, "running", thread.wanted);
-          if (!thread.isShadow) this.#host.emit({ kind: "thread-start", tid: made });
-        } else this.add(made, "running", thread.wanted, true);
-        return;
-      case PTRACE_EVENT.PTRACE_EVENT_VFORK:
-        thread.inVfork = true;
-        this.add(made, "running", "run", true);
-        return;
       case PTRACE_EVENT.PTRACE_EVENT_VFORK_DONE:
         thread.inVfork = false;
         return;
+      case PTRACE_EVENT.PTRACE_EVENT_CLONE:
       case PTRACE_EVENT.PTRACE_EVENT_FORK:
-        this.#host.forked(this.pid, made);
+      case PTRACE_EVENT.PTRACE_EVENT_VFORK:
+        this.#onNew(thread, event);
     }
+  }
+
+  #onNew(thread: Thread, event: number): void {
+    const made = ptraceEventMessage(thread.tid);
+    // Killed meanwhile, it has not made anything that is to be told.
+    if (made === undefined) return;
+    const isVfork = event === PTRACE_EVENT.PTRACE_EVENT_VFORK;
+    if (isVfork) thread.inVfork = true;
+    // While all are being stopped, it stays where it begins, unless another one waits for it.
+    const wanted = isVfork ? "run" : thread.wanted;
+    if (isThreadOf(this.pid, made)) {
+      this.add(made, "running", wanted);
+      if (!thread.isShadow) this.#host.emit({ kind: "thread-start", tid: made });
+    } else if (sharesMemory(thread.tid, made) ?? event !== PTRACE_EVENT.PTRACE_EVENT_FORK) {
+      // The event is one thing, and whose the memory is another: clone(2) takes both.
+      this.add(made, "running", wanted, true);
+    } else this.#host.forked(this.pid, made);
   }
 
   #isTrapPending({ tid, registers }: Thread): boolean {
@@ -229,7 +251,8 @@ export class ThreadControl {
       this.#host.shadowExeced(thread.tid);
       return;
     }
-    for (const other of [...this.threads.values()]) if (other !== thread) this.drop(other);
+    for (const other of [...this.threads.values()]) if (other !== thread && !other.isShadow) this.drop(other);
+    this.#leaveShadows();
     this.#over = undefined;
     this.#queue.length = 0;
     thread.hasEnded = false;
@@ -248,7 +271,9 @@ export class ThreadControl {
     if (registers !== undefined) {
       const code = ptraceSignalCode(tid) ?? 0;
       if (code === SI_KERNEL) {
-        if (this.#onTrap(thread, registers)) return;
+        // Where a breakpoint is over the program's own, that is what was executed.
+        const isOwn = isOver && registers.pc - 1n === this.#over?.address;
+        if (!isOwn && this.#onTrap(thread, registers)) return;
       } else if (code > 0 && isOver) {
         this.#endStepOver();
         if (thread.stepping) this.#endStep(thread, registers.pc);
@@ -259,11 +284,11 @@ export class ThreadControl {
       }
     }
     if (isOver) {
-      // Its handler comes first, and ends where the breakpoint is, which was told already.
-      const sp = thread.registers?.sp;
+      // Its handler comes first, and ends where the breakpoint is, which was told already; unless the instruction is done.
+      const { pc, sp } = thread.registers ?? {};
       const address = this.#over?.address;
       this.#endStepOver();
-      if (sp !== undefined && address !== undefined) thread.silent = { address, sp };
+      if (sp !== undefined && address !== undefined && pc === address) thread.silent = { address, sp };
     }
     thread.signal = signal;
     if (thread.isShadow) return;

@@ -6,9 +6,9 @@ import { readdirSync } from "node:fs";
 import { readTextIfAny } from "../../dwfl/process/text-file.ts";
 import { HostError } from "../../errors.ts";
 import { ProcessMemory } from "../../host/process-memory.ts";
-import { PTRACE_O, ptraceDetach, ptraceSeize } from "../../host/ptrace.ts";
+import { PTRACE_O, ptraceSeize } from "../../host/ptrace.ts";
 import { type SpawnOptions, spawnStopped } from "../../host/spawn-stopped.ts";
-import { kill, pollThread, threadWatch } from "../../host/wait.ts";
+import { awaitThread, kill, threadWatch, type WaitListener, type WaitStatus } from "../../host/wait.ts";
 import { Registers } from "../registers.ts";
 import { checkAttachable } from "./attachable.ts";
 import { Breakpoints } from "./breakpoints.ts";
@@ -16,6 +16,7 @@ import { ThreadControl } from "./control.ts";
 import type { ControlledProcess, Origin, TargetEvent } from "./controlled.ts";
 import { EventQueue } from "./event.ts";
 import { onFarewell, stay } from "./farewell.ts";
+import { letGo } from "./let-go.ts";
 import type { Thread } from "./thread.ts";
 
 /** How to control a process. */
@@ -51,12 +52,13 @@ export class Target implements ControlledProcess {
   readonly #events = new EventQueue<TargetEvent>();
   readonly #options: TargetOptions;
   /** Children that are about to stop, to be let go of or taken in. */
-  readonly #children = new Map<number, () => void>();
+  readonly #children = new Map<number, WaitListener>();
   /** It ends when this process does, as the kernel has it for what this process started. */
   readonly #isOurs: boolean;
   readonly #onExit = () => (this.#isOurs ? this.kill() : this.detach());
   #ended = false;
   #isLeaving = false;
+  #isComing = false;
 
   private constructor(pid: number, options: TargetOptions, origin: Origin, isOurs = origin === "spawn") {
     this.pid = pid;
@@ -73,6 +75,7 @@ export class Target implements ControlledProcess {
         this.#memory.reopen();
       },
       forked: (parent, child) => this.#expectChild(parent, child),
+      orphaned: () => this.#leaveShadows(),
       shadowExeced: (child) => this.#takeChild(this.pid, child, "exec"),
       stopSignals: new Set(options.stopSignals),
     });
@@ -109,7 +112,9 @@ export class Target implements ControlledProcess {
     checkAttachable(pid);
     const target = new Target(pid, options, "attach");
     try {
+      target.#isComing = true;
       target.#seizeAll();
+      target.#isComing = false;
       // It may have executed another program before it stopped.
       target.#memory.reopen();
       return target;
@@ -229,6 +234,8 @@ export class Target implements ControlledProcess {
   }
 
   #emit(event: TargetEvent): void {
+    // Told later, it would be taken for another one than that which was attached to.
+    if (this.#isComing && event.kind === "exec") return;
     if (event.kind === "exit" || event.kind === "detach") this.#end();
     this.#events.push(event);
   }
@@ -269,41 +276,61 @@ export class Target implements ControlledProcess {
 
   /** A child with a copy of the memory: once it stopped, its breakpoints go, and so does it, or it comes under control. */
   #expectChild(parent: number, child: number): void {
-    const stopped = () => {
+    const told = (status: WaitStatus) => {
       this.#children.delete(child);
       threadWatch.forget(child);
+      if (status.kind === "stopped" && this.#cleanCopy(child)) this.#takeChild(parent, child, "fork");
+    };
+    this.#children.set(child, told);
+    threadWatch.watch(child, told);
+  }
+
+  /** Takes all breakpoints out of a child. @returns false if it was killed meanwhile */
+  #cleanCopy(child: number): boolean {
+    try {
       using memory = new ProcessMemory(child, "write");
       this.#breakpoints.removeFrom(memory);
-      this.#takeChild(parent, child, "fork");
-    };
-    this.#children.set(child, stopped);
-    threadWatch.watch(child, (status) => {
-      if (status.kind === "stopped") {
-        stopped();
-      } else {
-        this.#children.delete(child);
-        threadWatch.forget(child);
-      }
-    });
+      return true;
+    } catch (error) {
+      return lost(child, error);
+    }
   }
 
   #takeChild(parent: number, child: number, origin: Origin): void {
     if (this.#options.followChildren !== true || this.#isLeaving) {
-      ptraceDetach(child, 0);
+      letGo(child, 0);
       return;
     }
-    const target = new Target(child, this.#options, origin, this.#isOurs);
-    target.#control.add(child, "stopped", "stop");
-    this.#emit({ kind: "fork", pid: parent, child: target });
+    try {
+      const target = new Target(child, this.#options, origin, this.#isOurs);
+      target.#control.add(child, "stopped", "stop");
+      this.#emit({ kind: "fork", pid: parent, child: target });
+    } catch (error) {
+      lost(child, error);
+    }
   }
 
   #settleChildren(): void {
-    for (const [child, stopped] of this.#children) {
-      for (let tries = 0; tries < 1000 && this.#children.has(child); tries++) {
-        if (pollThread(child) !== undefined) stopped();
-      }
-    }
+    // They were made stopped, unless they were killed: one or the other is told at once.
+    for (const [child, told] of [...this.#children]) told(awaitThread(child));
   }
+
+  #leaveShadows(): void {
+    try {
+      this.#control.stop();
+    } catch (error) {
+      if (!(error instanceof HostError)) throw error;
+    }
+    this.#breakpoints.removeAll();
+    for (const thread of [...this.#control.threads.values()]) if (thread.isShadow) this.#release(thread);
+  }
+}
+
+/** A child can't be looked at any more, for it was killed: only its end is still to come. @returns false */
+function lost(child: number, error: unknown): false {
+  if (!(error instanceof HostError)) throw error;
+  letGo(child, 0);
+  return false;
 }
 
 /** Threads of a process. @throws HostError if it is gone */

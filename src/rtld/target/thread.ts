@@ -1,6 +1,7 @@
 /** A thread of a process under control. */
-import { ptraceDetach, ptraceGetRegisters, ptraceSetRegisters } from "../../host/ptrace.ts";
+import { ptraceGetRegisters, ptraceSetRegisters } from "../../host/ptrace.ts";
 import { Registers } from "../registers.ts";
+import { letGo } from "./let-go.ts";
 
 /** Where a breakpoint is passed without telling: the thread was told of it already when a signal came between. */
 export interface SilentPlace {
@@ -82,6 +83,6 @@ export class Thread {
   /** Lets go of it, with the signal that it was about to get. */
   release(): void {
     this.prepare();
-    ptraceDetach(this.tid, this.signal);
+    letGo(this.tid, this.signal);
   }
 }
