@@ -1,8 +1,9 @@
 /**
  * Puts the modules of the command into a few files: to load two hundred small modules takes Node longer than most commands
- * take for their work. What users import from the package stays as it was compiled.
+ * take for their work. They are CommonJS, which Node loads without the tasks and promises that it has for each ES module.
+ * What users import from the package stays as it was compiled.
  */
-import { renameSync, rmSync } from "node:fs";
+import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { rolldown } from "rolldown";
 
@@ -24,11 +25,12 @@ export async function bundleCommand(dist) {
   });
   await bundle.write({
     dir: to,
-    format: "esm",
+    format: "cjs",
     entryFileNames: "[name].js",
     chunkFileNames: "[name]-[hash].js",
   });
   await bundle.close();
+  writeFileSync(join(to, "package.json"), '{ "type": "commonjs" }\n');
   rmSync(from, { recursive: true });
   renameSync(to, from);
 }

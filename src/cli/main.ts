@@ -169,7 +169,19 @@ function watchOutput(): void {
   });
 }
 
+/** Where nothing is left that could go on with a command that is not done, it is not to look as if it were. */
+function watchEnd(): { isDone: boolean } {
+  const state = { isDone: false };
+  process.once("beforeExit", () => {
+    if (state.isDone) return;
+    report(new Error("the command ended before it was done"));
+    process.exitCode = EXIT_FAILURE;
+  });
+  return state;
+}
+
 async function main(): Promise<void> {
+  const state = watchEnd();
   watchOutput();
   try {
     const [first, second] = process.argv.slice(2);
@@ -184,6 +196,7 @@ async function main(): Promise<void> {
       process.exitCode = EXIT_FAILURE;
     }
   }
+  state.isDone = true;
 }
 
-await main();
+void main();

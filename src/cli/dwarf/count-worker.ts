@@ -3,7 +3,7 @@ import { serveJobs } from "../jobs/worker.ts";
 import { type CountContext, type Counted, countFile } from "./count.ts";
 import { loadDump } from "./dumps.ts";
 
-await serveJobs<CountContext, string, Counted>(async ({ name, options }) => {
+void serveJobs<CountContext, string, Counted>(async ({ name, options }) => {
   const dump = await loadDump(name, options);
   return (file) => countFile(file, options, dump);
 });
