@@ -3,10 +3,11 @@
 import { DynldError } from "../../errors.ts";
 import { functionAt, type NativeFunction, type NativeSignature } from "../../host/typed.ts";
 import { declaration } from "../ctype/declaration.ts";
-import { bare, type CFunction, type CType } from "../ctype.ts";
+import type { CFunction, CType } from "../ctype.ts";
 import { ArgumentError } from "./argument-error.ts";
 import { noteFunction } from "./function-address.ts";
 import type { ValueModel } from "./model.ts";
+import { passedParameters, promoted } from "./promotion.ts";
 import { misfit, parsePrototype } from "./prototype.ts";
 import { noteThreadCall } from "./thread-call.ts";
 import { incoming, outgoing } from "./transfer.ts";
@@ -98,9 +99,7 @@ export function makeCallable(
         if (type.isPrototyped && !type.isVariadic) {
           throw new ArgumentError(name, `found more parameters for ${text}, expected none`);
         }
-        const wanted = types.map((one) =>
-          promoted(host, typeof one === "string" ? host.typeNamed(one) : one),
-        );
+        const wanted = types.map((one) => promoted(typeof one === "string" ? host.typeNamed(one) : one));
         return derived.add(makeCallable(host, name, type, at ?? 0n, wanted));
       },
     },
@@ -245,7 +244,7 @@ function build(
       const why = type.isVariadic ? "which takes more arguments than it declares" : "which has no prototype";
       throw unsupported(name, type, `${why}: name their types, by .with(types) or .as(prototype)`);
     }
-    const known = type.parameters.map(({ name: own, type: of }) => ({ own, of }));
+    const known = passedParameters(type).map(({ name: own, type: of }) => ({ own, of }));
     const all = [...known, ...(more ?? []).map((of) => ({ own: undefined, of }))];
     const parameters = all.map(({ own, of }, index) => {
       const where = `${name}: parameter ${index + 1}${own === undefined ? "" : `, ${own}`}`;
@@ -291,12 +290,4 @@ function build(
       signature: undefined,
     };
   }
-}
-
-/** As arguments without a parameter are. [C17 6.5.2.2] */
-function promoted(host: CallableHost, type: CType): CType {
-  const found = bare(type);
-  const size = found.size ?? 0;
-  if (found.kind === "base" && found.encoding === "float") return size < 8 ? host.typeNamed("double") : type;
-  return (found.kind === "base" || found.kind === "enum") && size < 4 ? host.typeNamed("int") : type;
 }

@@ -12,6 +12,7 @@ import {
   type CType,
 } from "../ctype.ts";
 import { TokenReader } from "../inferno/c/tokens.ts";
+import { passedParameters } from "./promotion.ts";
 
 /** A prototype that was read. */
 export interface Prototype {
@@ -219,7 +220,7 @@ function asParameter(type: CType): CType {
  * @returns what does not fit; `undefined` if all does
  */
 export function misfit(declared: CFunction, prototype: CFunction): string | undefined {
-  const [has, wants] = [prototype.parameters, declared.parameters];
+  const [has, wants] = [prototype.parameters, passedParameters(declared)];
   const isOpen = declared.isVariadic || (!declared.isPrototyped && wants.length === 0);
   if (isOpen ? has.length < wants.length : has.length !== wants.length) {
     return `found ${has.length} parameters, expected ${wants.length}${isOpen ? " or more" : ""}`;

@@ -27,6 +27,7 @@ const SOURCE = (factor = 1) => `
     return ${factor} * sum;
   }
   int old(a, b) int a; double b; { return a + b; }
+  double older(f, c, s) float f; signed char c; unsigned short s; { return f * 100 + c + s; }
   int open_() { return 7; }
   int area(struct point p) { return p.x * p.y; }
   struct point *mirror(struct point *p) { int x = p->x; p->x = p->y; p->y = x; return p; }
@@ -139,6 +140,8 @@ describe("a prototype that the function can't be called by", () => {
     ["report", "int report(char *, size_t)", "found 2 parameters, expected 3 or more"],
     ["report", "int report(char *, size_t, double)", "parameter 3: found double, expected const char *"],
     ["old", "int old(int)", "found 1 parameters, expected 2"],
+    ["older", "double older(float, int, int)", "parameter 1: found float, expected double"],
+    ["older", "double older(double, signed char, int)", "parameter 2: found signed char, expected int"],
     ["area", "int area(int)", "parameter 1: found int, expected struct point"],
   ])("%s by %s", (name, prototype, why) => {
     const { module, fn } = load(1, "-g");
@@ -149,6 +152,12 @@ describe("a prototype that the function can't be called by", () => {
       });
     }
     module.unload();
+  });
+
+  it("is, for a definition of old C, one of the types that C passes", () => {
+    using module = load(1, "-g").module;
+    expect(module.fn.older?.as("double older(double, int, int)")(2.5, -3, 60000)).toBe(60247);
+    expect(module.fn.older?.with()(2.5, -3, 60000)).toBe(60247);
   });
 
   it("is none that differs in names, signs or what pointers lead to", () => {
