@@ -28,6 +28,28 @@ describe("bindery load", () => {
     expect(json.exports.map(({ name }: { name: string }) => name)).toEqual(["measure", "seen"]);
   });
 
+  it("leaves libraries with threads of their own where they are", () => {
+    const library = pathOf("ticking.so");
+    const source = compileTo(
+      `#include <pthread.h>
+       #include <sched.h>
+       static volatile long ticks;
+       static void *tick(void *arg) { for (;;) { ticks++; sched_yield(); } }
+       int start_ticking(void) { pthread_t t; return pthread_create(&t, 0, tick, 0); }`,
+      "gcc",
+      ["-fPIC", "-w"],
+    );
+    execFileSync("gcc", ["-shared", "-o", library, source]);
+    const user = compileTo("int start_ticking(void); int start(void) { return start_ticking(); }", "gcc", [
+      "-g",
+    ]);
+    expect(bindery(["load", user, "--with", library, "--call", "start()"])).toEqual({
+      status: 0,
+      stdout: "start() = 0\n",
+      stderr: "",
+    });
+  });
+
   it("says all that a module lacks, and exits 1", () => {
     const path = compileTo(SOURCE, "gcc", []);
     const { status, stdout, stderr } = bindery(["load", path]);

@@ -21,7 +21,8 @@ import { valueJson, valueText } from "./value.ts";
  * @throws DynldError when it is refused
  */
 export async function showLoaded(paths: readonly string[], options: LoadOptions): Promise<number> {
-  using table = new ExportTable();
+  // Libraries stay open: threads that one has, as that of OpenMP, run until the process ends.
+  const table = new ExportTable();
   for (const library of options.with ?? []) table.addLibrary(library);
   using module = NativeModule.open(paths, {
     table,
