@@ -43,6 +43,8 @@ export class RtldAgent {
     readonly breakAddress: bigint;
   };
   #phase: Phase;
+  /** The run-time linker has begun to load what the program is linked with. */
+  #hasBegun = false;
   #isEnabled = true;
   /** Something may be gone since the link maps were read last. */
   #mayHaveLost = true;
@@ -96,6 +98,7 @@ export class RtldAgent {
     this.#check();
     this.#state = this.#begin();
     this.#phase = this.#firstPhase();
+    this.#hasBegun = false;
     this.#mayHaveLost = true;
     this.#tlsOffset = undefined;
   }
@@ -268,7 +271,10 @@ export class RtldAgent {
     }
     const state = namespaces.find((one) => one.state !== "RD_CONSISTENT")?.state ?? "RD_CONSISTENT";
     if (state === "RD_DELETE") this.#mayHaveLost = true;
-    if (state === "RD_CONSISTENT" && this.#phase === "starting") {
+    if (namespaces[0]?.state === "RD_ADD") this.#hasBegun = true;
+    // Auditors are loaded before all else, each into a namespace of its own [rtld-audit(7)].
+    const isLoaded = namespaces.length === 1 || this.#hasBegun;
+    if (state === "RD_CONSISTENT" && this.#phase === "starting" && isLoaded) {
       this.#phase = "initializing";
       return { type: "RD_PREINIT", state: "RD_NOSTATE" };
     }

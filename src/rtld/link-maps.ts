@@ -88,13 +88,14 @@ export class LinkMaps {
     const [before, last = 0n] = [this.#known[lmid], this.#last[lmid]];
     if (before === undefined || last === 0n || before.keys().next().value !== map) return undefined;
     const more = this.#walk(lmid, this.#host.rendezvous.nextLinkMap(last), before);
+    if (more === undefined) return undefined;
     return { before, more, added: [...more.values()], removed: [] };
   }
 
   #whole({ lmid, map }: Namespace): Reading {
     const known: ObjectList = this.#known[lmid] ?? new Map();
     const before: ObjectList = new Map();
-    const more = this.#walk(lmid, map, before);
+    const more = this.#walk(lmid, map, before) ?? before;
     return {
       before,
       more,
@@ -103,12 +104,13 @@ export class LinkMaps {
     };
   }
 
-  /** The list from `first` on, which is behind what is in `before`. */
-  #walk(lmid: number, first: bigint, before: ObjectList): ObjectList {
+  /** The list from `first` on, which is behind what is in `before`; `undefined` if one of those is there again, which was moved. */
+  #walk(lmid: number, first: bigint, before: ObjectList): ObjectList | undefined {
     const found: ObjectList = new Map();
     for (let at = first; at !== 0n; ) {
+      if (before.has(at)) return undefined;
       const count = before.size + found.size;
-      if (before.has(at) || found.has(at) || count === MOST_OBJECTS) {
+      if (found.has(at) || count === MOST_OBJECTS) {
         const what = `link map of namespace ${lmid}: found entry 0x${at.toString(16)} twice`;
         throw new RtldError("RD_ERR", this.#name, what);
       }

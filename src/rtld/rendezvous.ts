@@ -1,5 +1,5 @@
 /** The run-time linker's meeting point with debuggers: `struct r_debug` [glibc, elf/link.h; musl, ldso/dynlink.c]. */
-
+import { closeSync, openSync, readSync } from "node:fs";
 import { readSize64, readU16, readU32 } from "../bytes/endian.ts";
 import type { AuxVector } from "../dwfl/process/auxv.ts";
 import {
@@ -231,9 +231,11 @@ export class Rendezvous {
     return this.#auxv.get(AT.AT_SYSINFO_EHDR);
   }
 
-  /** Path that the program was started by, if it is known. */
+  /** Path that the program was started by, if it is known; of a script's, its own. */
   get programName(): string {
-    return this.string(this.#auxv.get(AT.AT_EXECFN) ?? 0n);
+    const started = this.string(this.#auxv.get(AT.AT_EXECFN) ?? 0n);
+    const program = this.#process.pprogram?.();
+    return program !== undefined && isScript(this.#process.pfile(started)) ? program : started;
   }
 
   /** Whether the run-time linker still loads what the program is linked with; `false` also where that is not known. */
@@ -259,6 +261,19 @@ export class Rendezvous {
     this.#loader ??= { image: this.imageAt(base, "run-time linker") };
     return exported(this.#loader.image, name);
   }
+}
+
+/** Whether a file begins as those that another program interprets [execve(2)]. */
+function isScript(path: string | undefined): boolean {
+  const bytes = new Uint8Array(2);
+  try {
+    const file = openSync(path ?? "", "r");
+    readSync(file, bytes);
+    closeSync(file);
+  } catch {
+    return false;
+  }
+  return bytes[0] === 0x23 && bytes[1] === 0x21;
 }
 
 /** Address of a symbol that a file in memory exports; `undefined` also if its tables are damaged. */

@@ -112,7 +112,8 @@ function* tableLines(objects: readonly LoadObject[]): Generator<string> {
     hex(one.dynamic),
     one.pltBase === 0n ? "-" : hex(one.pltBase),
     one.tlsModId === 0 ? "-" : String(one.tlsModId),
-    one.name,
+    // musl gives no name to the kernel's library, which has one.
+    one.name || one.soname,
   ]);
   const all = [["LMID", "BASE", "END", "DYNAMIC", "PLT", "TLS", "NAME"], ...rows];
   const widths = [0, 1, 2, 3, 4, 5].map((column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));

@@ -58,11 +58,12 @@ export function* eventLines(
   withPid: boolean,
 ): Generator<string> {
   const head = heading(event, start, withPid);
-  yield `${head}${event.event} ${detail(event)}${about(event, activity)}`.trimEnd();
+  yield head + [event.event, detail(event), about(activity)].filter(Boolean).join(" ");
   const indent = " ".repeat(head.length);
   for (const one of event.added) {
     const space = one.lmIdent === 0 ? "" : ` in namespace ${one.lmIdent}`;
-    yield `${indent}+ ${hex(one.base)}-${hex(one.end)} ${one.name}${space}`;
+    // musl gives no name to the kernel's library, which has one.
+    yield `${indent}+ ${hex(one.base)}-${hex(one.end)} ${one.name || one.soname}${space}`;
   }
   for (const one of event.removed) {
     const space = one.lmIdent === 0 ? "" : ` in namespace ${one.lmIdent}`;
@@ -79,9 +80,9 @@ function heading({ time, pid }: Pick<LinkerEvent, "time" | "pid">, start: number
 }
 
 /** Who asked for what begins, and how long what ends took. */
-function about({ state }: LinkerEvent, { by, took }: Activity): string {
-  if (took !== undefined) return `${state === "RD_NOSTATE" ? "" : " "}after ${took.toFixed(3)} ms`;
-  return by === undefined ? "" : ` by ${by}`;
+function about({ by, took }: Activity): string {
+  if (took !== undefined) return `after ${took.toFixed(3)} ms`;
+  return by === undefined ? "" : `by ${by}`;
 }
 
 function detail({ event, state, object, code, signal, error }: LinkerEvent): string {

@@ -63,6 +63,10 @@ export class CheckedService implements ProcService {
     return this.#ask("pfile", (service) => service.pfile(path));
   }
 
+  pprogram(): string | undefined {
+    return this.#ask("pprogram", (service) => service.pprogram?.());
+  }
+
   plog(message: string): void {
     this.#ask("ps_plog", (service) => service.plog(message));
   }

@@ -123,6 +123,10 @@ export class CoreProcess implements ProcService, Disposable {
     return this.#files.path(path);
   }
 
+  pprogram(): string | undefined {
+    return this.#files.path("");
+  }
+
   plog(message: string): void {
     this.#log(message);
   }

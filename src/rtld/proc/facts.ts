@@ -1,7 +1,13 @@
 /** What is known of a process beside its memory, registers and threads, whichever machine it runs on. */
 import type { AuxVector } from "../../dwfl/process/auxv.ts";
 import { readTextIfAny } from "../../dwfl/process/text-file.ts";
-import { auxvOfProcess, fileOfProcess, lookupInProcess, modelOfProcess } from "./observed.ts";
+import {
+  auxvOfProcess,
+  fileOfProcess,
+  lookupInProcess,
+  modelOfProcess,
+  programOfProcess,
+} from "./observed.ts";
 import type { DataModel } from "./service.ts";
 
 /** Answers what a {@link ProcService} is asked for besides. */
@@ -12,6 +18,8 @@ export interface ProcessFacts {
   auxv(): AuxVector;
   /** See `ProcService.pfile`. */
   file(path: string): string | undefined;
+  /** See `ProcService.pprogram`. */
+  program?(): string | undefined;
   /** See `ProcService.pglobalLookup`. */
   lookup(object: string | undefined, symbol: string): bigint | undefined;
   /** What is mapped, as `/proc/PID/maps` has it; `undefined` if that can't be had. */
@@ -36,6 +44,10 @@ export class LocalFacts implements ProcessFacts {
 
   file(path: string): string | undefined {
     return fileOfProcess(this.#pid, path);
+  }
+
+  program(): string | undefined {
+    return programOfProcess(this.#pid);
   }
 
   lookup(object: string | undefined, symbol: string): bigint | undefined {

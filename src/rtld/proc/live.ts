@@ -74,6 +74,10 @@ export class LiveProcess implements ProcService {
     return this.#facts.file(path);
   }
 
+  pprogram(): string | undefined {
+    return this.#facts.program?.();
+  }
+
   /** What is mapped, as `/proc/PID/maps` has it; `undefined` if that can't be had. */
   maps(): string | undefined {
     return this.#facts.maps();

@@ -79,6 +79,10 @@ export class ObservedProcess implements ProcService, Disposable {
     return fileOfProcess(this.pid, path);
   }
 
+  pprogram(): string | undefined {
+    return programOfProcess(this.pid);
+  }
+
   plog(message: string): void {
     this.#log(message);
   }
@@ -153,6 +157,15 @@ export function lookupInLinkMap(
 export function fileOfProcess(pid: number, path: string): string | undefined {
   if (path === "") return `/proc/${pid}/exe`;
   return path.startsWith("/") ? join(`/proc/${pid}/root`, path) : relativeFile(pid, path);
+}
+
+/** See {@link ProcService.pprogram}. */
+export function programOfProcess(pid: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/exe`);
+  } catch {
+    return undefined;
+  }
 }
 
 function relativeFile(pid: number, path: string): string | undefined {

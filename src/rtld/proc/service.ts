@@ -41,6 +41,8 @@ export interface ProcService {
   pcontinue(): void;
   /** Path by which a file that the process has under a path can be opened here; of the program for the empty path. */
   pfile(path: string): string | undefined;
+  /** Path of the program as its own system has it, where that is known; scripts have one that is not what they were started by. */
+  pprogram?(): string | undefined;
   /** `ps_plog`: takes what the agent has to say about its work. */
   plog(message: string): void;
 }
