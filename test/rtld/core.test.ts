@@ -1,6 +1,6 @@
 /** Core files of other machines: link maps and linkage tables, against what the process had, and objdump(1). */
 import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, describe, expect, it } from "vitest";
 import { CoreProcess, type LoadObject, ObservedProcess, RtldAgent } from "../../src/rtld/index.ts";
@@ -84,6 +84,31 @@ describe("a core file", () => {
     // struct user_regs_struct: eip is the 13th, esp the 16th.
     expect([words[15], words[12]].map((one) => BigInt(one ?? 0))).toEqual([sp, pc]);
     checkTables(core, "objdump", /ret\s+\$0xc/, library, 1);
+  });
+
+  it("that was cut off has nothing there, rather than what the files had", async () => {
+    const source = PROGRAM.replace("END", "pause()").replace("twice(1)", "0").replace("plain(1)", "1");
+    const { pid } = await workshop.start(workshop.compile("cut", source));
+    execFileSync("gcore", ["-o", workshop.path("core"), String(pid)], { stdio: "ignore" });
+    using whole = CoreProcess.open(workshop.path(`core.${pid}`));
+    const debug = whole.pglobalLookup("ld-linux-x86-64.so.2", "_r_debug") ?? 0n;
+    expect(RtldAgent.new(whole).objects.map(({ isProgram }) => isProgram)).toEqual([
+      true,
+      false,
+      false,
+      false,
+    ]);
+    const bytes = readFileSync(workshop.path(`core.${pid}`));
+    // The segment of the run-time linker's data begins where the file ends.
+    const [table, count] = [Number(bytes.readBigUInt64LE(32)), bytes.readUInt16LE(56)];
+    for (let at = table; at < table + 56 * count; at += 56) {
+      const [start, size] = [bytes.readBigUInt64LE(at + 16), bytes.readBigUInt64LE(at + 40)];
+      if (start <= debug && debug < start + size) bytes.writeBigUInt64LE(BigInt(bytes.length), at + 8);
+    }
+    writeFileSync(workshop.path("cut.core"), bytes);
+    using cut = CoreProcess.open(workshop.path("cut.core"));
+    const what = `found no memory at r_debug 0x${debug.toString(16)}`;
+    expect(() => RtldAgent.new(cut).objects).toThrow(what);
   });
 
   it("of aarch64, in which an emulator left out all that files have, is completed by them", () => {

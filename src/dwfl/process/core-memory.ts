@@ -34,6 +34,13 @@ export class CoreMemory implements MemoryReader {
     return all;
   }
 
+  /** Whether an address was left out because a file has what is there: not cut off, and nothing that could be changed. */
+  isLeftOut(address: bigint): boolean {
+    const segment = this.#elf.segmentAt(address);
+    if (segment === undefined) return true;
+    return (segment.flags & PF.PF_W) === 0 && address - segment.vaddr >= BigInt(segment.filesz);
+  }
+
   /** Whether code was executed from an address; `undefined` if the core file does not say. */
   isExecutable(address: bigint): boolean | undefined {
     const segment = this.#elf.segmentAt(address);

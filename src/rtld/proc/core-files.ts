@@ -3,8 +3,8 @@ import { existsSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { AuxVector } from "../../dwfl/process/auxv.ts";
 import type { CoreOptions } from "../../dwfl/process/core.ts";
+import type { CoreMemory } from "../../dwfl/process/core-memory.ts";
 import { readLinkMap, readString } from "../../dwfl/process/link-map.ts";
-import type { MemoryReader } from "../../dwfl/process/memory-image.ts";
 import { AT } from "../../elf/constants/note.ts";
 import { PF, PT } from "../../elf/constants/segment.ts";
 import type { FileMapping } from "../../elf/core-note.ts";
@@ -16,7 +16,7 @@ import { fileBelow } from "./sysroot.ts";
 /** What is known of a core file. */
 export interface CoreFacts {
   /** What was dumped. */
-  readonly memory: MemoryReader;
+  readonly memory: CoreMemory;
   readonly auxv: AuxVector;
   readonly model: DataModel;
   /** `NT_FILE`: what was mapped; none where the core file does not say, as those of emulators. */
@@ -38,7 +38,10 @@ export class CoreFiles {
 
   /** Memory that was dumped, else from the files; `undefined` if neither has it. */
   read(address: bigint, length: number): Uint8Array | undefined {
-    return this.#facts.memory.read(address, length) ?? this.#readFile(address, length);
+    const { memory } = this.#facts;
+    const dumped = memory.read(address, length);
+    if (dumped !== undefined || !memory.isLeftOut(address + BigInt(length) - 1n)) return dumped;
+    return this.#readFile(address, length);
   }
 
   /** Path here of a file that the process had under a path; of the program for the empty path. */
