@@ -5,6 +5,7 @@ import type { Met } from "./breakpoints.ts";
 import { isAbsent } from "./facts.ts";
 import { found } from "./link.ts";
 import type { RemoteProcess, Shadow } from "./process.ts";
+import { Resumption } from "./resumption.ts";
 import { hostSignal } from "./signals.ts";
 import { parseStopReply, parseThreadId, type StopReply, type ThreadId } from "./stop-reply.ts";
 import type { RemoteStub } from "./stub.ts";
@@ -123,22 +124,15 @@ export class RemoteControl {
       if (process.threads.areAllHeld) continue;
       if (this.#passBreakpoint(process)) return;
     }
-    const actions: string[] = [];
-    let single: ThreadId | undefined;
+    const resumption = new Resumption(this.#stub);
     for (const [pid, shadow] of this.#shadows) {
-      const { signal } = shadow;
+      resumption.addWhole(pid, shadow.signal);
       shadow.signal = 0;
-      actions.push(
-        `${signal === 0 ? "c" : `C${signal.toString(16).padStart(2, "0")}`}:p${pid.toString(16)}.-1`,
-      );
     }
     for (const process of this.#processes.values()) {
-      if (process.threads.areAllHeld) continue;
-      const own = this.#actions(process);
-      actions.push(...own.actions);
-      if (own.single !== undefined) single = { pid: process.pid, tid: own.single };
+      if (!process.threads.areAllHeld) resumption.addFree(process, this.isShared);
     }
-    if (actions.length > 0) this.#run(actions, single);
+    if (!resumption.isEmpty) this.#run(resumption);
   }
 
   /** Lets a thread go on that stands at a breakpoint, and may. @returns whether one does */
@@ -155,54 +149,24 @@ export class RemoteControl {
       } else {
         this.#over = { process, tid, address };
         breakpoints.lift(address, process.model());
-        this.#run([this.#action(process, tid, "s")], { pid: process.pid, tid });
+        const resumption = new Resumption(this.#stub);
+        resumption.addStep(process, tid);
+        this.#run(resumption);
         return true;
       }
     }
     return false;
   }
 
-  #action({ pid, threads }: RemoteProcess, tid: number, verb: "c" | "s"): string {
-    const signal = threads.signals.get(tid);
-    threads.signals.delete(tid);
-    // Of a signal that has no number, nothing can be said.
-    const given =
-      signal === undefined || hostSignal(signal) === 0
-        ? verb
-        : `${verb.toUpperCase()}${signal.toString(16).padStart(2, "0")}`;
-    return `${given}:${this.#stub.id({ pid, tid })}`;
-  }
-
-  /** What each thread does; the single one that does something else than the others. */
-  #actions(process: RemoteProcess): {
-    readonly actions: readonly string[];
-    readonly single: number | undefined;
-  } {
-    const { threads } = process;
-    const special = [...new Set([...threads.stepping, ...threads.signals.keys()])].filter(
-      (tid) => !threads.isHeld(tid),
-    );
-    const actions = special.map((tid) => this.#action(process, tid, threads.stepping.has(tid) ? "s" : "c"));
-    if (threads.areAllFree) {
-      actions.push(this.isShared ? `c:p${process.pid.toString(16)}.-1` : "c");
-    } else {
-      const list = this.#stub.threads().filter(({ pid }) => pid === process.pid || pid === 0);
-      const rest = list.filter(({ tid }) => !threads.isHeld(tid) && !special.includes(tid));
-      actions.push(...rest.map(({ tid }) => this.#action(process, tid, "c")));
-    }
-    return { actions, single: special[0] };
-  }
-
-  #run(actions: readonly string[], single: ThreadId | undefined): void {
+  #run(resumption: Resumption): void {
     const { link } = this.#stub;
     for (const process of this.#processes.values()) process.forget();
     this.#stub.forget();
     if (this.#stub.hasContinue) {
-      link.send(`vCont;${actions.join(";")}`);
+      link.send(resumption.packet);
     } else {
-      // A stub that can't let single threads run lets all run, or one step.
-      link.ask(`Hc${single === undefined ? "0" : this.#stub.id(single)}`);
-      link.send((actions[0] ?? "c").replace(/:.*/, ""));
+      link.ask(resumption.choice);
+      link.send(resumption.plainPacket);
     }
     this.#state = "running";
     link.watch();
@@ -409,7 +373,9 @@ export class RemoteControl {
     while ((this.#interrupts.get(pid) ?? 0) > 0 && process.expectsInterrupt()) {
       this.#isAwaited = true;
       try {
-        this.#run([`c:p${pid.toString(16)}.-1`], undefined);
+        const resumption = new Resumption(this.#stub);
+        resumption.addWhole(pid, 0);
+        this.#run(resumption);
         while (this.#state === "running") this.#stub.link.awaitEvent("interrupt");
       } finally {
         this.#isAwaited = false;
