@@ -30,7 +30,7 @@ must(join(bin, "node"), [
 ]);
 
 const args = process.argv.slice(2);
-const selection = args.includes("--smoke") ? SMOKE : args;
+const selection = args.includes("--smoke") ? SMOKE : args.length === 0 ? ["--all"] : args;
 process.exitCode = run(join(bin, "node"), ["scripts/test.mjs", ...selection], {
   env: { ...process.env, PATH: `${bin}:${process.env.PATH ?? ""}` },
 });
