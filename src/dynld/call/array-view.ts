@@ -32,7 +32,8 @@ export class ArrayView extends Array<unknown> implements InMemory {
   }
 
   private constructor(memory: Memory, form: ArrayForm) {
-    super(form.count);
+    // Room for the elements would be taken with each look at a large array.
+    super();
     this[MEMORY] = memory;
     this[FORM] = form;
   }
@@ -83,11 +84,19 @@ export function writeArray(
   }
   const next = Memory.allocate(access.size * count);
   if (typeof value === "string") next.bytes.set(encodeUtf8(value));
-  else
+  else if (isCopyOf(element, value)) {
+    next.bytes.set(new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
+  } else
     elements.forEach((one, index) => {
       access.write(next, index * access.size, one, `${where}[${index}]`);
     });
   memory.copy(next, offset);
+}
+
+/** Whether a value is a typed array that has the bytes of such elements; any of its bytes is good for a number. */
+function isCopyOf(element: CType, value: unknown): value is ArrayBufferView {
+  const typed = valueKind(element).kind === "boolean" ? undefined : typedArrayFor(element);
+  return typed !== undefined && value instanceof typed;
 }
 
 function elementsOf(value: unknown, isText: boolean): (ArrayLike<unknown> & { forEach: Each }) | undefined {
@@ -106,6 +115,7 @@ const INDEX = /^\d+$/;
 
 const ELEMENTS: ProxyHandler<ArrayView> = {
   get: (array, key, receiver) => {
+    if (key === "length") return array[FORM].count;
     if (typeof key !== "string" || !INDEX.test(key)) return Reflect.get(array, key, receiver);
     const { access, count } = array[FORM];
     return Number(key) < count ? access.read(array[MEMORY], Number(key) * access.size) : undefined;

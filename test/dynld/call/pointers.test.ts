@@ -51,6 +51,39 @@ describe("pointers in typed calls", async () => {
     expect(fn.join?.(BigUint64Array.from(texts.map(addressOf)), 2)).toBe(8);
   });
 
+  it("takes no room for a look at a large array", () => {
+    const points = lib.type("struct point").array(1_000_000) as { x: number }[];
+    const address = addressOf(points);
+    const before = process.memoryUsage().heapUsed;
+    const views = Array.from(
+      { length: 50 },
+      () => lib.type("struct point").arrayAt(address, 1_000_000) as { x: number; y: number }[],
+    );
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(50_000_000);
+    const [first = [], last = []] = [views[0], views.at(-1)];
+    (first[999_999] as { x: number }).x = 7;
+    expect([last.length, last.at(-1)?.x, last.findLast(() => true)?.x]).toEqual([1_000_000, 7, 7]);
+    const few = lib.type("struct point").arrayAt(address, 3) as { x: number; y: number }[];
+    few[1] = { x: 5, y: 6 };
+    expect([...few.entries()].map(([index, { x }]) => [index, x])).toEqual([
+      [0, 0],
+      [1, 5],
+      [2, 0],
+    ]);
+    expect(few.slice(1).length).toBe(2);
+    expect([1 in few, 3 in few, few[3], Array.isArray(few)]).toEqual([true, false, undefined, true]);
+    expect(() => {
+      few.length = 0;
+    }).toThrow("expected an index below 3");
+  });
+
+  it("copies typed arrays as they are", () => {
+    const values = Int32Array.from({ length: 1000 }, (_, i) => i * 3_000_000 - 5);
+    expect(lib.type("int").array(values.subarray(2))).toEqual(values.subarray(2));
+    expect(() => lib.type("int").array(Uint32Array.of(2 ** 32 - 1))).toThrow("int[0]: found 4294967295");
+    expect(() => lib.type("bool").array(Uint8Array.of(2))).toThrow("bool[0]: found 2, expected bool");
+  });
+
   it("keeps what its own memory points to", () => {
     setFlagsFromString("--expose-gc");
     const gc = runInNewContext("gc") as () => void;
