@@ -14,7 +14,23 @@ export type NativeInteger = number | bigint;
 /** A C function as koffi makes it. */
 export type NativeFunction = (...args: unknown[]) => unknown;
 
+/** Bytes of stack that native code has: as much as a program or thread of C has, which it is written for. */
+const STACK = 8 << 20;
+giveStack();
 const libc = koffi.load(null);
+
+/** Makes koffi's own 2 MiB, and 128 KiB in other threads, more. */
+function giveStack(): void {
+  const { sync_stack_size: here = 0, async_stack_size: elsewhere = 0 } = koffi.config();
+  try {
+    koffi.config({
+      sync_stack_size: Math.max(STACK, here),
+      async_stack_size: Math.max(STACK, elsewhere),
+    });
+  } catch {
+    // The program has used koffi before, with what it asked for.
+  }
+}
 
 /**
  * A function of the running process by C prototype, e.g. `int close(int)`.

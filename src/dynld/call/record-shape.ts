@@ -19,6 +19,8 @@ interface Leaf {
 /** Larger structures are in memory by all ABIs; on x86-64 those of more than two eightbytes. */
 const LARGEST_IN_REGISTERS = process.arch === "x64" ? 16 : 32;
 const EIGHTBYTE = 8;
+/** Larger ones might not fit in the stack. */
+const LARGEST = 2 ** 20;
 /** Members of members in all, before a structure is taken for one without end. */
 const MOST_LEAVES = 4096;
 
@@ -44,6 +46,7 @@ function makeShape(record: CRecord, where: string): NativeRecord {
   if (!record.isComplete) return refuse("which is incomplete");
   if (record.isPassedByAddress === true) return refuse("which is copied by a constructor");
   if (size === 0) return refuse("an empty structure by value");
+  if (size > LARGEST) return refuse(`a structure of ${size} bytes by value`);
   const alignment = alignOf(record);
   if (alignment > EIGHTBYTE) return refuse(`a structure aligned to ${alignment} bytes by value`);
   const leaves = new Leaves(size <= LARGEST_IN_REGISTERS, refuse);

@@ -12,6 +12,12 @@ const calls = new WeakMap<object, ThreadCall>();
 /** What native code of other threads has the addresses of. */
 const inFlight = new Set<readonly unknown[]>();
 
+/** Calls that are with other threads at once: more than these are, and not so many that there is no room for their stacks. */
+const MOST = 128;
+let taken = 0;
+/** What starts the calls that wait for others to end, in their order. */
+const waiting: (() => void)[] = [];
+
 type ThreadCall = (args: readonly unknown[]) => Promise<unknown>;
 
 /**
@@ -66,6 +72,8 @@ function threadCall(plan: WrapperPlan, native: () => NativeFunction): ThreadCall
     scope.active++;
     let raw: unknown;
     try {
+      if (taken < MOST) taken++;
+      else await new Promise<void>((start) => waiting.push(start));
       raw = await new Promise<unknown>((resolve, reject) => {
         callInThread(native(), given, (error, value) => {
           if (error === null || error === undefined) resolve(value);
@@ -73,6 +81,7 @@ function threadCall(plan: WrapperPlan, native: () => NativeFunction): ThreadCall
         });
       });
     } finally {
+      letNextBegin();
       scope.active--;
       inFlight.delete(kept);
     }
@@ -88,6 +97,13 @@ function threadCall(plan: WrapperPlan, native: () => NativeFunction): ThreadCall
         return raw;
     }
   };
+}
+
+/** Lets the call that has waited longest begin. */
+function letNextBegin(): void {
+  const next = waiting.shift();
+  if (next === undefined) taken--;
+  else next();
 }
 
 /** Whether a value can go as it is; `undefined` when all are converted. */

@@ -152,6 +152,10 @@ double each(int count, double (*f)(int index, struct point p, const char *name, 
 }
 vec3 make_vec(vec3 (*f)(double)) { vec3 v = f(2); v.x += 1; return v; }
 const char *ask(const char *(*f)(enum color), enum color c) { return f(c); }
+struct vast { char bytes[(1 << 20) + 1]; };
+int vast_by_value(struct vast v) { return v.bytes[0]; }
+struct large { char bytes[1 << 20]; };
+int large_by_value(struct large a, struct large b) { return a.bytes[0] * 10 + b.bytes[(1 << 20) - 1]; }
 typedef int (*comparison)(const int *, const int *);
 void *note_any(void (*f)(void)) { return (void *)f; }
 int compare_with(comparison f, int a, int b) { return f(&a, &b); }

@@ -13,6 +13,13 @@ const plain = (view: unknown): unknown => snapshot(view as object);
 describe.each(COMPILERS)("structures in typed calls, %s %s", async (compiler, dwarf) => {
   const { fn, lib } = await openApi(compileApi(compiler, dwarf));
 
+  it("passes large structures by value", () => {
+    const large = lib.type("struct large").create() as { bytes: Int8Array };
+    large.bytes[0] = 4;
+    large.bytes[large.bytes.length - 1] = 2;
+    expect(fn.large_by_value?.(large, large)).toBe(42);
+  });
+
   it("passes and returns them in general registers", () => {
     expect(fn.area?.({ x: 3, y: 4 })).toBe(12);
     expect(plain(fn.swap?.({ x: 1, y: -2 }))).toEqual({ x: -2, y: 1 });

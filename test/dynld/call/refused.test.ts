@@ -19,6 +19,11 @@ describe.each([["gcc"], ["clang"]])("what is not called, %s", async (compiler) =
     ],
     ["tiny_by_value", [{}], "tiny_by_value: parameter 1, t: found struct tiny, a packed structure by value"],
     [
+      "vast_by_value",
+      [{}],
+      "vast_by_value: parameter 1, v: found struct vast, a structure of 1048577 bytes by value",
+    ],
+    [
       "format",
       [null, 0n, "x"],
       "format: found int (char *, size_t, const char *, ...), which takes more arguments",

@@ -21,6 +21,11 @@ const SOURCE = `
   const char *same(const char *text) { return text; }
   unsigned long thread(void) { return pthread_self(); }
   int sum(int n, int (*each)(int)) { int s = 0; for (int i = 0; i < n; i++) s += each(i); return s; }
+  int deep(int bytes) {
+    volatile char *room = __builtin_alloca(bytes);
+    for (int at = 0; at < bytes; at += 4096) room[at] = 7;
+    return room[0];
+  }
   int many(int n, ...) { return n; }
   long double none(long double v) { return v; }`;
 
@@ -50,6 +55,21 @@ describe("callAsync", () => {
     expect(await waiting).toBe(7);
     module.unload();
     await expect(callAsync(waitFor, flag)).rejects.toMatchObject({ code: "DYNLD_FREED" });
+  });
+
+  it("makes any number of calls, those that are too many later", async () => {
+    const { module, fn } = load();
+    const calls = Array.from({ length: 1000 }, (_, i) => callAsync(fn("wide"), i));
+    expect(() => module.unload()).toThrow("1000 calls have not returned");
+    expect(await Promise.all(calls)).toEqual(Array.from({ length: 1000 }, (_, i) => BigInt(i + 1)));
+    module.unload();
+  });
+
+  it("gives native code as much stack as threads have", async () => {
+    const { module, fn } = load();
+    expect(fn("deep")(7 << 20)).toBe(7);
+    expect(await callAsync(fn("deep"), 7 << 20)).toBe(7);
+    module.unload();
   });
 
   it("gives what a call gives, of all kinds", async () => {
