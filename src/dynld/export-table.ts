@@ -3,6 +3,7 @@ import type { LiveObject } from "../dlbind/index.ts";
 import { STT } from "../elf/constants/symbol.ts";
 import { DynldError } from "../errors.ts";
 import type { NativeCallback } from "../host/callback.ts";
+import { refuse } from "./call/argument-error.ts";
 import type { CSymbol } from "./ctype.ts";
 import { compareNames, type Dynsym, type DynsymLike } from "./dynsym.ts";
 import { type HostFunction, hostFunction } from "./host-function.ts";
@@ -98,13 +99,14 @@ export class ExportTable {
    * @param type its type or signature, by which it is checked; by default what the prototype says: of a structure that is
    *   named there, the tag; nothing of `int f()` and of names that are not C's. 0 checks nothing
    * @throws DynldError DYNLD_BAD_ARGUMENT for what is no prototype, or not one of the type; DYNLD_UNSUPPORTED for types that
-   *   JavaScript has no values for; DYNLD_DUPLICATE
+   *   JavaScript has no values for; DYNLD_DUPLICATE; ArgumentError of what is no function
    */
   addFunction(
     prototype: string,
     action: (...args: never[]) => unknown,
     type?: CSymbol | number | bigint,
   ): this {
+    if (typeof action !== "function") refuse("addFunction", action, "a function");
     const host = hostFunction(prototype, type);
     const shared = new SharedCallback(host, action);
     const { name, sig, symbol, isOpen } = host;

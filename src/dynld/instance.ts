@@ -8,7 +8,7 @@ import { readFileSync } from "node:fs";
 import { type Backing, LiveObject, type PerfOutput, type ThreadBlock } from "../dlbind/index.ts";
 import { EM, machineName } from "../elf/constants/machine.ts";
 import { SHF } from "../elf/constants/section.ts";
-import { DlbindError, DynldError, HostError } from "../errors.ts";
+import { DlbindError, DynldError, type DynldErrorCode, HostError } from "../errors.ts";
 import { callableAt } from "../host/call.ts";
 import { dlsym, RTLD_DEFAULT } from "../host/dl.ts";
 import { freeRange } from "../host/free-range.ts";
@@ -66,6 +66,12 @@ const REACH = 0x7fff_0000;
 const LOWEST = 0x10_0000n;
 const HIGHEST = 0x7fff_0000_0000n;
 const FUNCTION = "void f(int argc, uintptr_t argv, uintptr_t envp)";
+
+/** What is no lack of memory, where the live object can't be made. */
+const CODES: Readonly<Partial<Record<string, DynldErrorCode>>> = {
+  DLBIND_DUPLICATE: "DYNLD_DUPLICATE",
+  DLBIND_BAD_ARGUMENT: "DYNLD_BAD_ARGUMENT",
+};
 
 export class Instance {
   readonly name: string;
@@ -137,8 +143,9 @@ export class Instance {
         ends?.end();
       }
       if (!(error instanceof DlbindError || error instanceof HostError)) throw error;
-      const code = error.code === "DLBIND_DUPLICATE" ? "DYNLD_DUPLICATE" : "DYNLD_NO_MEMORY";
-      throw new DynldError(code, { file: request.file }, error.message, { cause: error });
+      throw new DynldError(CODES[error.code] ?? "DYNLD_NO_MEMORY", { file: request.file }, error.message, {
+        cause: error,
+      });
     }
   }
 

@@ -6,6 +6,7 @@ import { DynldError } from "../errors.ts";
 import { callableAt } from "../host/call.ts";
 import { dlsym, threadAddress } from "../host/dl.ts";
 import { FileSource, openSource } from "../host/file.ts";
+import { refuse } from "./call/argument-error.ts";
 import { type AnyExports, Bindings, type BoundSymbol, type ExportsShape } from "./call/bindings.ts";
 import type { NativeCallable } from "./call/callable.ts";
 import { callbackErrors } from "./call/callback-errors.ts";
@@ -411,7 +412,12 @@ function addressIn(instance: Instance, name: string): bigint {
 }
 
 function listOf(files: ModuleFile | readonly ModuleFile[]): readonly ModuleFile[] {
-  return "bytes" in files ? [files] : files;
+  const list: readonly unknown[] = Array.isArray(files) ? files : [files];
+  for (const file of list) {
+    const hasBytes = typeof file === "object" && file !== null && "bytes" in file;
+    if (!hasBytes || !(file.bytes instanceof Uint8Array)) refuse("module", file, "a file, { name, bytes }");
+  }
+  return list as readonly ModuleFile[];
 }
 
 /** Files of a module, read whole; compressed ones decompressed. @throws HostError, ElfError */

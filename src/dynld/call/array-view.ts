@@ -118,7 +118,12 @@ const ELEMENTS: ProxyHandler<ArrayView> = {
     if (key === "length") return array[FORM].count;
     if (typeof key !== "string" || !INDEX.test(key)) return Reflect.get(array, key, receiver);
     const { access, count } = array[FORM];
-    return Number(key) < count ? access.read(array[MEMORY], Number(key) * access.size) : undefined;
+    if (Number(key) >= count) return undefined;
+    try {
+      return access.read(array[MEMORY], Number(key) * access.size);
+    } catch (error) {
+      throw array[MEMORY].failure(error);
+    }
   },
   set: (array, key, value) => {
     const { access, count, element, isReadOnly } = array[FORM];
@@ -127,7 +132,11 @@ const ELEMENTS: ProxyHandler<ArrayView> = {
     if (typeof key !== "string" || !INDEX.test(key) || Number(key) >= count) {
       throw new ArgumentError(where, `found an assignment, expected an index below ${count}`);
     }
-    access.write(array[MEMORY], Number(key) * access.size, value, where);
+    try {
+      access.write(array[MEMORY], Number(key) * access.size, value, where);
+    } catch (error) {
+      throw array[MEMORY].failure(error);
+    }
     return true;
   },
   has: (array, key) =>

@@ -72,14 +72,14 @@ export class Memory {
 
   /** @throws DynldError DYNLD_FREED */
   get view(): DataView<ArrayBuffer> {
-    if (this.#ended) throw new DynldError("DYNLD_FREED", {}, "the memory was given back");
+    if (this.#ended) throw freed();
     this.#view ??= new DataView(viewOf(this.#address ?? 0n, this.size));
     return this.#view;
   }
 
   /** Where the bytes are. Of JavaScript's own, only while something refers to this. */
   get address(): bigint {
-    if (this.#ended) throw new DynldError("DYNLD_FREED", {}, "the memory was given back");
+    if (this.#ended) throw freed();
     this.#address ??= addressOfBuffer(this.view);
     return this.#address;
   }
@@ -123,11 +123,21 @@ export class Memory {
     }
   }
 
+  /** What to throw where looking at the bytes has thrown: that they are gone, if they went with those that these are of. */
+  failure(error: unknown): unknown {
+    const isGone = this.size > 0 && this.#view?.buffer.byteLength === 0;
+    return isGone ? freed() : error;
+  }
+
   /** Ends all views: the memory goes away. Looking at it throws then, and does not end the process. */
   end(): void {
     if (this.#view !== undefined) detach(this.#view.buffer);
     this.#ended = true;
   }
+}
+
+function freed(): DynldError {
+  return new DynldError("DYNLD_FREED", {}, "the memory was given back");
 }
 
 /** Under which views have the memory that they look at; a name could be that of a member. */

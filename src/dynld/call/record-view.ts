@@ -73,11 +73,19 @@ export function recordClass(model: ValueModel, record: CRecord, isReadOnly: bool
       enumerable: true,
       configurable: true,
       get(this: RecordView) {
-        return access.read(this[MEMORY], offset);
+        try {
+          return access.read(this[MEMORY], offset);
+        } catch (error) {
+          throw this[MEMORY].failure(error);
+        }
       },
       set(this: RecordView, value: unknown) {
         if (isFixed) throw new ArgumentError(where, "found an assignment, expected none: it is const");
-        access.write(this[MEMORY], offset, value, where);
+        try {
+          access.write(this[MEMORY], offset, value, where);
+        } catch (error) {
+          throw this[MEMORY].failure(error);
+        }
       },
     });
   }

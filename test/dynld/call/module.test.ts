@@ -89,7 +89,7 @@ describe("a module's functions and variables", () => {
     expect([next?.(), kept?.(1), fn.added?.()]).toEqual([50, 2, 9]);
     expect(fn.next).toBe(next);
     expect((module.variables.state as { count: number }).count).toBe(50);
-    expect(() => old.count).toThrow();
+    expect(() => old.count).toThrow("the memory was given back");
     module.unload();
     expect(() => next?.()).toThrow(expect.objectContaining({ code: "DYNLD_FREED" }));
     expect(() => module.fn).toThrow("the module was unloaded");

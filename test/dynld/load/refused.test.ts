@@ -128,4 +128,23 @@ describe("a module is refused", () => {
       expect(outside.message).toContain("outside the section");
     }
   });
+
+  it("for what is no file, or a name that no object can have", () => {
+    const file = compile("int f(void) { return 1; }");
+    const load = (given: unknown) => () =>
+      NativeModule.load(given as Parameters<typeof NativeModule.load>[0]);
+    const expected = "expected a file, { name, bytes }";
+    expect(load(file.name)).toThrow(/^module: found "\/.*, expected a file, \{ name, bytes \}$/);
+    expect(load(file.bytes)).toThrow(`module: found an object (Buffer), ${expected}`);
+    expect(load([file, { name: "x" }])).toThrow(`module: found an object (Object), ${expected}`);
+    expect(load(undefined)).toThrow(`module: found undefined, ${expected}`);
+    using module = NativeModule.load(file);
+    expect(() => module.reload(file.name as unknown as typeof file)).toThrow(expected);
+    for (const name of ["a/b", "", "x".repeat(201)]) {
+      expect(refusal(file, { name })).toMatchObject({ code: "DYNLD_BAD_ARGUMENT" });
+    }
+    expect(() => new ExportTable().addFunction("int f(void)", 5 as unknown as () => number)).toThrow(
+      "addFunction: found 5, expected a function",
+    );
+  });
 });
