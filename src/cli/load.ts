@@ -22,6 +22,7 @@ export function defineLoad(command: Command): void {
     )
     .option("--maxsize <n>", "refuse text, data and bss of N bytes or more", parseWholeNumber)
     .option("--strict", "refuse imports whose types are not known")
+    .option("--completions", "take a structure that is only declared for any of its tag")
     .option("--no-run", "relocate and map it, and run nothing of it")
     .option("--wait", "keep it until standard input ends, for a debugger or profiler to look at it")
     .option(

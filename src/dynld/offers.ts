@@ -93,7 +93,9 @@ export function checkTypes(request: TypeRules, link: ModuleLink, types: ModuleTy
     const areKnown = wanted !== undefined && found !== undefined;
     const why = areKnown ? explainMismatch(wanted, found, { completions }) : undefined;
     if (areKnown && completions && why === undefined) continue;
-    const what = why?.message ?? `signature mismatch: ${name}: ${pair}`;
+    const hint =
+      why?.difference.kind === "completion" ? "; with completions, one is taken for the other" : "";
+    const what = `${why?.message ?? `signature mismatch: ${name}: ${pair}`}${hint}`;
     problems.push(new DynldError("DYNLD_SIGNATURE_MISMATCH", place, what, { symbol: name, cause: why }));
   }
   throwAll(problems);

@@ -50,6 +50,21 @@ describe("bindery load", () => {
     });
   });
 
+  it("takes what is only declared for what a library has, if asked to", () => {
+    const library = pathOf("opaque.so");
+    const source =
+      "struct db { int n; }; static struct db one = { 5 }; struct db *open_db(void) { return &one; }";
+    execFileSync("gcc", ["-shared", "-g", "-o", library, compileTo(source, "gcc", ["-g", "-fPIC"])]);
+    const user = compileTo("struct db *open_db(void); int use(void) { return open_db() != 0; }", "gcc", [
+      "-g",
+    ]);
+    const asked = ["load", user, "--with", library, "--call", "use()"];
+    const { status, stderr } = bindery(asked);
+    expect(status).toBe(1);
+    expect(stderr).toContain("struct db: expected incomplete, found complete; with completions,");
+    expect(bindery([...asked, "--completions"])).toEqual({ status: 0, stdout: "use() = 1\n", stderr: "" });
+  });
+
   it("says all that a module lacks, and exits 1", () => {
     const path = compileTo(SOURCE, "gcc", []);
     const { status, stdout, stderr } = bindery(["load", path]);

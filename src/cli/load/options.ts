@@ -9,6 +9,7 @@ export interface LoadOptions {
   readonly call?: readonly CallText[];
   readonly maxsize?: number;
   readonly strict?: boolean;
+  readonly completions?: boolean;
   readonly run: boolean;
   readonly wait?: boolean;
   readonly directory?: string;

@@ -29,6 +29,7 @@ export async function showLoaded(paths: readonly string[], options: LoadOptions)
     maxsize: options.maxsize ?? 0,
     run: options.run,
     policy: options.strict === true ? "strict" : "lenient",
+    completions: options.completions === true,
     ...(options.directory === undefined ? {} : { backing: { directory: options.directory } }),
     ...(options.perf === undefined ? {} : { perf: [options.perf] }),
   });

@@ -29,6 +29,31 @@ describe("a module's imports", () => {
     expect(owner.address("dev_count", owner.export[0]?.sig ?? 0)).toBe(owner.export[0]?.addr);
   });
 
+  it("fit where only one side has a class, if the compiler is told to write it, or completions are asked for", () => {
+    const header = "struct shape { virtual ~shape(); int sides; };";
+    const owner = `${header} shape::~shape() {} int count(shape *s) { return s->sides; }`;
+    const user = `${header} int count(shape *s); int twice(shape *s) { return 2 * count(s); }`;
+    const table = (...flags: string[]) => {
+      const libraries = new ExportTable().addLibrary("libc.so.6").addLibrary("libstdc++.so.6");
+      const module = NativeModule.load(compile(owner, "g++", ["-g", ...flags]), {
+        name: "owner",
+        table: libraries,
+      });
+      return new ExportTable().addModule(module).addLibrary("libstdc++.so.6");
+    };
+    const load = (flags: string[], completions = false) =>
+      NativeModule.load(compile(user, "g++", ["-g", ...flags]), {
+        name: "user",
+        table: table(...flags),
+        completions,
+      });
+    expect(refusal(() => load([])).message).toMatch(
+      /struct shape: expected incomplete, found complete; with completions, one is taken for the other$/,
+    );
+    expect(load([], true).export.map(({ name }) => name)).toEqual(["_Z5twiceP5shape"]);
+    expect(load(["-femit-class-debug-always"]).nexport).toBe(1);
+  });
+
   it("are refused with what differs", () => {
     using owner = NativeModule.load(compile(OWNER, "gcc", ["-g"]), { name: "owner" });
     const table = new ExportTable().addModule(owner);
