@@ -41,6 +41,11 @@ export class CallFrames {
   readonly #header: FrameHeaderTable | undefined;
   readonly #steps = new Map<bigint, Step | undefined>();
 
+  /** Of the file; `undefined` if it has none. */
+  get buildId(): string | undefined {
+    return this.#opened.elf.buildId();
+  }
+
   /**
    * @param bias what is added to the file's addresses
    * @throws HostError if the file can't be read, ElfError or DwarfError if it is malformed

@@ -147,7 +147,8 @@ export class DlCaller implements Disposable {
     try {
       const frames = new CallFrames(path, object.bias);
       const entries = ENTRIES.flatMap((name) => frames.spanOf(name) ?? []);
-      if (entries.length > 0 || object.bias === this.#loader) return { frames, entries };
+      const isKnown = entries.length > 0 || object.bias === this.#loader;
+      if (isKnown && object.isOf(frames.buildId)) return { frames, entries };
       frames.close();
       return undefined;
     } catch (error) {

@@ -1,5 +1,6 @@
 /** Loaded objects: the fields of `rd_loadobj_t`, as far as loaders on Linux have them. */
 import type { ProgramHeader } from "../dwfl/process/link-map.ts";
+import type { MemoryImage } from "../dwfl/process/memory-image.ts";
 import { DT } from "../elf/constants/dynamic.ts";
 import { PF, PT } from "../elf/constants/segment.ts";
 import type { ElfFile } from "../elf/file.ts";
@@ -191,6 +192,12 @@ export class LoadObject {
     return this.#programHeaders.some((one) => one.type === PT.PT_TLS);
   }
 
+  /** Whether a file of a build id may be what it was loaded from: another one may be there since, as after an upgrade. */
+  isOf(buildId: string | undefined): boolean {
+    const own = this.#memoryImage()?.buildId;
+    return own === undefined || own === buildId;
+  }
+
   /** Whether it is the same object as another one, read at another time. */
   isSame(other: LinkMapFields): boolean {
     return (
@@ -218,6 +225,7 @@ export class LoadObject {
     if (path === undefined) return none;
     try {
       using file = openElf(path);
+      if (!this.isOf(file.elf.buildId())) return none;
       const parts = [".plt", ".plt.got", ".plt.sec"].flatMap((name) => file.elf.sectionsNamed(name));
       const [first] = parts;
       if (first === undefined) return none;
@@ -241,7 +249,7 @@ export class LoadObject {
 
   /** What can be had of the file in memory; `undefined` if that is damaged. */
   #read<T>(get: (elf: ElfFile) => T): T | undefined {
-    this.#image ??= { elf: this.#openImage() };
+    this.#image ??= { elf: this.#memoryImage()?.elf };
     const { elf } = this.#image;
     try {
       return elf === undefined ? undefined : get(elf);
@@ -251,10 +259,10 @@ export class LoadObject {
     }
   }
 
-  #openImage(): ElfFile | undefined {
+  #memoryImage(): MemoryImage | undefined {
     const { rendezvous } = this.#host;
     // The headers of a program lie in the page of AT_PHDR; those of libraries at their bias.
     const header = this.isProgram ? rendezvous.programHeaders & ~0xfffn : this.bias;
-    return rendezvous.imageAt(header, this.name)?.elf;
+    return rendezvous.imageAt(header, this.name);
   }
 }

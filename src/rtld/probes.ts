@@ -15,24 +15,31 @@ export interface LoaderProbe {
 
 const PROVIDER = "rtld";
 
+/** What the file of a run-time linker has. */
+export interface LoaderProbes {
+  readonly probes: readonly LoaderProbe[];
+  readonly buildId: string | undefined;
+}
+
 /**
- * Probes of a run-time linker, none if it was built without.
+ * Probes of a run-time linker, none if it was built without, or if its file can't be read.
  *
  * @param path its file
  * @param bias what is added to the file's addresses
  */
-export function loaderProbes(path: string, bias: bigint): readonly LoaderProbe[] {
+export function loaderProbes(path: string, bias: bigint): LoaderProbes {
   try {
     using file = openElf(path);
     const [marker] = file.elf.sectionsNamed(".stapsdt.base");
-    return file.elf.notes().flatMap(({ content }) => {
+    const probes = file.elf.notes().flatMap(({ content }) => {
       if (content.kind !== "stapsdt" || content.provider !== PROVIDER) return [];
       // A file that was moved after it was linked has its notes as they were.
       const moved = marker === undefined ? 0n : marker.addr - content.base;
       return [{ name: content.name, address: content.pc + moved + bias }];
     });
+    return { probes, buildId: file.elf.buildId() };
   } catch (error) {
-    if (error instanceof BinderyError) return [];
+    if (error instanceof BinderyError) return { probes: [], buildId: undefined };
     throw error;
   }
 }

@@ -218,7 +218,11 @@ export class Rendezvous {
     const own = this.headers.find((one) => one.type === PT.PT_PHDR);
     const bias = own === undefined ? 0n : this.programHeaders - own.vaddr;
     const path = name && this.#process.pfile(readString(this.#memory, name.vaddr + bias) ?? "");
-    return path === undefined || base === 0n ? [] : loaderProbes(path, base);
+    if (path === undefined || base === 0n) return [];
+    const { probes, buildId } = loaderProbes(path, base);
+    // Of another file, which is there since an upgrade, they would be anywhere.
+    const loaded = probes.length === 0 ? undefined : this.#loaderImage?.buildId;
+    return loaded === undefined || loaded === buildId ? probes : [];
   }
 
   /** Where the program's headers are in memory. */
@@ -257,9 +261,12 @@ export class Rendezvous {
   /** A symbol that the run-time linker exports, also before it began. */
   #symbol(name: string): bigint | undefined {
     const base = this.#auxv.get(AT.AT_BASE);
-    if (base === undefined || base === 0n) return undefined;
-    this.#loader ??= { image: this.imageAt(base, "run-time linker") };
-    return exported(this.#loader.image, name);
+    return base === undefined || base === 0n ? undefined : exported(this.#loaderImage, name);
+  }
+
+  get #loaderImage(): MemoryImage | undefined {
+    this.#loader ??= { image: this.imageAt(this.#auxv.get(AT.AT_BASE) ?? 0n, "run-time linker") };
+    return this.#loader.image;
   }
 }
 

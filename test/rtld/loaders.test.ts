@@ -1,4 +1,5 @@
 /** What run-time linkers tell that have SDT probes, and that tell the same twice. */
+import { renameSync } from "node:fs";
 import { basename } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { followLinker, LiveProcess, RtldAgent } from "../../src/rtld/index.ts";
@@ -68,6 +69,19 @@ describe("a run-time linker with probes", () => {
     const base = new LiveProcess(target).pauxv().get(7) ?? 0n;
     expect(said.length).toBe(7);
     expect(agent.probes.map(({ name, address }) => `${name} ${address - base}`)).toEqual(said);
+  });
+
+  it("has none where another file took its place", () => {
+    const old = workshop.compile("old.so", LOADER, ...LOADER_FLAGS);
+    const other = LOADER.replace("static void tell", "int more(int x) { return x * 7; }\nstatic void tell");
+    const added = workshop.compile("new.so", other, ...LOADER_FLAGS);
+    const link = ["-nostdlib", "-pie", "-Wl,-E", `-Wl,--dynamic-linker=${old}`];
+    const agent = RtldAgent.new(
+      new LiveProcess(workshop.spawn(workshop.compile("upgraded", RETURNS, ...link))),
+    );
+    expect(agent.probes.length).toBeGreaterThan(0);
+    renameSync(added, old);
+    expect(agent.probes).toEqual([]);
   });
 
   it("has none in glibc as Debian builds it", () => {

@@ -1,5 +1,5 @@
 /** Programs that are started in unusual ways: with auditors, as scripts. /proc says what they have. */
-import { chmodSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
+import { chmodSync, readFileSync, realpathSync, renameSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { followLinker, type LinkerEvent, ObservedProcess, RtldAgent } from "../../src/rtld/index.ts";
@@ -96,4 +96,25 @@ it("a script's program is its interpreter, also to who only looks", async () => 
   });
   expect(lines.at(-1)).toBe("exit RD_NOSTATE 4");
   expect([...names]).toEqual([realpathSync("/bin/sh")]);
+});
+
+it("a library whose file was replaced since has no table where the new file has it", async () => {
+  const source = "#include <unistd.h>\nint value(void) { return getpid() > 0; }\n";
+  const library = workshop.compile("libvalue.so", source, "-shared", "-fPIC");
+  const more = Array.from({ length: 300 }, (_, i) => `int f${i}(int x) { return x * ${i}; }`).join("\n");
+  const other = workshop.compile("libother.so", `${more}\n${source}`, "-shared", "-fPIC");
+  const main =
+    '#include <stdio.h>\n#include <unistd.h>\nint value(void);\nint main(void) { puts("begins"); fflush(stdout); pause(); return value(); }';
+  const link = ["-L.", "-lvalue", `-Wl,-rpath,${workshop.directory}`];
+  const { pid } = await workshop.start(workshop.compile("user", main, ...link));
+  const table = () => {
+    using seen = new ObservedProcess(pid);
+    const found = RtldAgent.new(seen).objects.find((one) => one.name === library);
+    return (found?.pltBase ?? 0n) - (found?.bias ?? 0n);
+  };
+  const [, address = "0"] = / \.plt +PROGBITS +(\w+)/.exec(workshop.run("readelf", "-SW", library)) ?? [];
+  expect(table()).toBe(BigInt(`0x${address}`));
+  renameSync(other, library);
+  using seen = new ObservedProcess(pid);
+  expect(RtldAgent.new(seen).objects.find((one) => one.name === library)?.pltBase).toBe(0n);
 });
