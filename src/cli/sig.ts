@@ -67,6 +67,12 @@ export function defineSig(command: Command): void {
     if (options.diff === true && (options.inferno === true || options.text === true)) {
       command.error("error: --inferno and --text show signatures, expected no --diff beside them");
     }
+    if (options.diff !== true && options.completions === true) {
+      command.error("error: --completions says how to compare, expected --diff beside it");
+    }
+    if (options.inferno === true && options.text === true) {
+      command.error("error: --text shows what signatures are the hashes of, expected no --inferno beside it");
+    }
     if (options.diff === true && other !== undefined) {
       const { showDifferences } = await import("./sig/diff.ts");
       process.exitCode = await showDifferences(file, other, options);

@@ -117,6 +117,8 @@ describe("bindery sig", () => {
     expect(bindery(["sig"]).status).toBe(2);
     expect(bindery(["sig", "--diff", object]).status).toBe(2);
     expect(bindery(["sig", "--diff", "--text", object, object]).status).toBe(2);
+    expect(bindery(["sig", "--inferno", "--text", object]).status).toBe(2);
+    expect(bindery(["sig", "--completions", object]).status).toBe(2);
   });
 });
 

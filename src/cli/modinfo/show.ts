@@ -127,7 +127,9 @@ function refuse(file: string, error: DynldError): void {
   for (const { errstr, message, place, also } of [error, ...error.also]) {
     // Where several things are wrong, the first one's message has the others below its own.
     const [own = ""] = also.length > 0 ? message.split("\n") : [message];
-    const what = own.slice(own.indexOf(errstr) + errstr.length).replace(/^[:;] /, "");
+    const at = own.indexOf(errstr);
+    const behind = at < 0 ? own.replace(`${formatPlace(place)}: `, "") : own.slice(at + errstr.length);
+    const what = behind.replace(/^[:;] /, "");
     const { file: _, ...inside } = place;
     const more = [formatPlace(inside), what].filter((part) => part !== "").join(": ");
     const said = errstr.replace(`${file}: `, "");
