@@ -5,7 +5,7 @@ import { STT } from "../elf/constants/symbol.ts";
 import { DynldError } from "../errors.ts";
 import { callableAt } from "../host/call.ts";
 import { dlsym, threadAddress } from "../host/dl.ts";
-import { FileSource, openSource } from "../host/file.ts";
+import { FileSource, type Opened, openSource } from "../host/file.ts";
 import { refuse } from "./call/argument-error.ts";
 import { type AnyExports, Bindings, type BoundSymbol, type ExportsShape } from "./call/bindings.ts";
 import type { NativeCallable } from "./call/callable.ts";
@@ -438,18 +438,19 @@ function memberReader(archive: string): MemberReader {
 /** Files below this are read whole: that takes less than to read their parts. */
 const SMALL = 1 << 18;
 
-/** Files of a module: large ones are read as far as they are needed. */
+/** Files of a module: large ones are read as far as they are needed, compressed ones decompressed. */
 function openFiles(paths: string | readonly string[]): { files: LinkFile[]; close: () => void } {
-  const sources: FileSource[] = [];
+  const opened: Opened[] = [];
   const close = (): void => {
-    for (const source of sources) source.close();
+    for (const one of opened) one.close();
   };
   try {
     const files = [paths].flat().map((name): LinkFile => {
-      const source = FileSource.open(name);
-      sources.push(source);
+      const one = openSource(name);
+      opened.push(one);
+      const { source } = one;
       const member = memberReader(name);
-      return source.size < SMALL
+      return source.size < SMALL || !(source instanceof FileSource)
         ? { name, bytes: source.read(0, source.size), member }
         : { name, source, descriptor: source.descriptor, member };
     });

@@ -67,6 +67,16 @@ describe("a thin archive", () => {
   });
 });
 
+it.each(["gzip", "xz", "zstd"])("an object that %s compressed is loaded as it was", (command) => {
+  for (const room of ["", "char room[1 << 19] = { 1 };"]) {
+    const path = compileTo(`${SOURCE} ${room}`, "gcc", ["-g", "-fPIC"]);
+    tool(command, "-qk", basename(path));
+    const packed = `${path}.${{ gzip: "gz", xz: "xz", zstd: "zst" }[command]}`;
+    using module = NativeModule.open(packed);
+    expect(module.fn.sum?.({ a: 3, b: 4n })).toBe(7n);
+  }
+});
+
 describe("what has no machine code", () => {
   const flags = ["-flto", "-fno-fat-lto-objects"];
 
