@@ -1,13 +1,20 @@
 /** JavaScript functions that a table offers, by the C prototype that they are offered with. */
 import { DynldError, HostError } from "../errors.ts";
 import { checkPrototype, type NativeCallback, nativeCallback } from "../host/callback.ts";
-import { callbackFor, type NativeFunction, type NativeScalar, type NativeSignature } from "../host/typed.ts";
-import { ArgumentError } from "./call/argument-error.ts";
+import {
+  callbackFor,
+  type NativeFunction,
+  type NativeScalar,
+  type NativeShape,
+  type NativeSignature,
+} from "../host/typed.ts";
+import { ArgumentError, refuse } from "./call/argument-error.ts";
 import { keepingErrors, zeroOf } from "./call/callback-errors.ts";
 import { outgoingNumber } from "./call/number-transfer.ts";
 import { misfit, type Prototype, parsePrototype } from "./call/prototype.ts";
 import { TypeNames } from "./call/type-names.ts";
 import { unsupported } from "./call/unsupported.ts";
+import { declaration } from "./ctype/declaration.ts";
 import { valueKind } from "./ctype/value-kind.ts";
 import { bare, type CFunction, type CSymbol, type CType } from "./ctype.ts";
 import { Signatures } from "./signature/signature.ts";
@@ -54,9 +61,40 @@ export function hostFunction(text: string, given?: CSymbol | number | bigint): H
     register: (action) =>
       native === undefined
         ? nativeCallback(text, (zero) => keepingErrors(action as NativeFunction, zero))
-        : callbackFor(keepingErrors(action as NativeFunction, zeroOf(native.result)), native),
+        : callbackFor(
+            keepingErrors(
+              checked(name, action as NativeFunction, prototype?.type, native.result),
+              zeroOf(native.result),
+            ),
+            native,
+          ),
   };
 }
+
+/** A function that gives nothing but what native code can be given. */
+function checked(
+  name: string,
+  action: NativeFunction,
+  type: CFunction | undefined,
+  shape: NativeShape,
+): NativeFunction {
+  const kinds = RESULTS[String(shape)] ?? NUMBERS;
+  if (shape === "void" || type === undefined) return action;
+  return (...args) => {
+    const result = action(...args);
+    const kind = result === null ? "null" : typeof result;
+    return kinds.includes(kind) ? result : refuse(`${name}: result`, result, declaration(type.result));
+  };
+}
+
+const NUMBERS: readonly string[] = ["number", "bigint"];
+const POINTERS: readonly string[] = [...NUMBERS, "null", "undefined", "object"];
+/** Kinds of values that stand for a result. */
+const RESULTS: Readonly<Record<string, readonly string[]>> = {
+  bool: ["boolean"],
+  pointer: POINTERS,
+  string: [...POINTERS, "string"],
+};
 
 /** Types that prototypes name: C's own, and of others what their names alone tell. */
 class PrototypeTypes {

@@ -152,6 +152,20 @@ describe("a module that imports JavaScript functions", () => {
     },
   );
 
+  it.each([
+    ["int give(int)", undefined, "give: result: found undefined, expected int"],
+    ["double give(int)", "1", 'give: result: found "1", expected double'],
+    ["bool give(int)", 1, "give: result: found 1, expected bool"],
+    ["void *give(int)", "text", 'give: result: found "text", expected void *'],
+  ])("is given 0 by %s that gives %j, and its call throws why", (prototype, value, why) => {
+    const table = new ExportTable().addFunction(prototype, () => value);
+    const type = prototype.replace(/ ?give.*/, "").replace("bool", "_Bool");
+    const file = LOGGER(`${type} give(int); ${type} got = (${type})77`, "(got = give(1), 3)");
+    using module = NativeModule.load(file, { name: "logger", table });
+    expect(() => module.call("long start(void)")).toThrow(why);
+    expect(Number(module.variables.got)).toBe(0);
+  });
+
   it("is refused where they differ, with both", () => {
     const table = new ExportTable().addFunction("int log_line(int level, const char *text)", () => 0);
     const file = LOGGER("int log_line(long, const char *)", 'log_line(1, "")');
