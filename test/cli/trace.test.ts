@@ -1,7 +1,7 @@
 /** `bindery trace` and `bindery maps`, run as users run them, against what LD_DEBUG and /proc say. */
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
 import { createInterface } from "node:readline";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -244,6 +244,28 @@ describe("bindery maps", () => {
     execFileSync("gcore", ["-o", workshop.path("core"), String(pid)], { stdio: "pipe" });
     const core = bindery(["maps", "--json", "--core", workshop.path(`core.${pid}`)]);
     expect(JSON.parse(core.stdout)).toEqual(objects);
+  });
+
+  it("has names in one line each, whatever is in them, as trace and rdb do", async () => {
+    const name = "two\n\x1b[31mlines.so";
+    renameSync(workshop.compile("plain.so", "int plain;", "-shared", "-fPIC"), workshop.path(name));
+    const source =
+      "#include <dlfcn.h>\n#include <stdio.h>\n#include <unistd.h>\n" +
+      'int main(int c, char **v) { if (dlopen(v[1], RTLD_NOW)) puts("runs"); fflush(stdout); return c < 3 || pause(); }';
+    const program = workshop.compile("opens", source);
+    const { pid } = await workshop.start(program, workshop.path(name), "waits");
+    const said = workshop.path("two\\n\\x1b[31mlines.so");
+    const outputs = [
+      bindery(["maps", "-p", String(pid)]).stdout,
+      bindery(["maps", "--tree", "-p", String(pid)]).stdout,
+      bindery(["trace", "--", program, workshop.path(name)]).stdout,
+      bindery(["rdb", "-p", String(pid)], "linkmaps\n").stdout,
+      bindery(["rdb", "-p", String(pid)], "maps\n").stdout,
+    ];
+    for (const output of outputs) {
+      expect(output).toContain(said);
+      expect(output).not.toContain("\x1b");
+    }
   });
 
   it("refuses what has none", () => {

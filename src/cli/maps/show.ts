@@ -14,6 +14,7 @@ import {
 } from "../../rtld/index.ts";
 import { saveFile } from "../files.ts";
 import { jsonPieces } from "../json.ts";
+import { printable } from "../message.ts";
 import { Output } from "../output.ts";
 import { drawing } from "./svg.ts";
 
@@ -41,8 +42,9 @@ export async function showMaps(options: MapsOptions): Promise<void> {
   if (options.svg !== undefined)
     saveFile(options.svg, drawing(titleOf(source.process.name, objects), objects));
   else if (options.json === true) for (const piece of jsonPieces(objects.map(asJson))) output.write(piece);
-  else if (options.tree === true) for (const line of treeLines(objects)) output.line(line);
-  else for (const line of tableLines(objects)) output.line(line);
+  else
+    for (const line of (options.tree === true ? treeLines : tableLines)(objects))
+      output.line(printable(line));
   if (options.json === true) output.line("");
   output.flush();
 }

@@ -4,6 +4,7 @@ import { PF } from "../../elf/constants/segment.ts";
 import { demangle } from "../../elf/demangle/index.ts";
 import type { CodePlace, Debugger, Frame, LoadObject, Registers } from "../../rtld/index.ts";
 import { RD_FLG_MEM_OBJECT } from "../../rtld/index.ts";
+import { printable } from "../message.ts";
 import { decodeInstruction, type Instruction, LONGEST_INSTRUCTION } from "./instruction.ts";
 import { CommandError } from "./parse.ts";
 
@@ -38,7 +39,7 @@ export class Names {
     const object = this.#debugger.linker.objectAt(address);
     const where = object === undefined ? file : basename(object.name);
     const name = symbol === undefined ? hex(address) : symbolText(symbol);
-    return where === undefined ? name : `${where}:${name}`;
+    return printable(where === undefined ? name : `${where}:${name}`);
   }
 
   /** ` at guide.c:5`, or nothing. */
@@ -50,7 +51,7 @@ export class Names {
   /** A symbol and what follows it, without its file; `undefined` where none is known. */
   symbol(address: bigint): string | undefined {
     const { symbol } = this.#debugger.code.at(address);
-    return symbol === undefined ? undefined : symbolText(symbol);
+    return symbol === undefined ? undefined : printable(symbolText(symbol));
   }
 }
 
@@ -60,7 +61,7 @@ function symbolText({ name, offset }: { readonly name: string; readonly offset: 
 }
 
 function lineText({ file, line }: { readonly file: string | undefined; readonly line: number }): string {
-  return file === undefined || line === 0 ? "" : ` at ${file}:${line}`;
+  return file === undefined || line === 0 ? "" : ` at ${printable(file)}:${line}`;
 }
 
 /** The instruction at an address, and where it is. */
@@ -100,7 +101,7 @@ export function* memoryLines(
     const bytes = readUpTo(target, address, LONGEST_STRING);
     const end = bytes.indexOf(0);
     if (bytes.length === 0) throw unreadable(address);
-    yield ` ${Buffer.from(end < 0 ? bytes : bytes.subarray(0, end)).toString()}`;
+    yield ` ${printable(Buffer.from(end < 0 ? bytes : bytes.subarray(0, end)).toString())}`;
     return;
   }
   const { little } = target.model;
@@ -158,7 +159,8 @@ export function* linkMapLines(objects: readonly LoadObject[]): Generator<string>
   yield "---------";
   for (const one of objects) {
     const id = one.lmIdent === 0 ? "BASE" : hex(BigInt(one.lmIdent));
-    yield `link-map: id: ${id} name: ${one.name}${one.refName === "" ? "" : `(${one.refName})`}`;
+    const name = one.refName === "" ? one.name : `${one.name}(${one.refName})`;
+    yield `link-map: id: ${id} name: ${printable(name)}`;
     yield `       base: ${hex8(one.base)}   padd_base: ${hex8(one.padStart)}`;
     yield `  data_base: ${hex8(one.dataBase)}`;
     yield `        end: ${hex8(one.end)}    padd_end: ${hex8(one.padEnd)}`;
@@ -213,7 +215,7 @@ export function* mappingLines(maps: string | undefined, target: Debugger): Gener
     const object = target.linker.objectAt(from);
     const ident = object === undefined ? "" : `0x${object.lmIdent.toString(16).padStart(2, "0")}`;
     const size = hex(to - from).padStart(10);
-    const where = `${ident.padEnd(5)} ${object === undefined ? path : object.name}`;
+    const where = `${ident.padEnd(5)} ${printable(object === undefined ? path : object.name)}`;
     yield `${hex(from).padStart(18)} ${size} ${permissions} ${where}`.trimEnd();
   }
   yield "";

@@ -6,7 +6,7 @@ import { followLinker } from "../../rtld/follow.ts";
 import type { BindingEvent, ControlledProcess, LinkerEvent } from "../../rtld/index.ts";
 import { Target } from "../../rtld/target/target.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../help.ts";
-import { complain } from "../message.ts";
+import { complain, printable } from "../message.ts";
 import { Output } from "../output.ts";
 import { Activities } from "./activity.ts";
 import { bindingJson, bindingLine, eventLines, jsonLine, stoppedJson, stoppedLine } from "./lines.ts";
@@ -49,7 +49,7 @@ export async function trace(program: readonly string[], options: TraceOptions): 
       const activity = activities.begin(event);
       if (options.json === true) sink.line(jsonLine(event, start, activity));
       else {
-        for (const line of eventLines(event, start, activity, follow)) sink.line(line);
+        for (const line of eventLines(event, start, activity, follow)) sink.line(printable(line));
         summary.add(event, activity);
       }
       if (event.pid === target.pid && event.event === "exit") last = event;
@@ -62,8 +62,8 @@ export async function trace(program: readonly string[], options: TraceOptions): 
       activities.end(event);
     };
     const bound = (event: BindingEvent) => {
-      const line = options.json === true ? bindingJson(event, start) : bindingLine(event, start, follow);
-      sink.line(line);
+      const isData = options.json === true;
+      sink.line(isData ? bindingJson(event, start) : printable(bindingLine(event, start, follow)));
       activities.end(event);
     };
     const bindings = symbols === undefined ? {} : { bindings: { symbols, listener: bound } };
@@ -71,7 +71,7 @@ export async function trace(program: readonly string[], options: TraceOptions): 
   } finally {
     for (const signal of SIGNALS) process.off(signal, onSignal);
   }
-  if (options.json !== true) for (const line of summary.lines()) sink.line(line);
+  if (options.json !== true) for (const line of summary.lines()) sink.line(printable(line));
   if (wait !== undefined && found === undefined) {
     const how = last === undefined ? "was let go of" : "ended";
     complain(`process ${target.pid}: ${how} before ${wait} was loaded`);
