@@ -30,6 +30,7 @@ type Finder = (name: string) => FoundType | undefined;
 export class ModuleTypes {
   readonly #finders: readonly Finder[];
   readonly #companions: Companions[] = [];
+  readonly #signatures = new Signatures();
   readonly #found = new Map<string, FoundType | undefined>();
 
   /** @param imports names that the module imports, asked for when they are needed */
@@ -65,9 +66,10 @@ export class ModuleTypes {
     return this.#find(name)?.signature ?? 0n;
   }
 
-  /** The signature with its text, where it was made from debug information. */
+  /** The signature with its text; of a type that came as text, made anew. */
   signed(name: string): SignedSymbol | undefined {
-    return this.#find(name)?.signed;
+    const found = this.#find(name);
+    return found?.signed ?? (found?.symbol && this.#signatures.of(found.symbol));
   }
 
   #find(name: string): FoundType | undefined {
@@ -125,9 +127,17 @@ function fromTable(elf: ElfFile, request: FinderRequest): Finder | undefined {
   if (elf.sectionsNamed(EXPORTS_SECTION).length === 0) return undefined;
   let find: Finder | undefined;
   return (name) => {
-    find ??= tolerant(() => inTable(elf)) ?? fromDebugInformation(elf, request) ?? (() => undefined);
+    find ??= inEither(
+      tolerant(() => inTable(elf)),
+      fromDebugInformation(elf, request),
+    );
     return find(name);
   };
+}
+
+/** What a linker has put beside a module, only debug information tells. */
+function inEither(table: Finder | undefined, debug: Finder | undefined): Finder {
+  return (name) => table?.(name) ?? debug?.(name);
 }
 
 function inTable(elf: ElfFile): Finder | undefined {

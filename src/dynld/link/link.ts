@@ -68,8 +68,12 @@ export class ModuleLink {
    */
   static plan(files: readonly LinkFile[], request: LinkRequest): ModuleLink {
     return readingModule(() => {
-      const inputs = openInputs(files);
-      return new ModuleLink([...inputs, ...staticParts(inputs, request.imports)], request);
+      const found = openInputs(files);
+      const inputs = [...found, ...staticParts(found, request.imports)];
+      const link = new ModuleLink(inputs, request);
+      if (link.relocator.fits(link.sections)) return link;
+      // A linker has put something beside what mkmod settled: all records are there still.
+      return new ModuleLink(inputs, { ...request, isLive: false });
     });
   }
 
@@ -89,7 +93,6 @@ export class ModuleLink {
     this.#stubs = alignUp(size.text, 16);
     if (stubSize > 0) size.text = this.#stubs + stubSize;
     this.#placeCommons();
-    this.relocator.check(this.sections);
     this.#checkSize(request.maxsize ?? 0);
   }
 

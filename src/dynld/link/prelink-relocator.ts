@@ -1,16 +1,7 @@
 /** Relocates a module of mkmod by what is settled in it: pointers are moved, addresses of imports stored. */
 import { STB } from "../../elf/constants/symbol.ts";
-import { linkError } from "./fault.ts";
 import type { FoundImport, ImportSource } from "./imports.ts";
-import {
-  FIXUP,
-  MAP_BITS,
-  PAIR,
-  POINTER,
-  PRELINK_SECTION,
-  type Prelink,
-  segmentDistances,
-} from "./prelink.ts";
+import { FIXUP, MAP_BITS, PAIR, POINTER, type Prelink, segmentDistances } from "./prelink.ts";
 import { viewOf } from "./record-relocator.ts";
 import type { FrameColumns, Placement, Relocator } from "./relocator.ts";
 import { SEGMENTS, type SectionPlan } from "./sections.ts";
@@ -78,12 +69,9 @@ export class PrelinkRelocator implements Relocator {
     return this.#prelink.stubs.length * 4;
   }
 
-  check({ size, bss }: SectionPlan): void {
+  fits({ size, bss }: SectionPlan): boolean {
     const { sizes } = this.#prelink;
-    const found = [size.text, size.rodata, size.data, bss];
-    if (found.every((bytes, index) => bytes === sizes[index])) return;
-    const what = `sizes of text, read-only data, data and what of it is not zeros: found ${sizes.join(", ")}, expected ${found.join(", ")}`;
-    throw linkError("DYNLD_BAD_VALUE", this.#symbols.inputs[0]?.name, PRELINK_SECTION, 4, what);
+    return [size.text, size.rodata, size.data, bss].every((bytes, index) => bytes === sizes[index]);
   }
 
   relocate({ bytes, at, stubs }: Placement): void {

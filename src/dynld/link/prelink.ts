@@ -140,7 +140,8 @@ export function readPrelink(elf: ElfFile): Prelink | undefined {
   const fixups = take(count(10, FIXUP));
   checkPlaces(fixups, FIXUP);
   const pairs = take(count(11, PAIR));
-  if (end !== words.length) fail(end, `found ${words.length - end} words more, expected the end`);
+  // A linker has made one of several modules.
+  if (end !== words.length) return undefined;
   return {
     sizes,
     distances: [toRodata, toData],

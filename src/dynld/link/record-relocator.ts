@@ -53,7 +53,9 @@ export class RecordRelocator implements Relocator {
     return this.slots.stubSymbol.length * (this.machine.stub?.size ?? 0);
   }
 
-  check(): void {}
+  fits(): boolean {
+    return true;
+  }
 
   relocate(placement: Placement): void {
     const { bytes, at } = placement;

@@ -46,8 +46,8 @@ export interface Relocator {
   readonly near: readonly bigint[];
   /** Whether {@link storeIndirect} has something to do. */
   readonly hasIndirect: boolean;
-  /** Checks that it is made for sections that are placed so. @throws DynldError DYNLD_BAD_VALUE */
-  check(sections: SectionPlan): void;
+  /** Whether it is made for sections that are placed so. */
+  fits(sections: SectionPlan): boolean;
   /** @throws DynldError DYNLD_OVERFLOW, DYNLD_BAD_RELOCATION */
   relocate(placement: Placement): void;
   /** Stores what a resolver told in the entries that stubs jump through. Only after {@link relocate}. */

@@ -4,7 +4,7 @@ import { writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { ExportTable } from "../../../src/dynld/export-table.ts";
 import { makeModule, parseNameList } from "../../../src/dynld/mkmod/mkmod.ts";
-import { NativeModule } from "../../../src/dynld/module.ts";
+import { NativeModule, readFiles } from "../../../src/dynld/module.ts";
 import { type Compiler, compile, compileTo, pathOf, tool } from "../support/compile.ts";
 import { refusal } from "../support/refusal.ts";
 
@@ -147,6 +147,41 @@ describe("mkmod", () => {
     const made = makeModule([compile(FIRST), { name: archive, bytes: readBytes(archive) }]);
     expect(made.exports.has("helper")).toBe(true);
     expect(made.exports.has("stray")).toBe(false);
+  });
+
+  it("has types also of what a linker has put beside the module", () => {
+    const first = compile("int kept(int v) { return v; } int (*const table[])(int) = { kept };", "gcc", [
+      "-g",
+      "-fPIC",
+    ]);
+    const made = pathOf("beside.o");
+    writeFileSync(made, makeModule([first]).bytes);
+    const other = compileTo("int added(int v) { return v + 1; }", "gcc", ["-g", "-fPIC"]);
+    const again = pathOf("again.o");
+    writeFileSync(again, makeModule(readFiles(other)).bytes);
+    for (const beside of [other, again]) {
+      const both = pathOf(`${beside === other ? "one" : "two"}.o`);
+      tool("ld", "-r", "-o", both, made, beside);
+      using module = NativeModule.open(both);
+      expect([module.fn.kept?.(4), module.fn.added?.(4)]).toEqual([4, 5]);
+    }
+  });
+
+  it.each([true, false])("makes one of several modules, with their types, debug: %s", (debug) => {
+    const parts = [
+      "int first(struct p { int x; } *p) { return p->x; }",
+      "int second(int v) { return v + 1; }",
+    ];
+    const modules = parts.map((part, index) => {
+      const { bytes } = makeModule([compile(part, "gcc", ["-g", "-fPIC"])], { debug });
+      return { name: `part${index}`, bytes };
+    });
+    const whole = makeModule(parts.map((part) => compile(part, "gcc", ["-g", "-fPIC"])));
+    const made = makeModule(modules, { debug });
+    expect(made.exports).toEqual(whole.exports);
+    using module = NativeModule.load({ name: "both", bytes: made.bytes });
+    const p = module.type("struct p").create({ x: 7 });
+    expect([module.fn.first?.(p), module.fn.second?.(4)]).toEqual([7, 5]);
   });
 });
 
