@@ -2,6 +2,7 @@
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { pollThread } from "../../src/host/wait.ts";
 import type { ControlledProcess } from "../../src/rtld/index.ts";
 import { RtldWorkshop } from "./workshop.ts";
 
@@ -82,6 +83,22 @@ int main(int argc, char **argv) {
 }
 `;
 
+/** Its child by vfork takes its time, and ends when it is told to. */
+const WAITER = `${VISIT}
+static void on_term(int s) { _exit(4); }
+int main(void) {
+  int status = 0, child = vfork();
+  if (child == 0) {
+    signal(SIGTERM, on_term);
+    printf("%d\\n", getpid()); fflush(stdout);
+    for (;;) pause();
+  }
+  signal(SIGTERM, SIG_DFL);
+  if (waitpid(child, &status, 0) != child) return 1;
+  return visit(WEXITSTATUS(status));
+}
+`;
+
 /** Executes itself all the time. */
 const AGAIN = `${VISIT}
 int main(int argc, char **argv) {
@@ -93,12 +110,13 @@ int main(int argc, char **argv) {
 `;
 
 const workshop = new RtldWorkshop();
-const programs = { many: "", clone: "", killer: "", leaver: "", again: "" };
+const programs = { many: "", clone: "", killer: "", leaver: "", waiter: "", again: "" };
 beforeAll(() => {
   programs.many = workshop.compile("many", MANY, "-no-pie");
   programs.clone = workshop.compile("clone", CLONE, "-no-pie");
   programs.killer = workshop.compile("killer", KILLER);
   programs.leaver = workshop.compile("leaver", LEAVER, "-no-pie");
+  programs.waiter = workshop.compile("waiter", WAITER, "-no-pie");
   programs.again = workshop.compile("again", AGAIN);
 });
 afterAll(() => workshop.remove());
@@ -116,6 +134,13 @@ function spawnInto(
   } finally {
     closeSync(output);
   }
+}
+
+/** The code that a child exits with that is not under control any more. */
+async function endOfChild(pid: number): Promise<number | undefined> {
+  while (!/^State:\s*Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"))) await sleep(2);
+  const status = pollThread(pid);
+  return status?.kind === "exited" ? status.code : undefined;
 }
 
 /** Lets a process, and the children that come under control, run to their ends. @returns its code, and how often each came to a breakpoint */
@@ -198,6 +223,19 @@ describe("children", () => {
       expect(out.read()).toBe("right\n");
     }
   });
+});
+
+it("a process that waits in vfork is let go of at once, and without breakpoints", async () => {
+  const out = workshop.output();
+  const target = spawnInto(out.path, programs.waiter, [], false);
+  target.insertBreakpoint(workshop.symbol(programs.waiter, "visit"));
+  target.continue();
+  while (!out.read().endsWith("\n")) await sleep(2);
+  target.detach();
+  expect(target.hasEnded).toBe(true);
+  const ended = endOfChild(target.pid);
+  process.kill(Number(out.read()), "SIGTERM");
+  expect(await ended).toBe(5);
 });
 
 describe("a process that executes a program while it is attached to", () => {

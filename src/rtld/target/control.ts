@@ -27,6 +27,8 @@ const STOP_SIGNALS: ReadonlySet<number> = new Set([19, 20, 21, 22]);
 const SI_KERNEL = 0x80;
 /** Milliseconds that threads may take to stop. */
 const PATIENCE = 5000;
+/** Milliseconds that are waited for who is in vfork(2), which most leave at once. */
+const VFORK_PATIENCE = 200;
 /** Milliseconds between two looks while it is waited for them. */
 const PAUSE = 0.05;
 const clock = new Int32Array(new SharedArrayBuffer(4));
@@ -108,17 +110,20 @@ export class ThreadControl {
     for (const thread of this.threads.values()) thread.wanted = "stop";
     this.#ready.clear();
     for (const thread of this.threads.values()) if (thread.state !== "stopped") ptraceInterrupt(thread.tid);
-    this.#await("a stop", () => this.#moving().length > 0 || this.#over !== undefined);
+    if (this.#await(() => this.#moving().length > 0 || this.#over !== undefined, PATIENCE)) return;
+    const found = `found a thread of process ${this.pid} that goes on for ${PATIENCE} ms, expected a stop`;
+    throw new HostError("HOST_UNSUPPORTED", "ptrace", found);
   }
 
-  /** Waits until none runs in vfork(2): one that stopped before it waits there can be let go of. @throws HostError if one stays there */
+  /** Waits for a moment until none runs in vfork(2): one that stopped before it waits there can be let go of. */
   awaitVforks(): void {
     const waits = (one: Thread) => one.inVfork && one.state === "running";
-    this.#await("an end of vfork", () => [...this.threads.values()].some(waits));
+    this.#await(() => [...this.threads.values()].some(waits), VFORK_PATIENCE);
   }
 
-  #await(what: string, isMissing: () => boolean): void {
-    for (const deadline = Date.now() + PATIENCE; isMissing(); ) {
+  /** @returns whether nothing is missing any more */
+  #await(isMissing: () => boolean, patience: number): boolean {
+    for (const deadline = Date.now() + patience; isMissing(); ) {
       let changed = false;
       for (const thread of [...this.threads.values()]) {
         const status = thread.state === "stopped" ? undefined : pollThread(thread.tid);
@@ -128,12 +133,10 @@ export class ThreadControl {
       }
       if (changed) continue;
       for (const thread of this.#moving()) if (isZombie(this.pid, thread.tid)) thread.state = "stopped";
-      if (Date.now() > deadline) {
-        const found = `found a thread of process ${this.pid} that goes on for ${PATIENCE} ms, expected ${what}`;
-        throw new HostError("HOST_UNSUPPORTED", "ptrace", found);
-      }
+      if (Date.now() > deadline) return false;
       Atomics.wait(clock, 0, 0, PAUSE);
     }
+    return true;
   }
 
   #moving(): Thread[] {

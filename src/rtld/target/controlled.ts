@@ -66,9 +66,7 @@ export interface ControlledProcess extends Disposable {
   /**
    * Lets go of the process, which runs on as if nothing had been: without breakpoints, with the signals that it was about
    * to get, and stopped only if a signal had stopped it. Also done when the controlling process ends by itself. Twice is
-   * harmless.
-   *
-   * @throws HostError if one of its threads can't be stopped for that
+   * harmless. A thread that the kernel keeps, as in vfork(2), is let go of when it comes from there, or this process ends.
    */
   detach(): void;
 }

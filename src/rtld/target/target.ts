@@ -119,7 +119,7 @@ export class Target implements ControlledProcess {
       target.#memory.reopen();
       return target;
     } catch (error) {
-      target.detach();
+      target.#leave();
       throw error;
     }
   }
@@ -203,15 +203,13 @@ export class Target implements ControlledProcess {
   detach(): void {
     if (this.#ended) return;
     this.#isLeaving = true;
-    this.#control.stop();
-    this.#settleChildren();
-    if (this.#ended) return;
-    this.#breakpoints.removeAll();
-    const threads = [...this.#control.threads.values()];
-    for (const thread of threads) if (thread.isShadow) this.#release(thread);
-    this.#control.awaitVforks();
-    for (const thread of this.#control.threads.values()) this.#release(thread);
-    this.#emit({ kind: "detach" });
+    try {
+      this.#control.stop();
+    } catch (error) {
+      // One that the kernel keeps runs nothing, and is let go of when it stops.
+      if (!(error instanceof HostError)) throw error;
+    }
+    this.#leave();
   }
 
   /** As {@link detach}. */
@@ -226,6 +224,18 @@ export class Target implements ControlledProcess {
   #threadsOf(tid: number): Thread[] {
     const thread = this.#control.threads.get(tid);
     return thread === undefined || thread.isShadow ? [] : [thread];
+  }
+
+  #leave(): void {
+    this.#isLeaving = true;
+    this.#settleChildren();
+    if (this.#ended) return;
+    this.#breakpoints.removeAll();
+    const threads = [...this.#control.threads.values()];
+    for (const thread of threads) if (thread.isShadow) this.#release(thread);
+    this.#control.awaitVforks();
+    for (const thread of this.#control.threads.values()) this.#release(thread);
+    this.#emit({ kind: "detach" });
   }
 
   #release(thread: Thread): void {
