@@ -243,7 +243,8 @@ export class ThreadControl {
 
   #isTrapPending({ tid, registers }: Thread): boolean {
     if (registers === undefined || !this.#breakpoints.has(registers.pc - 1n)) return false;
-    const text = readTextIfAny(`/proc/${this.pid}/task/${tid}/status`);
+    // By its own number, for a child that shares the memory is no thread of the process.
+    const text = readTextIfAny(`/proc/${tid}/status`);
     const [, pending = "0"] = /^SigPnd:\s*([0-9a-f]+)$/m.exec(text ?? "") ?? [];
     return (BigInt(`0x${pending}`) & (1n << BigInt(SIGTRAP - 1))) !== 0n;
   }
