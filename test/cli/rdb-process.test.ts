@@ -1,11 +1,10 @@
 /** `bindery rdb` and what processes do: threads, signals, interrupts, other programs; and at a terminal. */
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { mkdirSync, readFileSync } from "node:fs";
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { BUSY, PLUGIN } from "../rtld/programs.ts";
 import { RtldWorkshop } from "../rtld/workshop.ts";
-import { between, rdb } from "./rdb-support.ts";
+import { between, rdb, Said } from "./rdb-support.ts";
 import { atTerminal, bindery, MAIN } from "./run.ts";
 
 const CROWD = `
@@ -181,20 +180,3 @@ describe("at a terminal", () => {
     }
   });
 });
-
-/** What a program prints, waited for. */
-class Said {
-  text = "";
-
-  constructor(child: ChildProcess) {
-    child.stdout?.setEncoding("utf8").on("data", (piece: string) => {
-      this.text += piece;
-    });
-  }
-
-  async until(pattern: RegExp): Promise<void> {
-    for (const end = Date.now() + 30_000; Date.now() < end; await sleep(10))
-      if (pattern.test(this.text)) return;
-    throw new Error(`${pattern} did not come:\n${this.text}`);
-  }
-}

@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { AARCH64, compileCross, sysrootOf } from "../rtld/cross.ts";
 import { CALLED } from "../rtld/linkage.ts";
 import { RtldWorkshop } from "../rtld/workshop.ts";
-import { between, gdbFrames, rdbFrames } from "./rdb-support.ts";
+import { between, gdbFrames, rdbFrames, Said } from "./rdb-support.ts";
 import { bindery, MAIN } from "./run.ts";
 
 const PROGRAM = `
@@ -174,37 +174,26 @@ describe("bindery rdb of a process behind a stub", () => {
     const stub = `| echo $$ > ${workshop.path("stub")}; exec gdbserver --once - ${files.loop} 2>/dev/null`;
     const child = spawn(process.execPath, [MAIN, "rdb", "--remote", stub], { stdio: "pipe" });
     children.push(child);
-    let said = "";
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.on("data", (piece: Buffer) => {
-        said += piece;
-      });
-    }
+    const said = new Said(child);
     const ended = new Promise((resolve) => child.once("exit", resolve));
-    const until = async (pattern: RegExp) => {
-      while (!pattern.test(said)) await sleep(5);
-      const before = said;
-      said = "";
-      return before;
-    };
     const running = async (pid: string) => {
       while (!/^State:\t[SR]/m.test(readFileSync(`/proc/${pid}/status`, "utf8"))) await sleep(5);
     };
     child.stdin.write("break usleep\ncont\ndelete\n");
-    const [, pid = ""] = /child: (\d+) /.exec(await until(/all breakpoints deleted\n/)) ?? [];
+    const [, pid = ""] = /child: (\d+) /.exec(await said.take(/all breakpoints deleted\n/)) ?? [];
     child.stdin.write("cont\n");
     await running(pid);
     child.kill("SIGINT");
-    await until(/interrupted at addr: 0x\w+\n {2}\S+.*\n/);
+    await said.take(/interrupted at addr: 0x\w+\n {2}\S+.*\n/);
     child.stdin.write("where\nstep 3\n");
-    await until(/:loop:main\+0x[\s\S]*stepping 3\n.*\n.*\n.*\n/);
+    await said.take(/:loop:main\+0x[\s\S]*stepping 3\n.*\n.*\n.*\n/);
     child.stdin.write("cont\n");
     await running(pid);
     process.kill(Number(readFileSync(workshop.path("stub"), "utf8")), "SIGKILL");
-    await until(/^bindery: -:7: \| echo .*found the connection closed by the stub\n$/);
+    await said.take(/^bindery: -:7: \| echo .*found the connection closed by the stub\n$/);
     child.stdin.end("where\n");
     expect(await ended).toBe(1);
-    expect(said).toBe("bindery: -:8: the process has terminated; cont tells how\n");
+    expect(said.text).toBe("bindery: -:8: the process has terminated; cont tells how\n");
   });
 });
 

@@ -1,5 +1,7 @@
 /** `bindery rdb`, run with a script as users run it, and what it said. */
+import type { ChildProcess } from "node:child_process";
 import { writeFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { RtldWorkshop } from "../rtld/workshop.ts";
 import { bindery, type Run } from "./run.ts";
 
@@ -37,4 +39,32 @@ export function rdbFrames(lines: readonly string[]): string[] {
     return name === undefined ? [] : [`${name} ${place}`];
   });
   return frames.slice(0, frames.findIndex((one) => one.startsWith("main ")) + 1);
+}
+
+/** What a program prints, waited for. */
+export class Said {
+  text = "";
+
+  constructor(child: ChildProcess) {
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.setEncoding("utf8").on("data", (piece: string) => {
+        this.text += piece;
+      });
+    }
+  }
+
+  /** @throws if it does not come */
+  async until(pattern: RegExp): Promise<void> {
+    for (const end = Date.now() + 30_000; Date.now() < end; await sleep(10))
+      if (pattern.test(this.text)) return;
+    throw new Error(`${pattern} did not come:\n${this.text}`);
+  }
+
+  /** The same, and forgets all up to there. @returns it */
+  async take(pattern: RegExp): Promise<string> {
+    await this.until(pattern);
+    const taken = this.text;
+    this.text = "";
+    return taken;
+  }
 }

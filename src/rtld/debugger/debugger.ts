@@ -1,6 +1,6 @@
 /** A small debugger: breakpoints, steps past linkage tables, backtraces, and what the run-time linker does. */
 import { readTextIfAny } from "../../dwfl/process/text-file.ts";
-import { HostError } from "../../errors.ts";
+import { BinderyError, HostError } from "../../errors.ts";
 import { GuardedTarget } from "../guard/target.ts";
 import { isPending } from "../pending-signal.ts";
 import { LiveProcess } from "../proc/live.ts";
@@ -268,14 +268,23 @@ export class Debugger implements Disposable {
     let timer: NodeJS.Timeout | undefined;
     try {
       return await this.#run(() => {
+        // Asked for now: while one runs, a stub would have to be interrupted for it.
+        const others = this.target.threads.filter((one) => one !== tid);
         this.target.step(tid);
-        timer = setTimeout(() => {
-          for (const other of this.target.threads) if (other !== tid) this.target.continue(other);
-        }, STEP_PATIENCE);
+        if (others.length > 0) timer = setTimeout(() => this.#letRun(others), STEP_PATIENCE);
       });
     } finally {
       clearTimeout(timer);
       this.#stepping = undefined;
+    }
+  }
+
+  #letRun(threads: readonly number[]): void {
+    try {
+      for (const tid of threads) this.target.continue(tid);
+    } catch (error) {
+      // That the process or its stub is gone is told by what comes next.
+      if (!(error instanceof BinderyError)) throw error;
     }
   }
 
