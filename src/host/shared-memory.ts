@@ -1,7 +1,7 @@
 /** kcmp(2): what two processes share. */
 import { type NativeInteger, nativeFunction } from "./ffi.ts";
 
-/** The same number on x86_64 only [asm/unistd_64.h]. */
+/** x86_64's [asm/unistd_64.h]. Elsewhere no call has this number, and the answer is that nothing is known. */
 const SYS_kcmp = 312;
 const KCMP_VM = 1;
 

@@ -15,6 +15,7 @@ import {
 import { saveFile } from "../files.ts";
 import { jsonPieces } from "../json.ts";
 import { printable } from "../message.ts";
+import { objectName } from "../object-name.ts";
 import { Output } from "../output.ts";
 import { drawing } from "./svg.ts";
 
@@ -114,8 +115,7 @@ function* tableLines(objects: readonly LoadObject[]): Generator<string> {
     hex(one.dynamic),
     one.pltBase === 0n ? "-" : hex(one.pltBase),
     one.tlsModId === 0 ? "-" : String(one.tlsModId),
-    // musl gives no name to the kernel's library, which has one.
-    one.name || one.soname,
+    objectName(one),
   ]);
   const all = [["LMID", "BASE", "END", "DYNAMIC", "PLT", "TLS", "NAME"], ...rows];
   const widths = [0, 1, 2, 3, 4, 5].map((column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));

@@ -1,5 +1,6 @@
 /** Events of a trace as lines. */
 import type { BindingEvent, LinkerEvent, LoadObject } from "../../rtld/index.ts";
+import { objectName } from "../object-name.ts";
 import type { Activity } from "./activity.ts";
 
 const hex = (value: bigint): string => `0x${value.toString(16)}`;
@@ -62,8 +63,7 @@ export function* eventLines(
   const indent = " ".repeat(head.length);
   for (const one of event.added) {
     const space = one.lmIdent === 0 ? "" : ` in namespace ${one.lmIdent}`;
-    // musl gives no name to the kernel's library, which has one.
-    yield `${indent}+ ${hex(one.base)}-${hex(one.end)} ${one.name || one.soname}${space}`;
+    yield `${indent}+ ${hex(one.base)}-${hex(one.end)} ${objectName(one)}${space}`;
   }
   for (const one of event.removed) {
     const space = one.lmIdent === 0 ? "" : ` in namespace ${one.lmIdent}`;
